@@ -1,0 +1,3 @@
+"""Acoustic question answering datasets with exact labels."""
+
+__version__ = "0.1.0"

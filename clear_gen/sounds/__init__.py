@@ -1,0 +1,1 @@
+"""Elementary sounds: recordings, their analysis, and the banks that hold them."""
