@@ -1,0 +1,101 @@
+"""YAML and JSON from outside, checked against a pydantic model, with errors that name the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from clear_gen.io import InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown fields, so that a typing mistake is never silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def load_yaml(path: Path, model: type[Model]) -> Model:
+    """Read ``path`` and validate it as ``model``.
+
+    Raises InputError naming file, line, field, found and expected.
+    """
+    return validate(parse_yaml(path), model, path)
+
+
+def parse_yaml(path: Path) -> yaml.Node:
+    """Read ``path`` as one YAML document tree. Aliases are refused: they serve no purpose here and can explode."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise InputError(f"{path}:{event.start_mark.line + 1}: found an alias *{event.anchor}, expected none")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise InputError(f"{path}{line}: not valid YAML: {problem}") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise InputError(f"{path}:1: found no mapping, expected 'field: value' lines")
+    return node
+
+
+def validate(node: yaml.Node, model: type[Model], path: Path) -> Model:
+    """Build ``model`` from a YAML tree; the error of the first wrong field names its line in ``path``."""
+    try:
+        return model.model_validate(plain(node, path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "document"
+        found = repr(first["input"]) if not isinstance(first["input"], dict | list) else type(first["input"]).__name__
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        line = line_of(node, first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{path}:{line}: {field}: found {found[:60]}, expected: {message}{more}") from None
+
+
+def plain(node: yaml.Node, path: Path) -> Any:
+    """The plain Python value of a YAML tree. A repeated key is an error: the first value would be lost silently."""
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value]
+        for key, _ in node.value:
+            if keys.count(key.value) > 1:
+                raise InputError(f"{path}:{key.start_mark.line + 1}: {key.value}: found twice, expected once")
+    loader = yaml.SafeLoader("")
+    try:
+        if isinstance(node, yaml.MappingNode):
+            return {loader.construct_object(key, deep=True): plain(value, path) for key, value in node.value}
+        if isinstance(node, yaml.SequenceNode):
+            return [plain(value, path) for value in node.value]
+        return loader.construct_object(node, deep=True)
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        problem = getattr(error, "problem", None) or str(error)
+        raise InputError(f"{path}:{node.start_mark.line + 1}: {problem}") from None
+    finally:
+        loader.dispose()
+
+
+def line_of(node: yaml.Node, location: tuple[int | str, ...]) -> int:
+    """Line (from 1) of the deepest part of ``location`` that the YAML tree holds."""
+    line = node.start_mark.line + 1
+    for part in location:
+        child: yaml.Node | None = None
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            child = node.value[part]
+            line = child.start_mark.line + 1
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(part):
+                    child, line = value, key.start_mark.line + 1
+        if child is None:
+            continue  # a tag of pydantic's own in the location, such as the name of a union's branch
+        node = child
+    return line

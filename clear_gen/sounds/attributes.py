@@ -1,0 +1,73 @@
+"""What the attributes of elementary sounds are: given with the recording, or measured from it and labelled.
+
+The domain file lists them (``templates/<domain>/domain.yaml``); nothing here knows about music.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from clear_gen.config import Strict
+
+
+class GivenAttribute(Strict):
+    """An attribute that comes with the recording, from a closed list of values.
+
+    ``is_pitch_class`` marks the attribute that ``bank verify`` compares with the estimated pitch.
+    """
+
+    values: list[str] | list[int] = Field(min_length=1)
+    is_pitch_class: bool = False
+
+    @model_validator(mode="after")
+    def _distinct(self) -> GivenAttribute:
+        if len(set(self.values)) != len(self.values):
+            raise ValueError("distinct values")
+        return self
+
+
+class MeasuredAttribute(Strict):
+    """An attribute measured from the recording: ``low`` under the lower threshold, ``high`` above the upper, else unknown.
+
+    ``dead_zone`` is the distance between the thresholds in the unit of the measure (brightness: points of the timbral
+    model's 0 to 100 scale; loudness: LU).
+    """
+
+    measure: Literal["brightness", "loudness"]
+    low: str
+    high: str
+    dead_zone: float = Field(gt=0)
+
+    @property
+    def values(self) -> list[str]:
+        """The labels a sound can have besides unknown."""
+        return [self.low, self.high]
+
+
+Attribute = GivenAttribute | MeasuredAttribute
+Thresholds = dict[str, tuple[float, float]]
+
+
+def given(attributes: dict[str, Attribute]) -> dict[str, GivenAttribute]:
+    """The attributes that a recording must bring along."""
+    return {name: rule for name, rule in attributes.items() if isinstance(rule, GivenAttribute)}
+
+
+def measured(attributes: dict[str, Attribute]) -> dict[str, MeasuredAttribute]:
+    """The attributes that analysis finds."""
+    return {name: rule for name, rule in attributes.items() if isinstance(rule, MeasuredAttribute)}
+
+
+def label(value: float, rule: MeasuredAttribute, thresholds: tuple[float, float]) -> str | None:
+    """The label of a measured value, or None inside the dead zone.
+
+    >>> rule = MeasuredAttribute(measure="loudness", low="quiet", high="loud", dead_zone=1.0)
+    >>> [label(value, rule, (-28.0, -27.0)) for value in (-28.1, -27.5, -26.9)]
+    ['quiet', None, 'loud']
+    """
+    lower, upper = thresholds
+    if value < lower:
+        return rule.low
+    return rule.high if value > upper else None
