@@ -6,11 +6,29 @@ Nothing here imports from the rest of ``clear_gen``.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import soundfile
+
+
+# First element of a random stream's spawn key: what the stream is for. The numbers are part of the format.
+STAGE_SCENE = 0
+STAGE_IMPORT = 1
+
+
+def stream(seed: int, *key: int) -> np.random.Generator:
+    """The random stream of one item, ``key`` being (stage, split, index): the same however the work is divided."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
 
 
 class InputError(Exception):
@@ -70,3 +88,115 @@ def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- PCM 16 and FLAC ---------------------------------------------------------------------------------------------------
+
+PCM_PEAK = 32767  # one step of PCM 16 is 1 / 32767 of full scale
+
+
+def to_pcm16(waveform: np.ndarray) -> np.ndarray:
+    """float32 [n] in -1..1 -> int16 [n], ``rint(32767 x)`` without dither; what lies beyond full scale is clipped."""
+    scaled = np.multiply(waveform, PCM_PEAK, dtype=np.float32)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -PCM_PEAK, PCM_PEAK, out=scaled)
+    return scaled.astype("<i2")
+
+
+def from_pcm16(pcm: np.ndarray) -> np.ndarray:
+    """int16 [n] -> float32 [n] in -1..1; the inverse of ``to_pcm16``."""
+    return pcm.astype(np.float32) / np.float32(PCM_PEAK)
+
+
+def sha256_pcm(pcm: np.ndarray) -> str:
+    """SHA-256 of the samples as little-endian int16, hexadecimal."""
+    return hashlib.sha256(np.ascontiguousarray(pcm, "<i2").data).hexdigest()
+
+
+def encode_flac(pcm: np.ndarray, sample_rate: int) -> bytes:
+    """int16 [n] -> a FLAC file (16 bit, mono) in memory."""
+    buffer = BytesIO()
+    soundfile.write(buffer, pcm, sample_rate, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def decode_flac(data: bytes, name: str) -> tuple[np.ndarray, int]:
+    """A FLAC file in memory -> (int16 [n], sample rate in Hz). Raises InputError naming ``name`` if it does not decode."""
+    try:
+        pcm, sample_rate = soundfile.read(BytesIO(data), dtype="int16")
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise InputError(f"{name}: audio does not decode ({error})") from None
+    if pcm.ndim != 1:
+        raise InputError(f"{name}: found {pcm.shape[1]} channels, expected 1")
+    return pcm, sample_rate
+
+
+# --- Parquet -----------------------------------------------------------------------------------------------------------
+
+AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def dataset_schema(fields: list[pa.Field], sample_rate: int, extra: dict[str, Any] | None = None) -> pa.Schema:
+    """An Arrow schema that ``datasets`` understands: columns of type ``AUDIO`` become undecoded Audio features.
+
+    ``extra`` is stored as JSON under the key ``clear_gen``.
+    """
+    features = {field.name: _feature(field.type, sample_rate) for field in fields}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    if extra is not None:
+        metadata["clear_gen"] = json.dumps(extra, sort_keys=True)
+    return pa.schema(fields, metadata=metadata)
+
+
+def _feature(type_: pa.DataType, sample_rate: int) -> dict[str, Any]:
+    if type_ == AUDIO:
+        return {"sampling_rate": sample_rate, "decode": False, "_type": "Audio"}
+    if pa.types.is_struct(type_):
+        return {field.name: _feature(field.type, sample_rate) for field in type_}
+    if pa.types.is_list(type_):
+        return {"feature": _feature(type_.value_type, sample_rate), "_type": "List"}
+    return {"dtype": {"double": "float64", "float": "float32"}.get(str(type_), str(type_)), "_type": "Value"}
+
+
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer with a page index and small pages. FLAC is left as it is: compressing it again saves nothing."""
+    audio = [f"{field.name}.bytes" for field in schema if field.type == AUDIO]
+    leaves = _leaves(schema)
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression={leaf: "NONE" if leaf in audio else "ZSTD" for leaf in leaves},
+        use_dictionary=[leaf for leaf in leaves if leaf not in audio],
+        write_page_index=True,
+        write_page_checksum=True,
+        data_page_size=1 << 20,
+    )
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    def walk(type_: pa.DataType, path: str) -> list[str]:
+        if pa.types.is_struct(type_):
+            return [leaf for field in type_ for leaf in walk(field.type, f"{path}.{field.name}")]
+        if pa.types.is_list(type_):
+            return walk(type_.value_type, f"{path}.list.element")
+        return [path]
+
+    return [leaf for field in schema for leaf in walk(field.type, field.name)]
+
+
+def open_parquet(path: Path) -> pq.ParquetFile:
+    """Open a Parquet file; InputError in one line if it is missing, truncated or something else."""
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found, expected a Parquet file") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def metadata_of(schema: pa.Schema, path: Path) -> dict[str, Any]:
+    """The JSON that ``dataset_schema`` stored; InputError if ``path`` was not written by this package."""
+    stored = (schema.metadata or {}).get(b"clear_gen")
+    if stored is None:
+        raise InputError(f"{path}: found no clear_gen metadata, expected a file written by clear-gen")
+    return json.loads(stored)

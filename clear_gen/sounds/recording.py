@@ -13,7 +13,8 @@ class Recording:
 
     ``sound_id`` is unique in its bank. ``attributes`` are those of the domain that are given rather than measured
     (clear2: instrument, note, octave). ``samples`` is float32, shape (n_samples,), full scale 1. ``source`` says where
-    it comes from (pack, player, file); ``licence`` is an SPDX-like name.
+    it comes from (pack, player, file); ``licence`` is an SPDX-like name. ``file``, when it was read from one, is what
+    error messages name.
     """
 
     sound_id: str
@@ -22,3 +23,9 @@ class Recording:
     sample_rate: int
     source: str
     licence: str
+    file: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message."""
+        return self.file or self.sound_id

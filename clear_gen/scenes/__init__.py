@@ -1,0 +1,1 @@
+"""Scene graphs: the domain that rules them, and their sampling."""

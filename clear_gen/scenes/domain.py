@@ -1,0 +1,156 @@
+"""The domain: attributes, relations, question types and sampling rules of one kind of sound, read from a data file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from clear_gen.config import Strict, load_yaml
+from clear_gen.io import InputError, content_path
+from clear_gen.scenes.graph import MAX_IMPULSE_RESPONSE_S
+from clear_gen.sounds.attributes import Attribute, MeasuredAttribute
+
+
+def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("[low, high] with low <= high")
+    return bounds
+
+
+def _not_negative(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] < 0:
+        raise ValueError("numbers of at least 0")
+    return bounds
+
+
+def _positive(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] <= 0:
+        raise ValueError("numbers over 0")
+    return bounds
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+NotNegativeRange = Annotated[Range, AfterValidator(_not_negative)]
+PositiveRange = Annotated[Range, AfterValidator(_positive)]
+
+
+class SoundCount(Strict):
+    """Least and greatest number of sounds in a scene; every number between is equally likely."""
+
+    min: int = Field(ge=1)
+    max: int = Field(ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max < self.min:
+            raise ValueError("max of at least min")
+        return self
+
+
+class Constraint(Strict):
+    """What a scene must hold of one attribute.
+
+    Either ``values_at_least`` different values occur ``times_at_least`` times each, or each value of the attribute is
+    on more than the share ``each_share_over`` of the scene's sounds.
+    """
+
+    attribute: str
+    values_at_least: int | None = Field(default=None, ge=1)
+    times_at_least: int = Field(default=1, ge=1)
+    each_share_over: float | None = Field(default=None, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.values_at_least is None) == (self.each_share_over is None):
+            raise ValueError("either values_at_least or each_share_over")
+        return self
+
+
+class Silence(Strict):
+    """Total silence: ``per_sound_s`` times the number of sounds, plus a share of their summed durations."""
+
+    per_sound_s: float = Field(ge=0)
+    share: NotNegativeRange
+
+
+class ReverbRanges(Strict):
+    """Ranges of the room: reverberation time, direct-to-reverberant ratio, pre-delay, and where damping starts."""
+
+    rt60_s: PositiveRange
+    drr_db: Range
+    pre_delay_s: NotNegativeRange
+    damping_hz: PositiveRange
+
+    @model_validator(mode="after")
+    def _impulse_response_fits(self) -> Self:
+        if self.rt60_s[1] + self.pre_delay_s[1] > MAX_IMPULSE_RESPONSE_S:
+            raise ValueError(f"rt60_s + pre_delay_s of at most {MAX_IMPULSE_RESPONSE_S} s")
+        return self
+
+
+class NoiseRange(Strict):
+    """Range of the microphone noise's level (RMS, 0 dBFS = full-scale square wave)."""
+
+    level_dbfs: Range
+
+    @model_validator(mode="after")
+    def _below_full_scale(self) -> Self:
+        if self.level_dbfs[1] > -6:
+            raise ValueError("levels of at most -6 dBFS")
+        return self
+
+
+class IndependentLevels(Strict):
+    """How ``--levels independent`` draws: the label by a fair coin, the level 0..span beyond that label's threshold."""
+
+    attribute: str
+    span_db: NotNegativeRange
+
+
+class Sampling(Strict):
+    """How scenes are drawn."""
+
+    sounds: SoundCount
+    constraints: list[Constraint]
+    silence: Silence
+    reverb: ReverbRanges | None
+    noise: NoiseRange | None
+    independent_levels: IndependentLevels | None = None
+
+
+class Domain(Strict):
+    """One kind of sound: what its attributes are, and how scenes are drawn."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    attributes: dict[str, Attribute] = Field(min_length=1)
+    relations: list[str]
+    question_types: list[str]
+    sampling: Sampling
+
+    @model_validator(mode="after")
+    def _attributes_exist(self) -> Self:
+        levels = self.sampling.independent_levels
+        named = [constraint.attribute for constraint in self.sampling.constraints]
+        for name in [*named, *([levels.attribute] if levels else [])]:
+            if name not in self.attributes:
+                raise ValueError(f"attributes of this domain ({', '.join(self.attributes)}), not {name!r}")
+        if levels:
+            rule = self.attributes[levels.attribute]
+            if not isinstance(rule, MeasuredAttribute) or rule.measure != "loudness":
+                raise ValueError(f"independent_levels of an attribute measured as loudness, not {levels.attribute!r}")
+        return self
+
+
+def load_domain(name_or_folder: str) -> Domain:
+    """The domain of a packaged name (``clear2``) or of a folder that holds a ``domain.yaml``.
+
+    Raises InputError naming file and line.
+    """
+    folder = Path(name_or_folder)
+    if not (folder / "domain.yaml").is_file():
+        if folder.name != name_or_folder:
+            raise InputError(f"{folder}: found no domain.yaml, expected a domain's folder or name")
+        folder = content_path("templates", name_or_folder)
+    return load_yaml(folder / "domain.yaml", Domain)

@@ -1,0 +1,133 @@
+"""The scene graph: the complete description of one scene, and its Parquet form (one row per scene)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from clear_gen.io import AUDIO, dataset_schema
+from clear_gen.sounds.attributes import Attribute
+
+SPLITS = ("train", "validation", "test")
+FORMAT = 1
+MAX_IMPULSE_RESPONSE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One elementary sound in a scene. ``attributes``: every attribute of the domain, None where unknown."""
+
+    sound_id: str
+    onset_sample: int
+    n_samples: int
+    gain_db: float
+    attributes: dict[str, str | int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reverb:
+    """The room: reverberation time, direct-to-reverberant energy ratio, gap before the tail, where damping starts."""
+
+    rt60_s: float
+    drr_db: float
+    pre_delay_s: float
+    damping_hz: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The microphone's noise: RMS level (0 dBFS = full-scale square wave) and the seed of its samples."""
+
+    level_dbfs: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class SceneGraph:
+    """One scene: all that ``render`` needs besides the bank. ``n_samples`` counts the reverberation tail, ``_dry`` not."""
+
+    scene_id: str
+    split: str
+    domain: str
+    sample_rate: int
+    n_samples: int
+    n_samples_dry: int
+    sounds: tuple[Sound, ...]
+    reverb: Reverb | None
+    noise: Noise | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What rendering found out; ``render`` never reads it. ``peak_dbfs`` is None for digital silence."""
+
+    scale_db: float
+    peak_dbfs: float | None
+    pcm_sha256: str
+
+
+def tail_samples(rt60_s: float, pre_delay_s: float, sample_rate: int) -> int:
+    """Length of the reverberation after the direct sound: pre-delay and decay by 60 dB, at most one second in all."""
+    return round(min(pre_delay_s + rt60_s, MAX_IMPULSE_RESPONSE_S) * sample_rate)
+
+
+def graph_of_row(row: Mapping[str, Any]) -> SceneGraph:
+    """The graph of one row of the scenes' Parquet table (``Table.to_pylist``)."""
+    sounds = tuple(
+        Sound(
+            sound["sound_id"],
+            sound["onset_sample"],
+            sound["n_samples"],
+            sound["gain_db"],
+            {name: value for name, value in sound.items() if name not in _SOUND_FIELDS},
+        )
+        for sound in row["sounds"]
+    )
+    return SceneGraph(
+        *(row[name] for name in ("scene_id", "split", "domain", "sample_rate", "n_samples", "n_samples_dry")),
+        sounds=sounds,
+        reverb=Reverb(**row["reverb"]) if row["reverb"] else None,
+        noise=Noise(**row["noise"]) if row["noise"] else None,
+    )
+
+
+_SOUND_FIELDS = ("sound_id", "onset_sample", "n_samples", "gain_db")
+
+REVERB_TYPE = pa.struct(
+    [("rt60_s", pa.float64()), ("drr_db", pa.float64()), ("pre_delay_s", pa.float64())]
+    + [("damping_hz", pa.float64()), ("seed", pa.int64())]
+)
+NOISE_TYPE = pa.struct([("level_dbfs", pa.float64()), ("seed", pa.int64())])
+RENDERED_TYPE = pa.struct([("scale_db", pa.float64()), ("peak_dbfs", pa.float64()), ("pcm_sha256", pa.string())])
+
+
+def sound_type(attributes: Mapping[str, Attribute]) -> pa.StructType:
+    """Arrow type of one sound: the fixed fields, then the domain's attributes in the domain's order, then the length."""
+    fields = [("sound_id", pa.string()), ("onset_sample", pa.int64()), ("n_samples", pa.int64())]
+    fields += [("gain_db", pa.float64())]
+    fields += [
+        (name, pa.int32() if isinstance(rule.values[0], int) else pa.string()) for name, rule in attributes.items()
+    ]
+    return pa.struct([*fields, ("duration_s", pa.float64())])
+
+
+def scene_schema(attributes: Mapping[str, Attribute], sample_rate: int) -> pa.Schema:
+    """Schema of the config ``scenes``."""
+    fields = [
+        pa.field("scene_id", pa.string()),
+        pa.field("split", pa.string()),
+        pa.field("domain", pa.string()),
+        pa.field("sample_rate", pa.int32()),
+        pa.field("n_samples", pa.int64()),
+        pa.field("n_samples_dry", pa.int64()),
+        pa.field("sounds", pa.list_(pa.field("element", sound_type(attributes)))),
+        pa.field("reverb", REVERB_TYPE),
+        pa.field("noise", NOISE_TYPE),
+        pa.field("rendered", RENDERED_TYPE),
+        pa.field("audio", AUDIO),
+    ]
+    return dataset_schema(fields, sample_rate, {"kind": "scenes", "format": FORMAT})

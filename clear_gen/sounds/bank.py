@@ -1,0 +1,247 @@
+"""A bank: the elementary sounds of one side (train or test) in one Parquet file.
+
+Columns: ``sound_id``; every attribute of the domain (measured ones as labels, null when unknown); ``duration_s``;
+``brightness_points`` and ``loudness_lufs`` raw; ``licence``; ``source``; ``pcm_sha256``; ``audio`` (FLAC, PCM 16, mono).
+The file's metadata hold the domain's name, the sample rate and the thresholds of the labels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pyarrow as pa
+
+from clear_gen.io import (
+    AUDIO,
+    InputError,
+    atomic_path,
+    dataset_schema,
+    decode_flac,
+    encode_flac,
+    from_pcm16,
+    metadata_of,
+    open_parquet,
+    parquet_writer,
+    sha256_pcm,
+    to_pcm16,
+)
+from clear_gen.sounds.analysis import brightness, loudness_lufs
+from clear_gen.sounds.attributes import Attribute, GivenAttribute, Thresholds, given, label, measured
+from clear_gen.sounds.recording import Recording
+
+FORMAT = 1
+MIN_DURATION_S = 0.2  # one block of the loudness meter
+CLIPPED_RUN = 3  # so many neighbouring samples at full scale are clipping; fewer can be a peak that just fits
+SILENT_PEAK_DB = -60.0
+MEASURES = {"brightness": ("brightness_points", brightness), "loudness": ("loudness_lufs", loudness_lufs)}
+
+
+@dataclass(frozen=True)
+class ElementarySound:
+    """One analysed sound. ``attributes``: every attribute of the domain, None where unknown. ``pcm``: int16 [n_samples]."""
+
+    sound_id: str
+    attributes: dict[str, str | int | None]
+    brightness_points: float
+    loudness_lufs: float
+    pcm: np.ndarray
+    sample_rate: int
+    licence: str
+    source: str
+    pcm_sha256: str
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording in seconds."""
+        return len(self.pcm) / self.sample_rate
+
+    @cached_property
+    def waveform(self) -> np.ndarray:
+        """The samples as float32 [n_samples], full scale 1."""
+        return from_pcm16(self.pcm)
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The elementary sounds of one side, all at one sample rate (Hz), in the order of their ids."""
+
+    domain: str
+    sample_rate: int
+    thresholds: Thresholds
+    sounds: tuple[ElementarySound, ...]
+
+    @cached_property
+    def by_id(self) -> dict[str, ElementarySound]:
+        """Sounds by ``sound_id``."""
+        return {sound.sound_id: sound for sound in self.sounds}
+
+    @cached_property
+    def sha256(self) -> str:
+        """Identity of the content: ids, labels, samples and thresholds, whatever the file that holds them."""
+        digest = hashlib.sha256(repr((self.domain, self.sample_rate, sorted(self.thresholds.items()))).encode())
+        for sound in self.sounds:
+            digest.update(repr((sound.sound_id, sorted(sound.attributes.items()), sound.pcm_sha256)).encode())
+        return digest.hexdigest()
+
+
+def build_bank(
+    recordings: Sequence[Recording],
+    domain: str,
+    attributes: Mapping[str, Attribute],
+    thresholds: Thresholds | None = None,
+) -> Bank:
+    """Analyse ``recordings`` and label them, with the given thresholds (a test bank) or with their own (a training bank).
+
+    Raises InputError naming the first recording that cannot be used.
+    """
+    if not recordings:
+        raise InputError("bank: found no recordings, expected at least one")
+    rates = {recording.sample_rate for recording in recordings}
+    if len(rates) > 1:
+        raise InputError(f"bank: found sample rates {sorted(rates)}, expected one")
+    ids = [recording.sound_id for recording in recordings]
+    if len(set(ids)) < len(ids):
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise InputError(f"{twice}: sound_id: found twice, expected once in a bank")
+    raw = [_analyse(recording, attributes) for recording in recordings]
+    if thresholds is None:
+        thresholds = label_thresholds(raw, attributes)
+    sounds = [_labelled(sound, attributes, thresholds) for sound in raw]
+    return Bank(domain, rates.pop(), thresholds, tuple(sorted(sounds, key=lambda sound: sound.sound_id)))
+
+
+def check_usable(recording: Recording) -> None:
+    """Raise InputError if the recording is not finite, too short, silent or clipped."""
+    samples, name = recording.samples, recording.name
+    if not np.isfinite(samples).all():
+        raise InputError(f"{name}: samples: found NaN or Inf, expected finite numbers")
+    duration_s = len(samples) / recording.sample_rate
+    if duration_s < MIN_DURATION_S:
+        raise InputError(f"{name}: duration: found {duration_s:.3f} s, expected at least {MIN_DURATION_S} s")
+    peak = float(np.abs(samples).max())
+    if peak <= 10 ** (SILENT_PEAK_DB / 20):
+        raise InputError(f"{name}: samples: found silence (peak {peak:.1g}), expected a peak over {SILENT_PEAK_DB:.0f} dB")
+    full = np.abs(samples) >= 1 - 1 / 32768
+    runs = np.convolve(full, np.ones(CLIPPED_RUN), mode="valid")
+    if runs.max() >= CLIPPED_RUN:
+        at_s = int(runs.argmax()) / recording.sample_rate
+        raise InputError(f"{name}: samples: found clipping at {at_s:.3f} s, expected samples below full scale")
+
+
+def _analyse(recording: Recording, attributes: Mapping[str, Attribute]) -> ElementarySound:
+    check_usable(recording)
+    values: dict[str, str | int | None] = {}
+    for name, rule in given(dict(attributes)).items():
+        values[name] = _checked_value(recording, name, rule)
+    pcm = to_pcm16(recording.samples)
+    samples, rate = from_pcm16(pcm), recording.sample_rate  # measured on what the bank holds, not on what it came from
+    return ElementarySound(
+        recording.sound_id,
+        values,
+        brightness(samples, rate),
+        loudness_lufs(samples, rate),
+        pcm,
+        rate,
+        recording.licence,
+        recording.source,
+        sha256_pcm(pcm),
+    )
+
+
+def _checked_value(recording: Recording, name: str, rule: GivenAttribute) -> str | int:
+    value = recording.attributes.get(name)
+    if value is None or value not in rule.values:
+        expected = ", ".join(map(str, rule.values))
+        raise InputError(f"{recording.name}: {name}: found {value!r}, expected one of: {expected}")
+    return value
+
+
+def label_thresholds(sounds: Sequence[ElementarySound], attributes: Mapping[str, Attribute]) -> Thresholds:
+    """Median of each measure, plus and minus half the dead zone: no single recording can move it."""
+    thresholds = {}
+    for name, rule in measured(dict(attributes)).items():
+        middle = median(getattr(sound, MEASURES[rule.measure][0]) for sound in sounds)
+        thresholds[name] = (middle - rule.dead_zone / 2, middle + rule.dead_zone / 2)
+    return thresholds
+
+
+def _labelled(
+    sound: ElementarySound, attributes: Mapping[str, Attribute], thresholds: Thresholds
+) -> ElementarySound:
+    labels = {
+        name: label(getattr(sound, MEASURES[rule.measure][0]), rule, thresholds[name])
+        for name, rule in measured(dict(attributes)).items()
+    }
+    ordered = {name: labels[name] if name in labels else sound.attributes[name] for name in attributes}
+    return replace(sound, attributes=ordered)
+
+
+def write_bank(bank: Bank, path: Path) -> None:
+    """Write ``bank`` as one Parquet file, atomically."""
+    sounds = bank.sounds
+    columns: dict[str, pa.Array] = {"sound_id": pa.array([sound.sound_id for sound in sounds])}
+    for name in sounds[0].attributes:
+        values = [sound.attributes[name] for sound in sounds]
+        columns[name] = pa.array(values, pa.int32() if isinstance(values[0], int) else pa.string())
+    for name in ("duration_s", "brightness_points", "loudness_lufs", "licence", "source", "pcm_sha256"):
+        columns[name] = pa.array([getattr(sound, name) for sound in sounds])
+    audio = [{"bytes": encode_flac(sound.pcm, sound.sample_rate), "path": f"{sound.sound_id}.flac"} for sound in sounds]
+    columns["audio"] = pa.array(audio, AUDIO)
+    fields = [pa.field(name, array.type) for name, array in columns.items()]
+    extra = {
+        "kind": "bank",
+        "format": FORMAT,
+        "domain": bank.domain,
+        "sample_rate": bank.sample_rate,
+        "attributes": list(sounds[0].attributes),
+        "thresholds": bank.thresholds,
+    }
+    table = pa.table(list(columns.values()), schema=dataset_schema(fields, bank.sample_rate, extra))
+    with atomic_path(path) as temporary, parquet_writer(temporary, table.schema) as writer:
+        writer.write_table(table)
+
+
+def read_bank(path: Path) -> Bank:
+    """Read a bank file and decode its sounds.
+
+    Raises InputError naming file, sound and field when something is missing, does not decode or was altered.
+    """
+    file = open_parquet(path)
+    extra = metadata_of(file.schema_arrow, path)
+    if extra.get("kind") != "bank" or extra.get("format") != FORMAT:
+        found = f"{extra.get('kind')} format {extra.get('format')}"
+        raise InputError(f"{path}: found {found}, expected bank format {FORMAT}")
+    try:
+        rows = file.read().to_pylist()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path}: damaged ({str(error).splitlines()[0]})") from None
+    sounds = tuple(_sound_of_row(row, extra["attributes"], extra["sample_rate"], path) for row in rows)
+    thresholds = {name: (low, high) for name, (low, high) in extra["thresholds"].items()}
+    return Bank(extra["domain"], extra["sample_rate"], thresholds, sounds)
+
+
+def _sound_of_row(row: dict, attributes: list[str], sample_rate: int, path: Path) -> ElementarySound:
+    name = f"{path}: {row['sound_id']}"
+    pcm, rate = decode_flac(row["audio"]["bytes"], name)
+    if rate != sample_rate:
+        raise InputError(f"{name}: sample rate: found {rate} Hz, expected {sample_rate} Hz")
+    found = sha256_pcm(pcm)
+    if found != row["pcm_sha256"]:
+        raise InputError(f"{name}: pcm_sha256: found {found[:12]}…, expected {row['pcm_sha256'][:12]}…")
+    return ElementarySound(
+        row["sound_id"],
+        {attribute: row[attribute] for attribute in attributes},
+        row["brightness_points"],
+        row["loudness_lufs"],
+        pcm,
+        rate,
+        row["licence"],
+        row["source"],
+        found,
+    )
