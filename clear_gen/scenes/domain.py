@@ -120,6 +120,13 @@ class Sampling(Strict):
     independent_levels: IndependentLevels | None = None
 
 
+class Published(Strict):
+    """Minimum, mean and maximum of the quantities of a published dataset that this domain is to resemble."""
+
+    name: str
+    ranges: dict[str, tuple[float, float, float]]
+
+
 class Domain(Strict):
     """One kind of sound: what its attributes are, and how scenes are drawn."""
 
@@ -128,6 +135,7 @@ class Domain(Strict):
     relations: list[str]
     question_types: list[str]
     sampling: Sampling
+    published: Published | None = None
 
     @model_validator(mode="after")
     def _attributes_exist(self) -> Self:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from clear_gen.io import AUDIO, dataset_schema
@@ -70,9 +71,13 @@ class Rendered:
     pcm_sha256: str
 
 
-def tail_samples(rt60_s: float, pre_delay_s: float, sample_rate: int) -> int:
-    """Length of the reverberation after the direct sound: pre-delay and decay by 60 dB, at most one second in all."""
-    return round(min(pre_delay_s + rt60_s, MAX_IMPULSE_RESPONSE_S) * sample_rate)
+def tail_samples(rt60_s: Any, pre_delay_s: Any, sample_rate: int) -> np.ndarray:
+    """Length of the reverberation after the direct sound: pre-delay and decay by 60 dB, at most one second in all.
+
+    Shape: numbers or arrays of one shape -> int64 of that shape.
+    """
+    length_s = np.minimum(pre_delay_s + rt60_s, MAX_IMPULSE_RESPONSE_S)
+    return np.maximum(1, np.rint(length_s * sample_rate)).astype(np.int64)
 
 
 def graph_of_row(row: Mapping[str, Any]) -> SceneGraph:

@@ -16,13 +16,13 @@ import pyarrow as pa
 from clear_gen.io import STAGE_SCENE, InputError, stream
 from clear_gen.scenes.domain import Constraint, Domain, Sampling
 from clear_gen.scenes.graph import (
-    MAX_IMPULSE_RESPONSE_S,
     NOISE_TYPE,
     RENDERED_TYPE,
     REVERB_TYPE,
     SPLITS,
     scene_schema,
     sound_type,
+    tail_samples,
 )
 from clear_gen.sounds.attributes import MeasuredAttribute
 from clear_gen.sounds.bank import Bank
@@ -301,7 +301,7 @@ def _reverb(first: np.ndarray, rules: Sampling, sample_rate: int) -> tuple[pa.Ar
         _between(rules.reverb.damping_hz, first[:, DAMPING]),
         _seeds(first[:, TAIL_SEED]),
     ]
-    n_tail = np.rint(np.minimum(pre_delay_s + rt60_s, MAX_IMPULSE_RESPONSE_S) * sample_rate).astype(np.int64)
+    n_tail = tail_samples(rt60_s, pre_delay_s, sample_rate)
     return pa.StructArray.from_arrays([pa.array(array) for array in arrays], fields=list(REVERB_TYPE)), n_tail
 
 

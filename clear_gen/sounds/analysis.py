@@ -21,6 +21,8 @@ LOUDNESS_BLOCK_S = 0.2  # half of the standard's, so that a short note still hol
 NOTES = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
 TUNING_HZ = 440.0  # A4
 LOWEST_HZ, HIGHEST_HZ = 36.0, 2400.0  # searched for a pitch: a double bass's E1 to beyond a flute's C7
+SMOOTHING_HZ = 4000.0  # Gaussian low-pass: with finer detail the dips are narrower than a sample and are missed
+PITCH_RATE_HZ = 44100  # at least, for the same reason
 PITCH_WINDOW_S = 0.05  # two periods of the lowest note
 PITCH_HOP_S = 0.02
 DIP_MARGIN = 0.05  # a shorter period whose dip is that close to the deepest one is the period, the rest its multiples
@@ -90,11 +92,11 @@ def pitch_hz(samples: np.ndarray, sample_rate: int) -> float:
 
     Raises ValueError for silence, for a non-finite sample, for less than one frame (78 ms) and if no frame is periodic.
     """
-    x = _sound(samples)
+    x, sample_rate = _smoothed(_sound(samples), sample_rate)
     window, longest = round(PITCH_WINDOW_S * sample_rate), math.ceil(sample_rate / LOWEST_HZ) + 1
     if len(x) < window + longest:
         raise ValueError(f"sound of {len(x)} samples at {sample_rate} Hz, expected at least {window + longest}")
-    frames = np.lib.stride_tricks.sliding_window_view(x / np.max(np.abs(x)), window + longest)
+    frames = np.lib.stride_tricks.sliding_window_view(x, window + longest)
     difference, energy = _difference(frames[:: round(PITCH_HOP_S * sample_rate)], window)
     period, aperiodicity = _periods(difference, int(sample_rate / HIGHEST_HZ))
     votes = np.where(aperiodicity < APERIODIC, energy * (1 - aperiodicity), 0.0)
@@ -153,6 +155,14 @@ def _mean_power(x: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray
     return welch(x, sample_rate, "hamming", FRAME_LENGTH, FRAME_OVERLAP, detrend="constant", scaling="spectrum")
 
 
+def _smoothed(x: np.ndarray, sample_rate: int) -> tuple[np.ndarray, int]:
+    """The sound below SMOOTHING_HZ at an integer multiple of its rate, at least PITCH_RATE_HZ, with peak 1; that rate."""
+    factor = math.ceil(PITCH_RATE_HZ / sample_rate)
+    weight = np.exp(-((np.fft.rfftfreq(len(x), 1 / sample_rate) / SMOOTHING_HZ) ** 2))
+    smooth = np.fft.irfft(np.fft.rfft(x) * weight, factor * len(x))
+    return smooth / np.max(np.abs(smooth)), factor * sample_rate
+
+
 def _difference(frames: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     """Squared difference between a frame's first ``window`` samples and the same number ``lag`` samples later.
 
@@ -178,10 +188,9 @@ def _periods(difference: np.ndarray, shortest: int) -> tuple[np.ndarray, np.ndar
     running_sum = np.cumsum(difference[:, 1:], axis=1)
     normalised = difference[:, 1:] * lag / np.maximum(running_sum, np.finfo(float).tiny)
     before, here, after = normalised[:, :-2], normalised[:, 1:-1], normalised[:, 2:]
-    dips = np.where((here <= before) & (here < after) & (lag[1:-1] >= shortest), here, np.inf)
-    first = np.argmax(dips < np.min(dips, axis=1, keepdims=True) + DIP_MARGIN, axis=1)
-    rows = np.arange(len(dips))
-    left, middle, right = before[rows, first], here[rows, first], after[rows, first]
-    curvature = left - 2 * middle + right
-    vertex = 0.5 * (left - right) / np.where(curvature > 0, curvature, np.inf)
-    return lag[1:-1][first] + vertex, dips[rows, first]
+    is_dip = (here <= before) & (here < after) & (lag[1:-1] >= shortest)
+    shift = 0.5 * (before - after) / np.where(is_dip, before - 2 * here + after, np.inf)
+    depth = np.where(is_dip, here - 0.25 * (before - after) * shift, np.inf)
+    first = np.argmax(depth < np.min(depth, axis=1, keepdims=True) + DIP_MARGIN, axis=1)
+    row = np.arange(len(depth))
+    return lag[1:-1][first] + shift[row, first], depth[row, first]

@@ -6,7 +6,6 @@ import csv
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from math import gcd
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,6 +18,7 @@ from clear_gen.sounds.analysis import loudness_lufs
 from clear_gen.sounds.attributes import Attribute, given
 from clear_gen.sounds.bank import check_usable
 from clear_gen.sounds.recording import Recording
+from clear_gen.sounds.resample import resampled
 
 CLEAR_TABLE = "elementary_sounds.json"
 CLEAR_LICENCE = "CC-BY-SA-4.0"  # Good-Sounds, Romani Picas et al. 2015
@@ -77,16 +77,6 @@ def aligned_level(recordings: list[Recording], median_lufs: float) -> list[Recor
     found = median(loudness_lufs(recording.samples, recording.sample_rate) for recording in recordings)
     gain = np.float32(10 ** ((median_lufs - found) / 20))
     return [replace(recording, samples=recording.samples * gain) for recording in recordings]
-
-
-def resampled(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    """float32 [n] at ``from_rate`` Hz -> float32 [ceil(n to/from)] at ``to_rate`` Hz, by a polyphase filter."""
-    if from_rate == to_rate:
-        return samples
-    from scipy.signal import resample_poly
-
-    common = gcd(from_rate, to_rate)
-    return resample_poly(samples, to_rate // common, from_rate // common).astype(np.float32)
 
 
 def _excerpt(recording: Recording, length_s: float, min_duration_s: float) -> Recording:

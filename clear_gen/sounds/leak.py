@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import irfft, next_fast_len, rfft
 
 RESIDUAL_LIMIT = 0.05  # relative residual energy below which two sounds are the same recording
 MIN_OVERLAP = 0.5  # of the shorter sound
@@ -40,7 +39,7 @@ def recording_residual(reference: np.ndarray, candidate: np.ndarray) -> float:
 
     Both have shape (n_samples,), any lengths, same sample rate. Raises ValueError for silence and non-finite samples.
     """
-    size = next_fast_len(len(reference) + len(candidate), real=True)
+    size = _transform_size(len(reference) + len(candidate))
     first, second = (_sound(samples, size, np.float64) for samples in (reference, candidate))
     return _residuals(first, second, size)[0]
 
@@ -57,8 +56,7 @@ def find_leaks(
     Every sound has shape (n_samples,), any length, all at the same sample rate (a precondition). Raises ValueError for
     silence and non-finite samples.
     """
-    longest = [max((len(samples) for samples in bank), default=0) for bank in (train, test)]
-    size = next_fast_len(sum(longest), real=True)
+    size = _transform_size(sum(max(map(len, bank), default=1) for bank in (train, test)))
     references = [_sound(samples, size, np.float32) for samples in train]
     leaks = []
     for test_index, samples in enumerate(test):
@@ -72,6 +70,13 @@ def find_leaks(
     return leaks
 
 
+def _transform_size(n_samples: int) -> int:
+    """Length of a fast Fourier transform of at least ``n_samples``."""
+    from scipy.fft import next_fast_len
+
+    return next_fast_len(n_samples, real=True)
+
+
 def _sound(samples: np.ndarray, size: int, precision: type[np.floating]) -> _Sound:
     x = np.asarray(samples, dtype=np.float64)
     peak = np.max(np.abs(x), initial=0.0)
@@ -79,7 +84,7 @@ def _sound(samples: np.ndarray, size: int, precision: type[np.floating]) -> _Sou
         raise ValueError("silence or a sample that is not finite, expected a sound")
     x = x / peak  # a gain changes nothing, and keeps single precision away from its limits
     x = x / np.sqrt(np.sum(x**2))
-    return _Sound(np.pad(np.cumsum(x**2), (1, 0)), rfft(x.astype(precision), size))
+    return _Sound(np.pad(np.cumsum(x**2), (1, 0)), np.fft.rfft(x.astype(precision), size))
 
 
 def _residuals(first: _Sound, second: _Sound, size: int) -> tuple[float, float]:
@@ -89,7 +94,7 @@ def _residuals(first: _Sound, second: _Sound, size: int) -> tuple[float, float]:
     """
     overlap = int(np.ceil(MIN_OVERLAP * min(len(first), len(second))))
     lags = np.arange(overlap - len(second), len(first) - overlap + 1)
-    cyclic = irfft(first.spectrum * np.conj(second.spectrum), size)
+    cyclic = np.fft.irfft(first.spectrum * np.conj(second.spectrum), size)
     products = np.concatenate([cyclic[size + lags[0] :], cyclic[: lags[-1] + 1]])
     explained = products * products
     by_first = np.max(explained / np.maximum(_energy_within(first, lags, len(second)), SILENT))

@@ -1,0 +1,1 @@
+"""From scene graph to waveform: sounds at their levels, then the room, then the microphone."""

@@ -1,0 +1,1 @@
+"""A dataset on disk: layout, identity, generation in chunks, card, loading, figures."""

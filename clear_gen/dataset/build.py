@@ -1,0 +1,163 @@
+"""A dataset from beginning to end: claim the folder, make the files, finish; add audio later."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from clear_gen.dataset import generate
+from clear_gen.dataset.card import card
+from clear_gen.dataset.generate import Job, Progress
+from clear_gen.dataset.identity import Settings, begin, environment, identity_of, read_json, stored_identity
+from clear_gen.dataset.layout import BANK_OF_SPLIT, CARD, IDENTITY, PARTIAL, SCENES, SceneFile, scene_files, shard_of
+from clear_gen.dataset.statistics import Statistics, statistics
+from clear_gen.io import CheckFailed, InputError, sha256_file, write_text
+from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.sampler import SceneSpec
+from clear_gen.sounds.bank import Bank, read_bank, write_bank
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which part of the files this job makes: the ``index``-th of ``of``."""
+
+    index: int = 0
+    of: int = 1
+
+
+def settings_of(identity: dict[str, Any], path: Path) -> Settings:
+    """The settings that an identity was made from; InputError if it is of another format."""
+    try:
+        return Settings(
+            sizes=dict(identity["scenes"]),
+            seed=identity["seed"],
+            sample_rate=identity["sample_rate"],
+            levels=identity["levels"],
+            audio=identity["audio"],
+            domain=Domain.model_validate(identity["domain"]["definition"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: identity: cannot be understood ({type(error).__name__}: {error})") from None
+
+
+def needed_banks(sizes: dict[str, int]) -> list[str]:
+    """The sides (train, test) whose bank the non-empty splits draw from."""
+    return sorted({BANK_OF_SPLIT[split] for split, size in sizes.items() if size}, reverse=True)
+
+
+def check_banks(settings: Settings, banks: dict[str, Bank]) -> None:
+    """Raise InputError if a bank is of another domain, or the test bank is labelled by other thresholds."""
+    for side, bank in banks.items():
+        if bank.domain != settings.domain.name:
+            raise InputError(f"{side} bank: domain: found {bank.domain}, expected {settings.domain.name}")
+    if len(banks) == 2 and banks["train"].thresholds != banks["test"].thresholds:
+        raise InputError(
+            "test bank: labelled by thresholds of its own; import it with --labels-from TRAIN_BANK, "
+            "so that the same word means the same sound on both sides"
+        )
+
+
+def create(folder: Path, settings: Settings, banks: dict[str, Bank], shard: Shard, workers: int, progress: Progress) -> None:
+    """Make this shard's missing files of a new or unfinished dataset, and finish it if they were the last.
+
+    Raises InputError if ``folder`` holds something else, CheckFailed if a worker died.
+    """
+    check_banks(settings, banks)
+    identity = identity_of(settings, banks)
+    begin(folder, identity)
+    for side, bank in banks.items():
+        path = folder / "bank" / f"{side}.parquet"
+        if not path.exists():
+            write_bank(bank, path)
+    files = scene_files(settings.sizes)
+    mine = shard_of(files, shard.of, shard.index)
+    job = _job(folder, settings)
+    _make(job, mine, workers, progress)
+    if all((folder / file.name).exists() for file in files):
+        finish(folder)
+
+
+def add_audio(folder: Path, workers: int, progress: Progress) -> None:
+    """Render the stored graphs of a finished dataset that was made without audio.
+
+    The result is the same, byte for byte, as if it had been made with audio at once.
+    """
+    settings = finished_settings(folder)
+    identity = {**read_json(folder / IDENTITY)["identity"], "audio": True}
+    job = replace(_job(folder, replace(settings, audio=True)), graphs="stored")
+    _make(job, scene_files(settings.sizes), workers, progress)
+    write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
+    (folder / IDENTITY).unlink(missing_ok=True)
+    finish(folder)
+
+
+def finish(folder: Path) -> Statistics:
+    """Check that every file is there, then write ``clear.json`` and the card, and remove ``.partial``.
+
+    Raises CheckFailed naming the first missing file.
+    """
+    identity = stored_identity(folder)
+    if identity is None:
+        raise InputError(f"{folder}: found no dataset, expected one begun by clear-gen scenes")
+    settings = settings_of(identity, folder / IDENTITY)
+    files = scene_files(settings.sizes)
+    missing = [file.name for file in files if not (folder / file.name).exists()]
+    if missing:
+        raise CheckFailed(f"{folder}: {len(missing)} of {len(files)} files missing, first {missing[0]}")
+    for file in files:
+        found, expected = generate.count_scenes(folder, file), file.stop - file.first
+        if found != expected:
+            raise CheckFailed(f"{folder / file.name}: found {found} scenes, expected {expected}")
+    banks = {side: read_bank(folder / "bank" / f"{side}.parquet") for side in needed_banks(settings.sizes)}
+    counted = statistics(folder, files)
+    names = [file.name for file in files] + [f"bank/{side}.parquet" for side in banks]
+    hashes = {name: sha256_file(folder / name) for name in sorted(names)}
+    write_text(folder / CARD, card(identity, settings.domain, banks, counted))
+    stored = {"identity": identity, "environment": environment(), "files": hashes}
+    write_text(folder / IDENTITY, json.dumps(stored, indent=1) + "\n")
+    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+    return counted
+
+
+def discard(folder: Path) -> None:
+    """Remove a dataset that this package made, and nothing else, so that another can take its place."""
+    if stored_identity(folder) is None:
+        return
+    (folder / IDENTITY).unlink(missing_ok=True)
+    for name in (SCENES, "bank", PARTIAL):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / CARD).unlink(missing_ok=True)
+
+
+def finished_settings(folder: Path) -> Settings:
+    """The settings of a finished dataset. Raises InputError if ``folder`` holds none."""
+    if not is_finished(folder):
+        raise InputError(f"{folder}: found no finished dataset, expected clear.json (clear-gen finish DIR writes it)")
+    return settings_of(stored_identity(folder) or {}, folder / IDENTITY)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether ``clear.json`` is there: it is written last."""
+    return (folder / IDENTITY).exists()
+
+
+def scenes_to_make(folder: Path, settings: Settings, shard: Shard) -> tuple[int, int]:
+    """(scenes that this shard still has to make, scenes of this shard in all), for the progress bar."""
+    mine = shard_of(scene_files(settings.sizes), shard.of, shard.index)
+    left = generate.missing_files(_job(folder, settings), mine)
+    total = sum(file.stop - file.first for file in mine)
+    return sum(file.stop - file.first for file in left) - generate.partial_scenes(folder, left), total
+
+
+def _make(job: Job, files: list[SceneFile], workers: int, progress: Progress) -> None:
+    left = generate.missing_files(job, files)
+    if left:
+        generate.make_files(job, left, workers, progress)
+
+
+def _job(folder: Path, settings: Settings) -> Job:
+    spec = SceneSpec(settings.seed, settings.sample_rate, settings.levels)
+    return Job(folder, settings.domain, spec, settings.audio)

@@ -1,0 +1,181 @@
+"""Making a dataset: chunks by any number of workers, chunks into files, files into a finished dataset.
+
+Every step leaves whole files behind: a chunk is made, written under a temporary name and renamed; a file is put together
+from its chunks the same way. What is there already is not made again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from clear_gen.audio.render import render_pcm
+from clear_gen.dataset.layout import BANK_OF_SPLIT, PARTIAL, Chunk, SceneFile
+from clear_gen.io import AUDIO, CheckFailed, InputError, atomic_path, encode_flac, open_parquet, parquet_writer
+from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.graph import RENDERED_TYPE, graph_of_row, scene_schema
+from clear_gen.scenes.sampler import SceneSpec, sample_scenes
+from clear_gen.sounds.bank import Bank, read_bank
+from clear_gen.sounds.resample import resampled_bank
+
+Progress = Callable[[int], None]
+REUSED_BYTES = 31 << 20  # glibc's ceiling for what it keeps instead of returning it to the kernel is 32 MiB
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker must know: where, by which rules, with or without audio, and from where the graphs come."""
+
+    folder: Path
+    domain: Domain
+    spec: SceneSpec
+    audio: bool
+    graphs: Literal["sampled", "stored"] = "sampled"
+
+
+def make_files(job: Job, files: list[SceneFile], workers: int, progress: Progress) -> None:
+    """Make the files that are missing. ``progress`` is called with the number of scenes that were made.
+
+    Raises CheckFailed if a worker died; finished chunks stay.
+    """
+    if workers == 1:
+        _start_worker(job)
+        for file in files:
+            for chunk in _missing_chunks(job, file):
+                progress(write_chunk(file, chunk))
+            progress(write_file(file))
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _start_worker, (job,)) as pool:
+        try:
+            _make_in_pool(job, files, pool, progress)
+        except BrokenProcessPool:
+            raise CheckFailed("a worker died (out of memory?); what was finished is kept: run again to go on") from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _missing_chunks(job: Job, file: SceneFile) -> list[Chunk]:
+    """The chunks that have to be made before the file can be written. Graphs alone need none: they are quick."""
+    return [chunk for chunk in file.chunks if job.audio and not chunk.partial_path(job.folder).exists()]
+
+
+def _make_in_pool(job: Job, files: list[SceneFile], pool: ProcessPoolExecutor, progress: Progress) -> None:
+    waiting: dict[Future, SceneFile] = {}
+    left: dict[SceneFile, int] = {}
+    for file in files:
+        chunks = _missing_chunks(job, file)
+        left[file] = len(chunks)
+        waiting |= {pool.submit(write_chunk, file, chunk): file for chunk in chunks}
+        if not chunks:
+            waiting[pool.submit(write_file, file)] = file
+    while waiting:
+        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            file = waiting.pop(future)
+            progress(future.result())
+            left[file] -= 1
+            if left[file] == 0:
+                waiting[pool.submit(write_file, file)] = file
+
+
+# --- in a worker -------------------------------------------------------------------------------------------------------
+
+_job: Job
+
+
+def _start_worker(job: Job) -> None:
+    global _job
+    _job = job
+    _bank.cache_clear()
+    # Freeing one large array raises glibc's dynamic limits: from then on freed buffers are reused, not unmapped and
+    # mapped again page by page for every scene, which would cost as much as the FFTs.
+    np.empty(REUSED_BYTES, np.uint8)
+
+
+@cache
+def _bank(side: str) -> Bank:
+    return resampled_bank(read_bank(_job.folder / "bank" / f"{side}.parquet"), _job.spec.sample_rate)
+
+
+def write_chunk(file: SceneFile, chunk: Chunk) -> int:
+    """Make a chunk with audio and write it under ``.partial``; returns its number of scenes."""
+    table = _with_audio(_graphs(file, chunk), _bank(BANK_OF_SPLIT[chunk.split]))
+    with atomic_path(chunk.partial_path(_job.folder)) as path, parquet_writer(path, table.schema) as writer:
+        writer.write_table(table)
+    return chunk.stop - chunk.first
+
+
+def write_file(file: SceneFile) -> int:
+    """Put a file together from its chunks, one row group each, and remove them; returns the scenes not counted before."""
+    chunks = [chunk.partial_path(_job.folder) for chunk in file.chunks]
+    schema = scene_schema(_job.domain.attributes, _job.spec.sample_rate)
+    with atomic_path(_job.folder / file.name) as path, parquet_writer(path, schema) as writer:
+        for chunk, partial in zip(file.chunks, chunks, strict=True):
+            writer.write_table(open_parquet(partial).read() if _job.audio else _graphs(file, chunk))
+    for partial in chunks:
+        partial.unlink(missing_ok=True)
+    return 0 if _job.audio else file.stop - file.first
+
+
+def _graphs(file: SceneFile, chunk: Chunk) -> pa.Table:
+    if _job.graphs == "stored":
+        return open_parquet(_job.folder / file.name).read_row_group(chunk.number)
+    bank = _bank(BANK_OF_SPLIT[chunk.split])
+    return sample_scenes(bank, _job.domain, _job.spec, chunk.split, range(chunk.first, chunk.stop))
+
+
+def _with_audio(table: pa.Table, bank: Bank) -> pa.Table:
+    """The rows with ``rendered`` and ``audio`` filled in."""
+    rendered, audio = [], []
+    for row in table.to_pylist():
+        graph = graph_of_row(row)
+        pcm, found = render_pcm(graph, bank)
+        rendered.append(asdict(found))
+        audio.append({"bytes": encode_flac(pcm, graph.sample_rate), "path": f"{graph.scene_id}.flac"})
+    columns = {"rendered": pa.array(rendered, RENDERED_TYPE), "audio": pa.array(audio, AUDIO)}
+    for name, column in columns.items():
+        table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
+    return table
+
+
+# --- what there is -----------------------------------------------------------------------------------------------------
+
+
+def missing_files(job: Job, files: list[SceneFile]) -> list[SceneFile]:
+    """The files that are not there yet, or, when audio is added to stored graphs, have none yet."""
+    return [file for file in files if not _is_made(job, file)]
+
+
+def _is_made(job: Job, file: SceneFile) -> bool:
+    path = job.folder / file.name
+    if job.graphs == "sampled":
+        return path.exists()
+    rendered = open_parquet(path).read_row_group(0, columns=["rendered"])
+    return rendered.column("rendered").null_count == 0
+
+
+def count_scenes(folder: Path, file: SceneFile) -> int:
+    """Rows of a file. Raises InputError if it is missing or no Parquet file."""
+    metadata = open_parquet(folder / file.name).metadata
+    if metadata.num_row_groups != len(file.chunks):
+        found = metadata.num_row_groups
+        raise InputError(f"{folder / file.name}: found {found} row groups, expected {len(file.chunks)}")
+    return metadata.num_rows
+
+
+def partial_scenes(folder: Path, files: list[SceneFile]) -> int:
+    """Scenes in chunks that an earlier run left under ``.partial``."""
+    if not (folder / PARTIAL).exists():
+        return 0
+    chunks = [chunk for file in files for chunk in file.chunks]
+    return sum(chunk.stop - chunk.first for chunk in chunks if chunk.partial_path(folder).exists())

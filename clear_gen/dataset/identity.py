@@ -1,0 +1,131 @@
+"""What a dataset is: the settings from which every record follows, and their file ``clear.json``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import scipy
+import soundfile
+
+from clear_gen import __version__
+from clear_gen.dataset.layout import IDENTITY, PARTIAL
+from clear_gen.io import InputError, write_text
+from clear_gen.scenes.domain import Domain
+from clear_gen.sounds.bank import Bank
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user chose. ``sizes``: scenes per split; ``sample_rate`` in Hz; ``domain`` with its sampling rules."""
+
+    sizes: dict[str, int]
+    seed: int
+    sample_rate: int
+    levels: Literal["recorded", "independent"]
+    audio: bool
+    domain: Domain
+
+
+def identity_of(settings: Settings, banks: dict[str, Bank]) -> dict[str, Any]:
+    """The settings as JSON values, with the banks' and the domain's hashes. Workers and shards are no part of it."""
+    domain = settings.domain.model_dump(mode="json")
+    return {
+        "format": FORMAT,
+        "generator": f"clear-gen {__version__}",
+        "scenes": settings.sizes,
+        "seed": settings.seed,
+        "sample_rate": settings.sample_rate,
+        "levels": settings.levels,
+        "audio": settings.audio,
+        "banks": {side: bank.sha256 for side, bank in banks.items()},
+        "domain": {
+            "name": settings.domain.name,
+            "sha256": hashlib.sha256(json.dumps(domain, sort_keys=True).encode()).hexdigest(),
+            "definition": domain,
+        },
+    }
+
+
+def environment() -> dict[str, str]:
+    """The versions that decide whether a re-rendered scene is identical or within one step of PCM 16."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "pyarrow": pa.__version__,
+        "libsndfile": soundfile.__libsndfile_version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file; InputError in one line when it is missing or something else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found, expected a dataset made by clear-gen scenes") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path}: not readable JSON ({error})") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: found {type(value).__name__}, expected a JSON object")
+    return value
+
+
+def stored_identity(folder: Path) -> dict[str, Any] | None:
+    """The identity of a finished or unfinished dataset in ``folder``, or None if there is none."""
+    if (folder / IDENTITY).exists():
+        found = read_json(folder / IDENTITY).get("identity")
+        if not isinstance(found, dict):
+            raise InputError(f"{folder / IDENTITY}: identity: found none, expected an object")
+        return found
+    partial = folder / PARTIAL / IDENTITY
+    return read_json(partial) if partial.exists() else None
+
+
+def begin(folder: Path, identity: dict[str, Any]) -> None:
+    """Claim ``folder`` for a dataset of this identity.
+
+    Raises InputError, with the difference, if it holds another dataset or something else.
+    """
+    found = stored_identity(folder)
+    if found is None:
+        if folder.exists() and any(entry.name != PARTIAL for entry in folder.iterdir()):
+            raise InputError(f"{folder}: found files that are no clear-gen dataset, expected a new or an empty folder")
+        write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
+    elif found != identity:
+        raise InputError(
+            f"{folder}: holds another dataset ({difference(found, identity)}); choose another --out, or --overwrite"
+        )
+
+
+def difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
+    """The first few fields in which two identities differ, in words.
+
+    >>> difference({"seed": 1, "scenes": {"train": 5}}, {"seed": 2, "scenes": {"train": 5}})
+    'seed: found 1, asked 2'
+    """
+    left, right = dict(_flat(found)), dict(_flat(expected))
+    names = [name for name in {**left, **right} if left.get(name) != right.get(name)]
+    shown = [f"{name}: found {_short(left.get(name))}, asked {_short(right.get(name))}" for name in names[:3]]
+    return "; ".join(shown) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for name, item in value.items():
+        pairs += _flat(item, f"{prefix}{name}.") if isinstance(item, dict) else [(prefix + name, item)]
+    return pairs
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 24 else f"{text[:20]}…"
