@@ -39,7 +39,7 @@ def parse_yaml(path: Path) -> yaml.Node:
                 raise InputError(f"{path}:{event.start_mark.line + 1}: found an alias *{event.anchor}, expected none")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise InputError(f"{path}{line}: not valid YAML: {problem}") from None
@@ -53,13 +53,18 @@ def validate(node: yaml.Node, model: type[Model], path: Path) -> Model:
     try:
         return model.model_validate(plain(node, path))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "document"
-        found = repr(first["input"]) if not isinstance(first["input"], dict | list) else type(first["input"]).__name__
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        line = line_of(node, first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{path}:{line}: {field}: found {found[:60]}, expected: {message}{more}") from None
+        raise invalid(error, node, path) from None
+
+
+def invalid(error: ValidationError, node: yaml.Node, path: Path, under: tuple[str, ...] = ()) -> InputError:
+    """One line for the first wrong field of ``error``, which was found in the part ``under`` of the tree ``node``."""
+    first = error.errors()[0]
+    location = (*under, *first["loc"])
+    field = ".".join(str(part) for part in location) or "document"
+    found = type(first["input"]).__name__ if isinstance(first["input"], dict | list) else repr(first["input"])[:60]
+    expected = first["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return InputError(f"{path}:{line_of(node, location)}: {field}: found {found}, expected: {expected}{more}")
 
 
 def plain(node: yaml.Node, path: Path) -> Any:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
-
 
 # First element of a random stream's spawn key: what the stream is for. The numbers are part of the format.
 STAGE_SCENE = 0
@@ -88,6 +87,17 @@ def sha256_file(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as aligned lines: the first column to the left, the others to the right.
+
+    >>> table([["a", "n"], ["bass", "12"]])
+    ['a      n', 'bass  12']
+    """
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    aligned = [[cell.rjust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
+    return ["  ".join([row[0].ljust(widths[0]), *cells[1:]]) for row, cells in zip(rows, aligned, strict=True)]
 
 
 # --- PCM 16 and FLAC ---------------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """A room as an impulse response: the direct sound, a gap, and an exponentially decaying, frequency-damped tail.
 
-Conventions: the direct sound is the sample 1 at time 0; the tail starts ``pre_delay_s`` later. RT60 is the time in which
-the tail's energy decays by 60 dB below ``damping_hz``; above it, walls and air absorb more, so that there the tail is weaker
-and decays twice as fast. The direct-to-reverberant ratio is the energy of the direct sample over that of the tail.
+Conventions: the direct sound is the sample 1 at time 0; the tail starts ``pre_delay_s`` later. RT60 is the time in
+which the tail decays by 60 dB below ``damping_hz``; above it, walls and air absorb more, so that there the tail is
+weaker and decays twice as fast. The direct-to-reverberant ratio is the energy of the direct sample over the tail's.
 References: Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979 (noise with an exponential
 envelope as a room); Schroeder, "New method of measuring reverberation time", JASA 37, 1965 (how RT60 is measured).
 """

@@ -12,11 +12,23 @@ from clear_gen.dataset import generate
 from clear_gen.dataset.card import card
 from clear_gen.dataset.generate import Job, Progress
 from clear_gen.dataset.identity import Settings, begin, environment, identity_of, read_json, stored_identity
-from clear_gen.dataset.layout import BANK_OF_SPLIT, CARD, IDENTITY, PARTIAL, SCENES, SceneFile, scene_files, shard_of
+from clear_gen.dataset.layout import (
+    BANK_OF_SPLIT,
+    CARD,
+    IDENTITY,
+    PARTIAL,
+    SCENES,
+    SceneFile,
+    scene_files,
+    shard_of,
+    split_sizes,
+)
+from clear_gen.dataset.options import Options
 from clear_gen.dataset.statistics import Statistics, statistics
 from clear_gen.io import CheckFailed, InputError, sha256_file, write_text
-from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.domain import Domain, load_domain
 from clear_gen.scenes.sampler import SceneSpec
+from clear_gen.sounds import default
 from clear_gen.sounds.bank import Bank, read_bank, write_bank
 
 
@@ -48,6 +60,25 @@ def needed_banks(sizes: dict[str, int]) -> list[str]:
     return sorted({BANK_OF_SPLIT[split] for split, size in sizes.items() if size}, reverse=True)
 
 
+def banks_for(options: Options) -> tuple[dict[str, Bank], Domain]:
+    """The banks that the splits draw from, those of the user or the embedded ones, and their domain.
+
+    Raises InputError if a bank cannot be read, or the test split would have none of its own.
+    """
+    sides = needed_banks(split_sizes(options.n, options.splits))
+    if options.bank is None and options.test_bank is None:
+        domain = load_domain(options.domain or default.DOMAIN)
+        made = default.default_banks(domain.attributes)
+        return {side: made[side] for side in sides}, domain
+    paths = {"train": options.bank, "test": options.test_bank}
+    for side in sides:
+        if paths[side] is None:
+            flag = {"train": "--bank", "test": "--test-bank"}[side]
+            raise InputError(f"{flag}: found none, but --splits gives scenes to it; name one, or set its share to 0")
+    banks = {side: read_bank(path) for side in sides if (path := paths[side]) is not None}
+    return banks, load_domain(options.domain or next(iter(banks.values())).domain)
+
+
 def check_banks(settings: Settings, banks: dict[str, Bank]) -> None:
     """Raise InputError if a bank is of another domain, or the test bank is labelled by other thresholds."""
     for side, bank in banks.items():
@@ -60,7 +91,9 @@ def check_banks(settings: Settings, banks: dict[str, Bank]) -> None:
         )
 
 
-def create(folder: Path, settings: Settings, banks: dict[str, Bank], shard: Shard, workers: int, progress: Progress) -> None:
+def create(
+    folder: Path, settings: Settings, banks: dict[str, Bank], shard: Shard, workers: int, progress: Progress
+) -> None:
     """Make this shard's missing files of a new or unfinished dataset, and finish it if they were the last.
 
     Raises InputError if ``folder`` holds something else, CheckFailed if a worker died.
@@ -149,6 +182,15 @@ def scenes_to_make(folder: Path, settings: Settings, shard: Shard) -> tuple[int,
     mine = shard_of(scene_files(settings.sizes), shard.of, shard.index)
     left = generate.missing_files(_job(folder, settings), mine)
     total = sum(file.stop - file.first for file in mine)
+    return sum(file.stop - file.first for file in left) - generate.partial_scenes(folder, left), total
+
+
+def scenes_to_render(folder: Path) -> tuple[int, int]:
+    """(scenes that ``add_audio`` still has to render, scenes in all), for the progress bar."""
+    settings = replace(finished_settings(folder), audio=True)
+    files = scene_files(settings.sizes)
+    left = generate.missing_files(replace(_job(folder, settings), graphs="stored"), files)
+    total = sum(settings.sizes.values())
     return sum(file.stop - file.first for file in left) - generate.partial_scenes(folder, left), total
 
 

@@ -8,17 +8,17 @@ from typing import Any
 import yaml
 
 from clear_gen.dataset.layout import SCENES
-from clear_gen.dataset.statistics import Statistics
+from clear_gen.dataset.statistics import Statistics, statistics_lines
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.bank import Bank
 
-HUB_LICENCES = {"CC-BY-SA-4.0": "cc-by-sa-4.0", "CC-BY-4.0": "cc-by-4.0", "CC-BY-3.0": "cc-by-3.0", "CC0-1.0": "cc0-1.0"}
-SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
-NAMES = {
-    "sounds_per_scene": "sounds per scene",
-    "sound_duration_s": "sound duration (s)",
-    "scene_duration_s": "scene duration (s)",
+HUB_LICENCES = {
+    "CC-BY-SA-4.0": "cc-by-sa-4.0",
+    "CC-BY-4.0": "cc-by-4.0",
+    "CC-BY-3.0": "cc-by-3.0",
+    "CC0-1.0": "cc0-1.0",
 }
+SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
 
 
 def card(identity: dict[str, Any], domain: Domain, banks: dict[str, Bank], found: Statistics) -> str:
@@ -31,6 +31,7 @@ def card(identity: dict[str, Any], domain: Domain, banks: dict[str, Bank], found
         for side, bank in banks.items()
         for (source, licence), count in sorted(_sources(bank).items())
     )
+    statistics = "\n".join(statistics_lines(domain, found.ranges))
     audio = "FLAC, 16 bit, mono" if identity["audio"] else "graphs only; `clear-gen render` adds the audio"
     return f"""---
 {front}---
@@ -44,7 +45,9 @@ exact description of each scene. Made by {identity["generator"]}, seed {identity
 - audio: {audio}, {identity["sample_rate"]} Hz, {found.audio_hours:.1f} hours
 - levels: {identity["levels"]}
 
-{statistics_table(domain, found)}
+```text
+{statistics}
+```
 
 Validation scenes use the training bank, test scenes the test bank.
 
@@ -85,16 +88,3 @@ def _front_matter(banks: dict[str, Bank], found: Statistics) -> dict[str, Any]:
             {"config_name": "bank", "data_files": sides},
         ],
     }
-
-
-def statistics_table(domain: Domain, found: Statistics) -> str:
-    """A Markdown table: minimum, mean and maximum here, beside those of the published dataset if the domain has them."""
-    published = domain.published
-    header = "| | min | mean | max |" + (f" {published.name}: min | mean | max |" if published else "")
-    lines = [header, "|" + "---|" * (header.count("|") - 1)]
-    for name, here in found.ranges.items():
-        row = f"| {NAMES[name]} | " + " | ".join(f"{value:.2f}" for value in here) + " |"
-        if published and name in published.ranges:
-            row += " " + " | ".join(f"{value:.2f}" for value in published.ranges[name]) + " |"
-        lines.append(row)
-    return "\n".join(lines)

@@ -56,7 +56,8 @@ class SceneFile:
         """The chunks of the file, in order."""
         starts = range(self.first, self.stop, CHUNK_SCENES)
         return [
-            Chunk(self.split, start, min(start + CHUNK_SCENES, self.stop), number) for number, start in enumerate(starts)
+            Chunk(self.split, start, min(start + CHUNK_SCENES, self.stop), number)
+            for number, start in enumerate(starts)
         ]
 
 

@@ -11,8 +11,14 @@ import numpy as np
 import pyarrow.compute as pc
 
 from clear_gen.dataset.layout import SceneFile
-from clear_gen.io import open_parquet
+from clear_gen.io import open_parquet, table
+from clear_gen.scenes.domain import Domain
 
+NAMES = {
+    "sounds_per_scene": "sounds per scene",
+    "sound_duration_s": "sound duration (s)",
+    "scene_duration_s": "scene duration (s)",
+}
 COLUMNS = ["sample_rate", "n_samples", "n_samples_dry", "sounds"]
 
 
@@ -50,3 +56,14 @@ def statistics(folder: Path, files: Sequence[SceneFile]) -> Statistics:
     lengths, counts = np.unique(counted, return_counts=True)
     per_length = dict(zip(lengths.tolist(), counts.tolist(), strict=True))
     return Statistics(ranges, dict(splits), per_length, n_samples / rate / 3600)
+
+
+def statistics_lines(domain: Domain, ranges: dict[str, tuple[float, float, float]]) -> list[str]:
+    """Minimum, mean and maximum of each quantity here, and in the published dataset if the domain has them."""
+    published = domain.published
+    head = ["", "min", "mean", "max", *([f"{published.name}: min", "mean", "max"] if published else [])]
+    rows = [head]
+    for name, here in ranges.items():
+        there = published.ranges.get(name, ()) if published else ()
+        rows.append([NAMES[name], *(f"{value:.2f}" for value in (*here, *there))])
+    return table(rows)

@@ -49,7 +49,7 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class SceneGraph:
-    """One scene: all that ``render`` needs besides the bank. ``n_samples`` counts the reverberation tail, ``_dry`` not."""
+    """One scene: all that ``render`` needs besides the bank. ``n_samples`` includes the reverberation tail."""
 
     scene_id: str
     split: str
@@ -93,7 +93,12 @@ def graph_of_row(row: Mapping[str, Any]) -> SceneGraph:
         for sound in row["sounds"]
     )
     return SceneGraph(
-        *(row[name] for name in ("scene_id", "split", "domain", "sample_rate", "n_samples", "n_samples_dry")),
+        scene_id=row["scene_id"],
+        split=row["split"],
+        domain=row["domain"],
+        sample_rate=row["sample_rate"],
+        n_samples=row["n_samples"],
+        n_samples_dry=row["n_samples_dry"],
         sounds=sounds,
         reverb=Reverb(**row["reverb"]) if row["reverb"] else None,
         noise=Noise(**row["noise"]) if row["noise"] else None,
@@ -103,15 +108,14 @@ def graph_of_row(row: Mapping[str, Any]) -> SceneGraph:
 _SOUND_FIELDS = ("sound_id", "onset_sample", "n_samples", "gain_db")
 
 REVERB_TYPE = pa.struct(
-    [("rt60_s", pa.float64()), ("drr_db", pa.float64()), ("pre_delay_s", pa.float64())]
-    + [("damping_hz", pa.float64()), ("seed", pa.int64())]
+    [*((name, pa.float64()) for name in ("rt60_s", "drr_db", "pre_delay_s", "damping_hz")), ("seed", pa.int64())]
 )
 NOISE_TYPE = pa.struct([("level_dbfs", pa.float64()), ("seed", pa.int64())])
 RENDERED_TYPE = pa.struct([("scale_db", pa.float64()), ("peak_dbfs", pa.float64()), ("pcm_sha256", pa.string())])
 
 
 def sound_type(attributes: Mapping[str, Attribute]) -> pa.StructType:
-    """Arrow type of one sound: the fixed fields, then the domain's attributes in the domain's order, then the length."""
+    """Arrow type of one sound: the fixed fields, the domain's attributes in the domain's order, the length."""
     fields = [("sound_id", pa.string()), ("onset_sample", pa.int64()), ("n_samples", pa.int64())]
     fields += [("gain_db", pa.float64())]
     fields += [

@@ -54,7 +54,7 @@ class _Draw:
 
 
 def sample_scenes(bank: Bank, domain: Domain, spec: SceneSpec, split: str, indices: Sequence[int]) -> pa.Table:
-    """The graphs of the scenes ``indices`` of ``split``, as rows of ``scene_schema`` (``rendered`` and ``audio`` null).
+    """The graphs of the scenes ``indices`` of ``split``: rows of ``scene_schema``, ``rendered`` and ``audio`` null.
 
     ``bank`` is the split's bank at ``spec.sample_rate``. Scene i depends on (seed, split, i), bank and domain alone.
     Raises InputError if the bank cannot satisfy the domain's constraints.
@@ -62,7 +62,9 @@ def sample_scenes(bank: Bank, domain: Domain, spec: SceneSpec, split: str, indic
     rules = domain.sampling
     if len(bank.sounds) < rules.sounds.max:
         found = f"{len(bank.sounds)} sounds"
-        raise InputError(f"bank for {split}: found {found}, expected at least {rules.sounds.max} (no sound occurs twice)")
+        raise InputError(
+            f"bank for {split}: found {found}, expected at least {rules.sounds.max} (no sound occurs twice)"
+        )
     streams = [stream(spec.seed, STAGE_SCENE, SPLITS.index(split), index) for index in indices]
     first = np.stack([rng.random(GAPS + rules.sounds.max + 1) for rng in streams])
     n_sounds = rules.sounds.min + (first[:, LENGTH] * (rules.sounds.max - rules.sounds.min + 1)).astype(np.int64)
@@ -90,7 +92,7 @@ def _draw_sounds(
     n_uniforms = 3 if spec.levels == "independent" else 1
     for _ in range(MAX_TRIES // TRIES_PER_ROUND):
         shape = (TRIES_PER_ROUND, n_uniforms, n_max)
-        drawn = np.stack([streams[scene].random(shape) for scene in pending]).reshape(-1, n_uniforms, n_max)
+        drawn = np.stack([streams[scene].random(shape) for scene in pending.tolist()]).reshape(-1, n_uniforms, n_max)
         sounds = _without_replacement(drawn[:, 0], len(bank.sounds))
         lengths = np.repeat(n_sounds[pending], TRIES_PER_ROUND)
         tried = {name: column[sounds] for name, column in codes.items()}
@@ -142,21 +144,17 @@ def _satisfied(codes: dict[str, np.ndarray], lengths: np.ndarray, domain: Domain
     return accepted
 
 
-def _holds(
-    constraint: Constraint, codes: dict[str, np.ndarray], lengths: np.ndarray, domain: Domain
-) -> np.ndarray:
+def _holds(constraint: Constraint, codes: dict[str, np.ndarray], lengths: np.ndarray, domain: Domain) -> np.ndarray:
     values = np.arange(len(domain.attributes[constraint.attribute].values))
     column = codes[constraint.attribute]
     within = np.arange(column.shape[1]) < lengths[:, None]
     counts = np.stack([((column == value) & within).sum(axis=1) for value in values], axis=1)
     if constraint.values_at_least is not None:
-        return (counts >= constraint.times_at_least).sum(axis=1) >= constraint.values_at_least
+        return np.sum(counts >= constraint.times_at_least, axis=1) >= constraint.values_at_least
     return (counts > constraint.each_share_over * lengths[:, None]).all(axis=1)
 
 
-def _why_impossible(
-    codes: dict[str, np.ndarray], lengths: np.ndarray, domain: Domain, split: str, length: int
-) -> str:
+def _why_impossible(codes: dict[str, np.ndarray], lengths: np.ndarray, domain: Domain, split: str, length: int) -> str:
     failures = [(~_holds(rule, codes, lengths, domain)).mean() for rule in domain.sampling.constraints]
     worst = domain.sampling.constraints[int(np.argmax(failures))].model_dump(exclude_defaults=True)
     return (

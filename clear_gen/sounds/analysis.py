@@ -1,7 +1,7 @@
 """What is measured on an elementary sound: brightness, loudness and pitch.
 
-Every function takes one isolated sound, mono, shape (n_samples,), full scale 1, and returns one number. ``scipy.signal``
-and ``pyloudnorm`` are imported where they are used because they take a second to load.
+Every function takes one isolated sound, mono, shape (n_samples,), full scale 1, and returns one number.
+``scipy.signal`` and ``pyloudnorm`` are imported where they are used because they take a second to load.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def pitch_hz(samples: np.ndarray, sample_rate: int) -> float:
 
     YIN in every frame, then the median over frames weighted by energy and periodicity, so that attack and decay hardly
     count. Unlike in the original, the period is the shortest whose dip is nearly as deep as the deepest, not the first
-    below a fixed threshold: a breathy note has no deep dip, and a note with a strong third partial has a deep wrong one.
+    below a fixed threshold: a breathy note has no deep dip, a note with a strong third partial has a deep wrong one.
 
     ``samples`` has shape (n_samples,); ``sample_rate`` is in Hz.
 
@@ -156,7 +156,7 @@ def _mean_power(x: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _smoothed(x: np.ndarray, sample_rate: int) -> tuple[np.ndarray, int]:
-    """The sound below SMOOTHING_HZ at an integer multiple of its rate, at least PITCH_RATE_HZ, with peak 1; that rate."""
+    """The sound below SMOOTHING_HZ with peak 1 at a multiple of its rate, at least PITCH_RATE_HZ, and that rate."""
     factor = math.ceil(PITCH_RATE_HZ / sample_rate)
     weight = np.exp(-((np.fft.rfftfreq(len(x), 1 / sample_rate) / SMOOTHING_HZ) ** 2))
     smooth = np.fft.irfft(np.fft.rfft(x) * weight, factor * len(x))
@@ -166,8 +166,8 @@ def _smoothed(x: np.ndarray, sample_rate: int) -> tuple[np.ndarray, int]:
 def _difference(frames: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     """Squared difference between a frame's first ``window`` samples and the same number ``lag`` samples later.
 
-    ``frames`` has shape (n_frames, n_samples). Returns shape (n_frames, n_samples - window + 1), one column per lag from
-    0, and each frame's energy, shape (n_frames,).
+    ``frames`` has shape (n_frames, n_samples). Returns shape (n_frames, n_samples - window + 1), one column per lag
+    from 0, and each frame's energy, shape (n_frames,).
     """
     n_lags = frames.shape[1] - window + 1
     size = 1 << (frames.shape[1] - 1).bit_length()

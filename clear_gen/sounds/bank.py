@@ -126,7 +126,9 @@ def check_usable(recording: Recording) -> None:
         raise InputError(f"{name}: duration: found {duration_s:.3f} s, expected at least {MIN_DURATION_S} s")
     peak = float(np.abs(samples).max())
     if peak <= 10 ** (SILENT_PEAK_DB / 20):
-        raise InputError(f"{name}: samples: found silence (peak {peak:.1g}), expected a peak over {SILENT_PEAK_DB:.0f} dB")
+        raise InputError(
+            f"{name}: samples: found silence (peak {peak:.1g}), expected a peak over {SILENT_PEAK_DB:.0f} dB"
+        )
     full = np.abs(samples) >= 1 - 1 / 32768
     runs = np.convolve(full, np.ones(CLIPPED_RUN), mode="valid")
     if runs.max() >= CLIPPED_RUN:
@@ -141,11 +143,15 @@ def _analyse(recording: Recording, attributes: Mapping[str, Attribute]) -> Eleme
         values[name] = _checked_value(recording, name, rule)
     pcm = to_pcm16(recording.samples)
     samples, rate = from_pcm16(pcm), recording.sample_rate  # measured on what the bank holds, not on what it came from
+    try:
+        points, lufs = brightness(samples, rate), loudness_lufs(samples, rate)
+    except ValueError as error:
+        raise InputError(f"{recording.name}: samples: found {error}") from None
     return ElementarySound(
         recording.sound_id,
         values,
-        brightness(samples, rate),
-        loudness_lufs(samples, rate),
+        points,
+        lufs,
         pcm,
         rate,
         recording.licence,
@@ -171,9 +177,7 @@ def label_thresholds(sounds: Sequence[ElementarySound], attributes: Mapping[str,
     return thresholds
 
 
-def _labelled(
-    sound: ElementarySound, attributes: Mapping[str, Attribute], thresholds: Thresholds
-) -> ElementarySound:
+def _labelled(sound: ElementarySound, attributes: Mapping[str, Attribute], thresholds: Thresholds) -> ElementarySound:
     labels = {
         name: label(getattr(sound, MEASURES[rule.measure][0]), rule, thresholds[name])
         for name, rule in measured(dict(attributes)).items()

@@ -27,7 +27,6 @@ KEEP_S = 0.005  # kept before the first audible sample, so that no attack loses 
 FADE_SHARE = 0.2  # of the length, as in the published generator
 
 
-
 def import_clear(folder: Path, attributes: Mapping[str, Attribute], sample_rate: int) -> list[Recording]:
     """The sounds of the published generator's folder, as they are (mono, resampled if they have another rate).
 
@@ -61,7 +60,9 @@ def import_folder(
     for row in _rows(table):
         own_licence = row.get("licence") or licence
         if not own_licence:
-            raise InputError(f"{table}: {row.get('filename')}: licence: found none, expected a column, or --licence NAME")
+            raise InputError(
+                f"{table}: {row.get('filename')}: licence: found none, expected a column, or --licence NAME"
+            )
         source = row.get("source") or row.get("pack") or folder.name
         recording = _recording(row, table, attributes, sample_rate, str(source), str(own_licence))
         length_s = rng.uniform(*duration_s)  # drawn for every row, so that one sound's length never moves another's
@@ -176,7 +177,9 @@ def _read_with_ffmpeg(path: Path) -> tuple[np.ndarray, int]:
         from pydub import AudioSegment
         from pydub.exceptions import CouldntDecodeError
     except ImportError:
-        raise InputError(f"{path}: unreadable here; pip install 'clear-gen[formats]' and ffmpeg, or convert it") from None
+        raise InputError(
+            f"{path}: unreadable here; pip install 'clear-gen[formats]' and ffmpeg, or convert it"
+        ) from None
     try:
         segment = AudioSegment.from_file(path)
     except (CouldntDecodeError, OSError) as error:

@@ -8,8 +8,7 @@ Model: a tone is a sum of harmonics whose levels in dB add up along the path
 
     register of the instrument + dynamics, colour and habit of the player (a tilt) + body + microphone,
 
-plus bow or breath noise along the same path, plus the self-noise of the microphone. High harmonics rise after the low
-ones. Pitches are MIDI numbers (A4 = 69 = 440 Hz).
+plus bow or breath noise, plus the self-noise of the microphone. Pitches are MIDI numbers (A4 = 69 = 440 Hz).
 
 Reference: N. H. Fletcher and T. D. Rossing, The Physics of Musical Instruments, 2nd edition, Springer, 1998.
 """
@@ -18,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -28,14 +28,12 @@ from clear_gen.io import InputError, content_path, stream
 from clear_gen.sounds.recording import Recording
 
 SAMPLE_RATE = 48_000
-LICENCE = "CC0-1.0"
 NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 HIGHEST_HZ = 20_000  # no harmonic above it; vibrato never carries one to half the sample rate
 TABLE_SIZE = 1 << 14  # at harmonic 150 linear interpolation errs by 68 dB less than the harmonic itself
 NOISE_SIZE = 1 << 16  # 1.37 s: longer than any sound, and a power of two for the FFT
 VIBRATO_ONSET_S = 0.25  # players let the pitch settle before they vibrate
-LATE_HARMONIC = 4  # harmonics above this one mostly belong to the part of the tone that rises late
-LATE_ATTACK = 1.7  # and their attack is this many times longer
+LATE_HARMONIC, LATE_ATTACK = 4, 1.7  # harmonics above the 4th rise later: mostly in an attack 1.7 times as long
 
 
 def pitch_to_midi(pitch: object) -> int:
@@ -56,7 +54,7 @@ NotNegative = Annotated[Finite, Field(ge=0)]
 Cents = Annotated[Finite, Field(gt=-15, lt=15)]  # beyond, a listener might name another note once vibrato is added
 Seconds = Annotated[Finite, Field(gt=0, le=NOISE_SIZE / SAMPLE_RATE)]
 Pitch = Annotated[int, BeforeValidator(pitch_to_midi)]
-Harmonics = Annotated[list[Finite], Field(min_length=1)]  # levels of harmonics 1, 2, ... in dB
+Harmonics = Annotated[list[Finite], Field(min_length=1)]
 
 
 class Resonance(Strict):
@@ -77,7 +75,7 @@ class Noise(Strict):
 
 
 class Instrument(Strict):
-    """One instrument in nobody's hands. ``registers`` are keyed by pitch, and ``banks/default.yaml`` explains them all."""
+    """One instrument in nobody's hands. Registers are keyed by pitch; ``banks/default.yaml`` explains the fields."""
 
     lowest: Pitch
     highest: Pitch
@@ -160,46 +158,46 @@ class Take(NamedTuple):
     instrument: Instrument
     player: Player
     microphone: Microphone
-    duration_s: float
     dynamics: float
     colour: float
 
 
 def synthesise(side: str) -> list[Recording]:
-    """Every sound of one side, ``train`` or ``test``, in the order of the file and then by rising pitch.
+    """Every sound of one side, ``train`` or ``test``, at 48 kHz, in the order of the file and then by rising pitch.
 
-    48 kHz. Each sound has its own random stream, so it does not depend on which others are computed.
     Raises ``InputError`` for another side or a broken ``banks/default.yaml``.
     """
     model = load_yaml(content_path("banks", "default.yaml"), Model)
     if side not in model.sides:
         raise InputError(f"side: found {side!r}, expected one of {', '.join(model.sides)}")
-    return [
-        _record(model, side, name, midi)
-        for name, instrument in model.instruments.items()
-        for midi in range(instrument.lowest, instrument.highest + 1)
-    ]
+    return [recording for name in model.instruments for recording in _play(model, side, name)]
 
 
-def _record(model: Model, side: str, name: str, midi: int) -> Recording:
-    note, octave = NOTES[midi % 12], midi // 12 - 1
-    sound_id = f"default-{side}-{name}-{octave}-{note}"
-    # The identifier itself is the key of the stream: adding an instrument changes no other sound.
-    rng = stream(model.seed, *sound_id.encode())
-    player = model.sides[side].players[name]
+def _play(model: Model, side: str, name: str) -> Iterator[Recording]:
+    instrument, player = model.instruments[name], model.sides[side].players[name]
     microphone = model.sides[side].microphones[player.microphone]
-    dynamics, colour = rng.uniform(-1, 1, 2)
-    duration_s = rng.triangular(*model.duration_s)
-    take = Take(midi, model.instruments[name], player, microphone, duration_s, dynamics, colour)
     source = f"clear-gen instrument model, player {player.name}, microphone {player.microphone}"
-    attributes: dict[str, str | int] = {"instrument": name, "note": note, "octave": octave}
-    return Recording(sound_id, attributes, _render(take, model, rng), SAMPLE_RATE, source, LICENCE)
+    pitches = range(instrument.lowest, instrument.highest + 1)
+    rng = stream(model.seed, *f"{side}-{name}".encode())
+    for midi, dynamics, colour in zip(pitches, _spread(len(pitches), rng), _spread(len(pitches), rng), strict=True):
+        note, octave = NOTES[midi % 12], midi // 12 - 1
+        sound_id = f"default-{side}-{name}-{octave}-{note}"
+        attributes: dict[str, str | int] = {"instrument": name, "note": note, "octave": octave}
+        take = Take(midi, instrument, player, microphone, dynamics, colour)
+        # The identifier itself is the key of the stream, so a sound is the same whichever others are computed.
+        samples = _render(take, model, stream(model.seed, *sound_id.encode()))
+        yield Recording(sound_id, attributes, samples, SAMPLE_RATE, source, "CC0-1.0")
+
+
+def _spread(n: int, rng: np.random.Generator) -> np.ndarray:
+    """One number from each n-th part of -1..1, shuffled: no instrument is loud, or bright, by the luck of the draw."""
+    return (rng.permutation(n) + rng.uniform(size=n)) * 2 / n - 1
 
 
 def _render(take: Take, model: Model, rng: np.random.Generator) -> np.ndarray:
     """One sound, float32, shape (n_samples,)."""
     instrument, player = take.instrument, take.player
-    time_s = np.arange(round(take.duration_s * SAMPLE_RATE)) / SAMPLE_RATE
+    time_s = np.arange(round(rng.triangular(*model.duration_s) * SAMPLE_RATE)) / SAMPLE_RATE
     vibrato = player.vibrato_scale * np.sin(2 * np.pi * (player.vibrato_rate_hz * time_s + rng.uniform()))
     vibrato *= np.minimum(time_s / VIBRATO_ONSET_S, 1)
     detune_cents = player.detune_cents + model.detune_cents * rng.uniform(-1, 1)
@@ -217,10 +215,8 @@ def _render(take: Take, model: Model, rng: np.random.Generator) -> np.ndarray:
 
 
 def _tone(take: Take, time_s: np.ndarray, cents: np.ndarray, attack_s: float, rng: np.random.Generator) -> np.ndarray:
-    """The harmonics, RMS 1 once risen, shape (n_samples,): two wave tables read at the phase that ``cents`` gives.
-
-    A table costs one look-up a sample whatever the number of harmonics; two of them let the low harmonics rise first.
-    """
+    """The harmonics, RMS 1 once risen, shape (n_samples,), detuned by ``cents`` of the same shape."""
+    # A wave table costs one look-up a sample whatever the number of harmonics; two let the low harmonics rise first.
     frequency_hz = 440 * 2 ** ((take.midi - 69) / 12)
     order = np.arange(1, int(HIGHEST_HZ / frequency_hz) + 1)
     amplitude = _gain(_harmonics_db(take, order, frequency_hz))
@@ -228,8 +224,8 @@ def _tone(take: Take, time_s: np.ndarray, cents: np.ndarray, attack_s: float, rn
     waves = amplitude * np.exp(2j * np.pi * rng.uniform(size=len(order)))
     late = order / (order + LATE_HARMONIC)
     cycles = np.cumsum(frequency_hz * 2 ** (cents / 1200)) / SAMPLE_RATE
-    early_tone = _read_table(waves * (1 - late), cycles) * _rise(time_s, attack_s)
-    return early_tone + _read_table(waves * late, cycles) * _rise(time_s, attack_s * LATE_ATTACK)
+    tone = _rise(time_s, attack_s) * _read_table(waves * (1 - late), cycles)
+    return tone + _rise(time_s, attack_s * LATE_ATTACK) * _read_table(waves * late, cycles)
 
 
 def _read_table(waves: np.ndarray, cycles: np.ndarray) -> np.ndarray:
@@ -261,14 +257,14 @@ def _register_db(instrument: Instrument, pitch: int, order: np.ndarray) -> np.nd
 
 def _noise(take: Take, n_samples: int, rng: np.random.Generator) -> np.ndarray:
     """Bow or breath noise as the microphone hears it, RMS 1, shape (n_samples,)."""
-    kind = take.instrument.noise
+    noise = take.instrument.noise
     frequency_hz = np.fft.rfftfreq(NOISE_SIZE, 1 / SAMPLE_RATE)[1:]
-    gain = _bump(frequency_hz, kind) * _gain(_microphone_db(take.microphone, frequency_hz))
-    if kind.kind == "bow":
+    gain = _bump(frequency_hz, noise) * _gain(_microphone_db(take.microphone, frequency_hz))
+    if noise.kind == "bow":
         gain *= _gain(_body_db(take.instrument, frequency_hz))
     spectrum = gain * (rng.standard_normal(len(gain)) + 1j * rng.standard_normal(len(gain)))
-    noise = np.fft.irfft(np.concatenate([[0], spectrum]), NOISE_SIZE)[:n_samples]
-    return noise / np.sqrt(np.mean(noise**2))
+    sound = np.fft.irfft(np.concatenate([[0], spectrum]), NOISE_SIZE)[:n_samples]
+    return sound / np.sqrt(np.mean(sound**2))
 
 
 def _body_db(body: Instrument, frequency_hz: np.ndarray) -> np.ndarray:
@@ -297,7 +293,7 @@ def _rise(time_s: np.ndarray, attack_s: float) -> np.ndarray:
 
 
 def _fade(time_s: np.ndarray, release_s: float) -> np.ndarray:
-    """Half a cosine down to zero at the last sample."""
+    """Half a cosine, down to zero at the last sample."""
     return 0.5 - 0.5 * np.cos(np.pi * np.minimum((time_s[-1] - time_s) / release_s, 1))
 
 

@@ -1,0 +1,329 @@
+"""The command line: one thin command per verb. Everything heavy is imported when a command runs, so that help is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clear_gen import __version__
+
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+PATH = click.Path(path_type=Path)
+
+
+def main() -> None:
+    """Entry point ``clear-gen``: run a command, turn every expected error into one line and an exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; returns 0 done, 1 a check or a job failed, 2 wrong usage or input, 130 interrupted."""
+    try:
+        cli.main(arguments, prog_name="clear-gen", standalone_mode=False)
+        return DONE
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return WRONG_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; run the same command again to go on", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains as it exits
+        return DONE
+    except Exception as error:
+        return _expected(error)
+
+
+def _expected(error: Exception) -> int:
+    from clear_gen.io import CheckFailed, InputError
+
+    if not isinstance(error, InputError | CheckFailed | OSError):
+        raise error
+    click.echo(f"clear-gen: {' '.join(str(error).split())}", err=True)
+    return WRONG_INPUT if isinstance(error, InputError) else FAILED
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="clear-gen")
+def cli() -> None:
+    """Acoustic question answering datasets with exact labels.
+
+    Elementary sounds become scenes, scenes become audio. Start with:
+
+    \b
+        clear-gen scenes --n 100 --out clear2
+        clear-gen show clear2 --out scene.png
+    """
+
+
+# --- scenes ------------------------------------------------------------------------------------------------------------
+
+
+def _shares(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    try:
+        shares = tuple(float(part) for part in value.split(","))
+    except ValueError:
+        shares = ()
+    if len(shares) != 3:
+        raise click.BadParameter(f"found {value!r}, expected three numbers such as 0.7,0.15,0.15")
+    return shares
+
+
+@cli.command()
+@click.option("--out", type=PATH, default=Path("clear2"), show_default=True, help="Folder of the dataset.")
+@click.option("--n", type=int, help="Number of scenes in all splits together.  [default: 1000]")
+@click.option("--bank", type=PATH, help="Training bank, also of the validation split.  [default: the embedded one]")
+@click.option("--test-bank", type=PATH, help="Bank of the test split.")
+@click.option("--domain", help="Name, or a folder with a domain.yaml.  [default: the bank's]")
+@click.option("--splits", callback=_shares, help="Shares of train, validation, test.  [default: 0.7,0.15,0.15]")
+@click.option("--seed", type=int, help="Every random choice follows from it.  [default: 0]")
+@click.option("--sample-rate", type=int, help="In Hz.  [default: 48000]")
+@click.option(
+    "--levels",
+    type=click.Choice(["recorded", "independent"]),
+    help="Levels as recorded, or drawn by a fair coin per sound.  [default: recorded]",
+)
+@click.option(
+    "--config", type=PATH, help="YAML file with these options, and `sampling` rules that replace the domain's."
+)
+@click.option("--no-audio", is_flag=True, help="Graphs only; `clear-gen render` adds the audio later.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+@click.option("--num-shards", type=int, help="Jobs that share the work.  [default: SLURM_ARRAY_TASK_COUNT, or 1]")
+@click.option("--shard-index", type=int, help="Which of them, from 0.  [default: from SLURM_ARRAY_TASK_ID, or 0]")
+@click.option("--dry-run", is_flag=True, help="Print what would be made, how long it takes and how large it gets.")
+@click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
+def scenes(
+    out: Path,
+    config: Path | None,
+    no_audio: bool,
+    workers: int | None,
+    num_shards: int | None,
+    shard_index: int | None,
+    dry_run: bool,
+    overwrite: bool,
+    **flags: Any,
+) -> None:
+    """Make scenes: graphs and audio, in three splits.
+
+    The same command again makes what is missing. Several machines share the work with --num-shards and --shard-index.
+
+    \b
+    Example:
+        clear-gen scenes --n 50000 --bank train.parquet --test-bank test.parquet --out clear2
+    """
+    from clear_gen.dataset import build, options, report
+
+    asked, node = options.read_options({name: value for name, value in flags.items() if value is not None}, config)
+    banks, domain = build.banks_for(asked)
+    settings = options.settings_from(asked, domain, not no_audio, config, node)
+    shard, workers = build.Shard(*_shard(shard_index, num_shards)), workers or _cores()
+    if dry_run:
+        click.echo(report.plan(settings, banks, shard, workers))
+        return
+    if overwrite:
+        build.discard(out)
+    with report.progress("scenes", *build.scenes_to_make(out, settings, shard)) as advance:
+        build.create(out, settings, banks, shard, workers, advance)
+    click.echo(report.summary(out))
+
+
+def _shard(index: int | None, of: int | None) -> tuple[int, int]:
+    """(index from 0, number of shards), by flags or by the SLURM array, whatever its first index and step are."""
+    array = {name: int(os.environ.get(f"SLURM_ARRAY_TASK_{name}", "0")) for name in ("ID", "COUNT", "MIN", "STEP")}
+    if of is None:
+        of = array["COUNT"] or 1
+    if index is None:
+        index = (array["ID"] - array["MIN"]) // (array["STEP"] or 1) if array["COUNT"] else 0
+    if not 0 <= index < of:
+        raise click.UsageError(f"--shard-index: found {index}, expected 0 to {of - 1} (--num-shards {of})")
+    return index, of
+
+
+@cli.command()
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+def render(folder: Path, workers: int | None) -> None:
+    """Add the audio to a dataset made with --no-audio.
+
+    \b
+    Example:
+        clear-gen render clear2
+    """
+    from clear_gen.dataset import build, report
+
+    with report.progress("scenes", *build.scenes_to_render(folder)) as advance:
+        build.add_audio(folder, workers or _cores(), advance)
+    click.echo(report.summary(folder))
+
+
+@cli.command()
+@click.argument("folder", type=PATH, metavar="DIR")
+def finish(folder: Path) -> None:
+    """Check that every shard has delivered, then write clear.json and the dataset card.
+
+    The last shard does this by itself; this command says what is missing when one did not.
+
+    \b
+    Example:
+        clear-gen finish clear2
+    """
+    from clear_gen.dataset import build, report
+
+    build.finish(folder)
+    click.echo(report.summary(folder))
+
+
+@cli.command()
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.option("--scene", help="Id of the scene.  [default: the first of the first split]")
+@click.option(
+    "--out", type=PATH, default=Path("scene.png"), show_default=True, help="Picture to write (png, svg, pdf)."
+)
+def show(folder: Path, scene: str | None, out: Path) -> None:
+    """Draw a scene: waveform, mel spectrogram and its labelled sounds.
+
+    \b
+    Example:
+        clear-gen show clear2 --scene train-000017 --out scene.png
+    """
+    from clear_gen.dataset import figure
+
+    figure.draw_scene(folder, scene, out)
+    click.echo(out)
+
+
+# --- banks -------------------------------------------------------------------------------------------------------------
+
+
+@cli.group()
+def bank() -> None:
+    """Banks of elementary sounds: import, look at, verify."""
+
+
+@bank.command("import")
+@click.argument("format_", metavar="FORMAT", type=click.Choice(["clear", "folder"]))
+@click.argument("source", type=PATH, metavar="SRC")
+@click.option("--out", type=PATH, required=True, help="Bank to write (one Parquet file).")
+@click.option("--labels-from", type=PATH, metavar="BANK", help="Label with the thresholds of this training bank.")
+@click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
+@click.option("--sample-rate", type=click.IntRange(8000, 192000), default=48000, show_default=True, help="In Hz.")
+@click.option("--table", type=PATH, help="folder: JSON or CSV of the attributes.  [default: the only one in SRC]")
+@click.option(
+    "--duration", nargs=2, type=float, default=(0.7, 1.1), show_default=True, help="folder: range of lengths, in s."
+)
+@click.option("--licence", help="folder: licence of the recordings that name none.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="folder: of the lengths.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def bank_import(format_: str, source: Path, out: Path, domain: str, overwrite: bool, **options: Any) -> None:
+    """Make a bank from recordings, measure and label them.
+
+    \b
+    Formats:
+        clear    the published generator's folder: elementary_sounds.json + WAV
+        folder   any recordings beside a JSON or CSV of their attributes; silence is
+                 trimmed, long sounds are cut with a fade-out, and with --labels-from
+                 one gain brings the whole folder to the training bank's median loudness
+
+    \b
+    Example:
+        clear-gen bank import clear elementary_sounds --out train.parquet
+        clear-gen bank import folder my_recordings --out test.parquet --labels-from train.parquet
+    """
+    from clear_gen.scenes.domain import load_domain
+    from clear_gen.sounds import report
+    from clear_gen.sounds.bank import write_bank
+    from clear_gen.sounds.importing import import_bank
+
+    if out.exists() and not overwrite:
+        raise click.UsageError(f"{out}: exists; choose another --out, or --overwrite")
+    rules = load_domain(domain)
+    made = import_bank(format_, source, rules.name, rules.attributes, **options)
+    write_bank(made, out)
+    click.echo(report.counts(made, rules.attributes))
+    click.echo(f"next: clear-gen bank verify {out}")
+
+
+@bank.command("show")
+@click.argument("file", type=PATH, metavar="FILE")
+@click.option("--domain", help="Name, or a folder with a domain.yaml.  [default: the bank's]")
+@click.option("--out", type=PATH, help="Also write a page to listen to the sounds.")
+def bank_show(file: Path, domain: str | None, out: Path | None) -> None:
+    """Count a bank's sounds by attribute; with --out, write a page to listen to them sorted by brightness and loudness.
+
+    \b
+    Example:
+        clear-gen bank show train.parquet --out train.html
+    """
+    from clear_gen.scenes.domain import load_domain
+    from clear_gen.sounds import page, report
+    from clear_gen.sounds.bank import read_bank
+
+    found = read_bank(file)
+    rules = load_domain(domain or found.domain)
+    click.echo(report.counts(found, rules.attributes))
+    if out is not None:
+        page.write_page(found, rules.attributes, file.name, out)
+        click.echo(f"next: open {out} in a browser")
+
+
+@bank.command("verify")
+@click.argument("train", type=PATH)
+@click.argument("test", type=PATH, required=False)
+@click.option("--domain", help="Name, or a folder with a domain.yaml.  [default: the bank's]")
+def bank_verify(train: Path, test: Path | None, domain: str | None) -> None:
+    """Check a bank: every sound decodes, attributes lie in the domain, labels follow from the sound, and the estimated
+    pitch agrees with the note.
+
+    With a TEST bank also: same thresholds, and no test sound is a training recording (up to a shift and a gain).
+    Exit code 1 if anything is wrong.
+
+    \b
+    Example:
+        clear-gen bank verify train.parquet test.parquet
+    """
+    from clear_gen.io import CheckFailed, InputError
+    from clear_gen.scenes.domain import load_domain
+    from clear_gen.sounds import report
+    from clear_gen.sounds.bank import read_bank
+    from clear_gen.sounds.verify import verify
+
+    paths = {side: path for side, path in (("train", train), ("test", test)) if path is not None}
+    try:
+        banks = {side: read_bank(path) for side, path in paths.items()}
+    except InputError as error:
+        if not all(path.is_file() for path in paths.values()):
+            raise
+        raise CheckFailed(str(error)) from None
+    attributes = load_domain(domain or banks["train"].domain).attributes
+    findings = verify(banks, attributes)
+    click.echo(report.findings(banks, findings))
+    if findings:
+        raise CheckFailed(f"{len(findings)} findings in {', '.join(map(str, paths.values()))}")
+
+
+@bank.command("default")
+def bank_default() -> None:
+    """Print where the embedded training and test banks are kept; they are made if they are not there yet.
+
+    \b
+    Example:
+        clear-gen bank verify $(clear-gen bank default)
+    """
+    from clear_gen.scenes.domain import load_domain
+    from clear_gen.sounds import default
+
+    attributes = load_domain(default.DOMAIN).attributes
+    default.default_banks(attributes)
+    click.echo(" ".join(str(path) for path in default.cache_paths(attributes).values()))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

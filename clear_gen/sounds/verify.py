@@ -1,0 +1,90 @@
+"""Checks on banks: is what they say about their sounds true, and is the test bank independent of the training bank?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from clear_gen.sounds.analysis import pitch_class, pitch_hz
+from clear_gen.sounds.attributes import Attribute, GivenAttribute, given, label, measured
+from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound
+from clear_gen.sounds.leak import RESIDUAL_LIMIT, find_leaks
+from clear_gen.sounds.resample import resampled_bank
+
+MEASURE_TOLERANCE = 1e-6  # a stored measure is the double that this code computes, up to another FFT library
+CHECKS = ("domain", "measures", "labels", "pitch", "thresholds", "leak")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong: by which check, on which side (train, test), with which sound, and how."""
+
+    check: str
+    side: str
+    sound_id: str
+    problem: str
+
+
+def verify(banks: Mapping[str, Bank], attributes: Mapping[str, Attribute]) -> list[Finding]:
+    """All findings on the bank ``train`` and, if there is one, ``test``; empty if nothing is wrong."""
+    findings = [finding for side, bank in banks.items() for finding in _check_bank(side, bank, attributes)]
+    if "test" in banks:
+        findings += _check_pair(banks["train"], banks["test"])
+    return findings
+
+
+def _check_bank(side: str, bank: Bank, attributes: Mapping[str, Attribute]) -> Iterator[Finding]:
+    for sound in bank.sounds:
+        for name, rule in given(dict(attributes)).items():
+            value = sound.attributes.get(name)
+            if value not in rule.values:
+                yield Finding(
+                    "domain", side, sound.sound_id, f"{name}: found {value!r}, expected a value of the domain"
+                )
+            elif rule.is_pitch_class and (problem := _wrong_pitch(sound, name, rule)):
+                yield Finding("pitch", side, sound.sound_id, problem)
+        yield from _check_measures(side, sound, bank, attributes)
+
+
+def _wrong_pitch(sound: ElementarySound, name: str, rule: GivenAttribute) -> str | None:
+    try:
+        f0_hz = pitch_hz(sound.waveform, sound.sample_rate)
+    except ValueError as error:
+        return f"{name}: no pitch found ({error}), expected {sound.attributes[name]}"
+    estimated, cents = pitch_class(f0_hz)
+    if estimated == sound.attributes[name]:
+        return None
+    return (
+        f"{name}: found {sound.attributes[name]}, but the sound is at {f0_hz:.1f} Hz ({estimated} {cents:+.0f} cents)"
+    )
+
+
+def _check_measures(
+    side: str, sound: ElementarySound, bank: Bank, attributes: Mapping[str, Attribute]
+) -> Iterator[Finding]:
+    for name, rule in measured(dict(attributes)).items():
+        column, measure = MEASURES[rule.measure]
+        stored, found = getattr(sound, column), measure(sound.waveform, sound.sample_rate)
+        if abs(stored - found) > MEASURE_TOLERANCE:
+            yield Finding("measures", side, sound.sound_id, f"{column}: stored {stored:.6f}, measured {found:.6f}")
+        expected = label(stored, rule, bank.thresholds[name])
+        if sound.attributes.get(name) != expected:
+            problem = f"{name}: found {sound.attributes.get(name)}, expected {expected} ({column} {stored:.2f})"
+            yield Finding("labels", side, sound.sound_id, problem)
+
+
+def _check_pair(train: Bank, test: Bank) -> Iterator[Finding]:
+    for name, bounds in train.thresholds.items():
+        found = test.thresholds.get(name)
+        if found != bounds:
+            yield Finding("thresholds", "test", name, f"found {found}, expected the training bank's {bounds}")
+    test = resampled_bank(test, train.sample_rate)
+    train_waveforms, test_waveforms = ([sound.waveform for sound in bank.sounds] for bank in (train, test))
+    best: dict[int, tuple[float, int]] = {}
+    for train_index, test_index, residual in find_leaks(train_waveforms, test_waveforms):
+        best[test_index] = min(best.get(test_index, (1.0, -1)), (residual, train_index))
+    for test_index, (residual, train_index) in sorted(best.items()):
+        problem = f"is the training recording {train.sounds[train_index].sound_id} (residual {residual:.1e}"
+        yield Finding(
+            "leak", "test", test.sounds[test_index].sound_id, f"{problem}, expected at least {RESIDUAL_LIMIT})"
+        )
