@@ -1,4 +1,4 @@
-"""The command line: one thin command per verb. Everything heavy is imported when a command runs, so that help is instant."""
+"""The command line: one thin command per verb. What is slow to import is imported by the command that needs it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def cli() -> None:
     """
 
 
-# --- scenes ------------------------------------------------------------------------------------------------------------
+# --- scenes -----------------------------------------------------------------------------------------------------------
 
 
 def _shares(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -200,7 +200,7 @@ def show(folder: Path, scene: str | None, out: Path) -> None:
     click.echo(out)
 
 
-# --- banks -------------------------------------------------------------------------------------------------------------
+# --- banks ------------------------------------------------------------------------------------------------------------
 
 
 @cli.group()

@@ -40,7 +40,7 @@ def parse_yaml(path: Path) -> yaml.Node:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-        line = f":{mark.line + 1}" if mark else ""
+        line = f":{mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise InputError(f"{path}{line}: not valid YAML: {problem}") from None
     if not isinstance(node, yaml.MappingNode):

@@ -100,7 +100,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join([row[0].ljust(widths[0]), *cells[1:]]) for row, cells in zip(rows, aligned, strict=True)]
 
 
-# --- PCM 16 and FLAC ---------------------------------------------------------------------------------------------------
+# --- PCM 16 and FLAC --------------------------------------------------------------------------------------------------
 
 PCM_PEAK = 32767  # one step of PCM 16 is 1 / 32767 of full scale
 
@@ -131,7 +131,7 @@ def encode_flac(pcm: np.ndarray, sample_rate: int) -> bytes:
 
 
 def decode_flac(data: bytes, name: str) -> tuple[np.ndarray, int]:
-    """A FLAC file in memory -> (int16 [n], sample rate in Hz). Raises InputError naming ``name`` if it does not decode."""
+    """A FLAC file in memory -> (int16 [n], sample rate in Hz). InputError naming ``name`` if it does not decode."""
     try:
         pcm, sample_rate = soundfile.read(BytesIO(data), dtype="int16")
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -141,7 +141,7 @@ def decode_flac(data: bytes, name: str) -> tuple[np.ndarray, int]:
     return pcm, sample_rate
 
 
-# --- Parquet -----------------------------------------------------------------------------------------------------------
+# --- Parquet ----------------------------------------------------------------------------------------------------------
 
 AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

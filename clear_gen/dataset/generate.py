@@ -1,7 +1,7 @@
 """Making a dataset: chunks by any number of workers, chunks into files, files into a finished dataset.
 
-Every step leaves whole files behind: a chunk is made, written under a temporary name and renamed; a file is put together
-from its chunks the same way. What is there already is not made again.
+Every step leaves whole files behind: a chunk is made, written under a temporary name and renamed; a file is put
+together from its chunks the same way. What is there already is not made again.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _make_in_pool(job: Job, files: list[SceneFile], pool: ProcessPoolExecutor, p
                 waiting[pool.submit(write_file, file)] = file
 
 
-# --- in a worker -------------------------------------------------------------------------------------------------------
+# --- in a worker ------------------------------------------------------------------------------------------------------
 
 _job: Job
 
@@ -116,7 +116,7 @@ def write_chunk(file: SceneFile, chunk: Chunk) -> int:
 
 
 def write_file(file: SceneFile) -> int:
-    """Put a file together from its chunks, one row group each, and remove them; returns the scenes not counted before."""
+    """Put a file together, one row group per chunk, and remove its chunks; returns the scenes not counted before."""
     chunks = [chunk.partial_path(_job.folder) for chunk in file.chunks]
     schema = scene_schema(_job.domain.attributes, _job.spec.sample_rate)
     with atomic_path(_job.folder / file.name) as path, parquet_writer(path, schema) as writer:
@@ -148,7 +148,7 @@ def _with_audio(table: pa.Table, bank: Bank) -> pa.Table:
     return table
 
 
-# --- what there is -----------------------------------------------------------------------------------------------------
+# --- what there is ----------------------------------------------------------------------------------------------------
 
 
 def missing_files(job: Job, files: list[SceneFile]) -> list[SceneFile]:

@@ -1,7 +1,7 @@
 """Which scene lies in which file: follows from the split sizes alone.
 
-A chunk is 100 consecutive scenes of one split: one Parquet row group, the unit of work and of loss. A file is 12 chunks,
-near 500 MB of audio.
+A chunk is 100 consecutive scenes of one split: one Parquet row group, the unit of work and of loss. A file is 12
+chunks, near 500 MB of audio.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from clear_gen.scenes.graph import SceneGraph, graph_of_row
 
 @dataclass(frozen=True)
 class Scene:
-    """One scene: its graph, its samples (float32 [n_samples], full scale 1; None in a dataset without audio), its rate."""
+    """One scene. ``waveform``: float32 [n_samples], full scale 1; None in a dataset without audio."""
 
     graph: SceneGraph
     waveform: np.ndarray | None

@@ -69,7 +69,7 @@ def plan(settings: Settings, banks: dict[str, Bank], shard: Shard, workers: int)
         f"{len(files)} files of up to {CHUNK_SCENES * 12:,} scenes; this shard: {len(mine)} files, {n_mine:,} scenes",
         f"time for this shard: about {_duration(n_mine * cpu_s / workers)} on {workers} workers "
         f"({cpu_s * 1e3:.1f} ms CPU a scene)",
-        f"disk: about {n * size / 1e9:.2f} GB in all ({size / 1e3:,.0f} kB a scene), as much again while files are written",
+        f"disk: about {n * size / 1e9:.2f} GB in all ({size / 1e3:,.0f} kB a scene)",
         "",
         *(f"{file.name}  {file.stop - file.first:,} scenes" for file in mine[:20]),
     ]

@@ -72,7 +72,7 @@ def sample_scenes(bank: Bank, domain: Domain, spec: SceneSpec, split: str, indic
     return _table(bank, domain, spec, split, indices, first, n_sounds, draw)
 
 
-# --- which sounds ------------------------------------------------------------------------------------------------------
+# --- which sounds -----------------------------------------------------------------------------------------------------
 
 
 def _draw_sounds(
@@ -151,19 +151,19 @@ def _holds(constraint: Constraint, codes: dict[str, np.ndarray], lengths: np.nda
     counts = np.stack([((column == value) & within).sum(axis=1) for value in values], axis=1)
     if constraint.values_at_least is not None:
         return np.sum(counts >= constraint.times_at_least, axis=1) >= constraint.values_at_least
-    return (counts > constraint.each_share_over * lengths[:, None]).all(axis=1)
+    return np.all(counts > constraint.each_share_over * lengths[:, None], axis=1)
 
 
 def _why_impossible(codes: dict[str, np.ndarray], lengths: np.ndarray, domain: Domain, split: str, length: int) -> str:
     failures = [(~_holds(rule, codes, lengths, domain)).mean() for rule in domain.sampling.constraints]
     worst = domain.sampling.constraints[int(np.argmax(failures))].model_dump(exclude_defaults=True)
     return (
-        f"bank for {split}: found no {length} sounds that satisfy the constraints of {domain.name} in {MAX_TRIES} draws; "
-        f"{max(failures):.0%} fail {worst}"
+        f"bank for {split}: found no {length} sounds that satisfy the constraints of {domain.name} "
+        f"in {MAX_TRIES} draws; {max(failures):.0%} fail {worst}"
     )
 
 
-# --- levels ------------------------------------------------------------------------------------------------------------
+# --- levels -----------------------------------------------------------------------------------------------------------
 
 
 def _level_rule(domain: Domain) -> tuple[str, MeasuredAttribute, tuple[float, float]]:
@@ -200,7 +200,7 @@ def _with_levels(
     return _Draw(sound, target_lufs - recorded_lufs[sound], {**codes, name: coin})
 
 
-# --- when, where, and the table ----------------------------------------------------------------------------------------
+# --- when, where, and the table ---------------------------------------------------------------------------------------
 
 
 def _onsets(
@@ -208,7 +208,8 @@ def _onsets(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Onsets [scenes, max sounds] and dry lengths [scenes], in samples.
 
-    The n + 1 gaps share the total silence like the pieces of a stick broken at n uniform places (normalised exponentials).
+    The n + 1 gaps share the total silence like the pieces of a stick broken at n uniform places, that is, like normalised
+    exponentials.
     """
     within = np.arange(n_samples.shape[1] + 1) <= n_sounds[:, None]
     pieces = np.where(within, -np.log1p(-first[:, GAPS:]), 0)

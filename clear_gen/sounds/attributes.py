@@ -29,7 +29,9 @@ class GivenAttribute(Strict):
 
 
 class MeasuredAttribute(Strict):
-    """An attribute measured from the recording: ``low`` under the lower threshold, ``high`` above the upper, else unknown.
+    """An attribute measured from the recording: ``low`` under the lower threshold, ``high`` above the upper one.
+
+    Between them it is unknown.
 
     ``dead_zone`` is the distance between the thresholds in the unit of the measure (brightness: points of the timbral
     model's 0 to 100 scale; loudness: LU).

@@ -1,7 +1,7 @@
 """A bank: the elementary sounds of one side (train or test) in one Parquet file.
 
 Columns: ``sound_id``; every attribute of the domain (measured ones as labels, null when unknown); ``duration_s``;
-``brightness_points`` and ``loudness_lufs`` raw; ``licence``; ``source``; ``pcm_sha256``; ``audio`` (FLAC, PCM 16, mono).
+``brightness_points`` and ``loudness_lufs`` raw; ``licence``; ``source``; ``pcm_sha256``; ``audio`` (FLAC, 16 bit).
 The file's metadata hold the domain's name, the sample rate and the thresholds of the labels.
 """
 
@@ -44,7 +44,7 @@ MEASURES = {"brightness": ("brightness_points", brightness), "loudness": ("loudn
 
 @dataclass(frozen=True)
 class ElementarySound:
-    """One analysed sound. ``attributes``: every attribute of the domain, None where unknown. ``pcm``: int16 [n_samples]."""
+    """One analysed sound. ``attributes``: all of the domain, None where unknown. ``pcm``: int16 [n_samples]."""
 
     sound_id: str
     attributes: dict[str, str | int | None]
@@ -96,7 +96,7 @@ def build_bank(
     attributes: Mapping[str, Attribute],
     thresholds: Thresholds | None = None,
 ) -> Bank:
-    """Analyse ``recordings`` and label them, with the given thresholds (a test bank) or with their own (a training bank).
+    """Analyse ``recordings`` and label them, by the given thresholds (a test bank) or by their own (a training bank).
 
     Raises InputError naming the first recording that cannot be used.
     """

@@ -9,7 +9,6 @@ Model: a tone is a sum of harmonics whose levels in dB add up along the path
     register of the instrument + dynamics, colour and habit of the player (a tilt) + body + microphone,
 
 plus bow or breath noise, plus the self-noise of the microphone. Pitches are MIDI numbers (A4 = 69 = 440 Hz).
-
 Reference: N. H. Fletcher and T. D. Rossing, The Physics of Musical Instruments, 2nd edition, Springer, 1998.
 """
 
@@ -54,7 +53,6 @@ NotNegative = Annotated[Finite, Field(ge=0)]
 Cents = Annotated[Finite, Field(gt=-15, lt=15)]  # beyond, a listener might name another note once vibrato is added
 Seconds = Annotated[Finite, Field(gt=0, le=NOISE_SIZE / SAMPLE_RATE)]
 Pitch = Annotated[int, BeforeValidator(pitch_to_midi)]
-Harmonics = Annotated[list[Finite], Field(min_length=1)]
 
 
 class Resonance(Strict):
@@ -79,7 +77,7 @@ class Instrument(Strict):
 
     lowest: Pitch
     highest: Pitch
-    registers: Annotated[dict[int, Harmonics], Field(min_length=1)]
+    registers: Annotated[dict[int, Annotated[list[Finite], Field(min_length=1)]], Field(min_length=1)]
     rolloff_db_per_octave: NotNegative
     resonances: list[Resonance]
     cutoff_hz: Positive
@@ -126,15 +124,13 @@ class Side(Strict):
 
 
 class Model(Strict):
-    """The whole of ``banks/default.yaml``; the second block is what varies from sound to sound."""
+    """The whole of ``banks/default.yaml``."""
 
     seed: Annotated[int, Field(ge=0)]
-
     duration_s: tuple[Seconds, Seconds, Seconds]
     detune_cents: Cents
     wander_cents: Cents
     wander_db: NotNegative
-
     instruments: dict[str, Instrument]
     sides: dict[str, Side]
 
@@ -293,7 +289,7 @@ def _rise(time_s: np.ndarray, attack_s: float) -> np.ndarray:
 
 
 def _fade(time_s: np.ndarray, release_s: float) -> np.ndarray:
-    """Half a cosine, down to zero at the last sample."""
+    """Half a cosine down to zero at the last sample."""
     return 0.5 - 0.5 * np.cos(np.pi * np.minimum((time_s[-1] - time_s) / release_s, 1))
 
 
