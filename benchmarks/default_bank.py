@@ -30,7 +30,7 @@ Labelled = tuple[str, np.ndarray]  # instrument, features of shape (N_BANDS,)
 def band_edges_hz() -> np.ndarray:
     """Edges of ``N_BANDS`` bands equally wide in mel = 2595 log10(1 + f / 700), shape (N_BANDS + 1,)."""
     mel = 2595 * np.log10(1 + np.array([LOWEST_HZ, HIGHEST_HZ]) / 700)
-    return 700 * (10 ** (np.linspace(*mel, N_BANDS + 1) / 2595) - 1)
+    return 700 * (10 ** (np.linspace(mel[0], mel[1], N_BANDS + 1) / 2595) - 1)
 
 
 def features(samples: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -58,7 +58,10 @@ def official(folder: Path) -> list[Labelled]:
         raise InputError(f"{listing}: not found, expected the folder of a bank of CLEAR")
     labelled = []
     for entry in json.loads(listing.read_text(encoding="utf-8")):
-        samples, sample_rate = soundfile.read(folder / entry["filename"], always_2d=True)
+        path = folder / entry["filename"]
+        if not path.is_file():
+            raise InputError(f"{path}: not found, expected because {listing.name} names it")
+        samples, sample_rate = soundfile.read(path, always_2d=True)
         labelled.append((entry["instrument"], features(samples.mean(axis=1), sample_rate)))
     return labelled
 

@@ -36,7 +36,8 @@ def parse_yaml(path: Path) -> yaml.Node:
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
-                raise InputError(f"{path}:{event.start_mark.line + 1}: found an alias *{event.anchor}, expected none")
+                at_line = event.start_mark.line + 1 if event.start_mark else 1
+                raise InputError(f"{path}:{at_line}: found an alias *{event.anchor}, expected none")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None

@@ -17,6 +17,7 @@ from clear_gen.scenes.graph import Noise, Rendered, SceneGraph
 from clear_gen.sounds.bank import Bank, ElementarySound
 
 FULL_SCALE = 1.0
+BLOCK_SAMPLES = 1 << 14
 
 
 def render(graph: SceneGraph, bank: Bank) -> np.ndarray:
@@ -46,7 +47,7 @@ def _render(graph: SceneGraph, bank: Bank) -> tuple[np.ndarray, float]:
         signal *= np.float32(limit / peak)
         scale_db = 20 * math.log10(limit / peak)
     if graph.noise:
-        signal += uniform_noise(graph.noise, len(signal))
+        add_noise(signal, graph.noise)
     return signal, scale_db
 
 
@@ -87,14 +88,18 @@ def uniform_amplitude(level_dbfs: float) -> float:
     return math.sqrt(3) * 10 ** (level_dbfs / 20)
 
 
-def uniform_noise(noise: Noise, n_samples: int) -> np.ndarray:
-    """White uniform noise, float32 [n_samples]."""
+def add_noise(signal: np.ndarray, noise: Noise) -> None:
+    """Add white uniform noise to ``signal`` (float32 [n]) in place, block by block, so that it stays in the cache."""
     rng = np.random.Generator(np.random.SFC64(noise.seed))
-    samples = rng.random(n_samples, dtype=np.float32)
     amplitude = uniform_amplitude(noise.level_dbfs)
-    samples *= np.float32(2 * amplitude)
-    samples -= np.float32(amplitude)
-    return samples
+    buffer = np.empty(BLOCK_SAMPLES, np.float32)
+    for start in range(0, len(signal), BLOCK_SAMPLES):
+        block = signal[start : start + BLOCK_SAMPLES]
+        samples = buffer[: len(block)]
+        rng.random(out=samples, dtype=np.float32)
+        samples *= np.float32(2 * amplitude)
+        samples -= np.float32(amplitude)
+        block += samples
 
 
 def _peak(signal: np.ndarray) -> float:

@@ -41,22 +41,22 @@ def reverb_tail(reverb: Reverb, sample_rate: int) -> tuple[int, np.ndarray]:
 def convolve(signal: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """float32 [n], float32 [m] -> float32 [n + m - 1]: linear convolution by overlap-add.
 
-    All blocks are transformed in one call: pocketfft then works on several at once, which for one long transform it
-    cannot.
+    All blocks, and the kernel as the last row, are transformed in one call: pocketfft then works on several rows at
+    once, which for one long transform it cannot.
     """
     n, m = len(signal), len(kernel)
     n_fft = _block_length(n, m)
     step = n_fft - m + 1
     rows = -(-n // step)
-    blocks = np.zeros((rows, n_fft), np.float32)
-    full = n // step
-    blocks[:full, :step] = signal[: full * step].reshape(full, step)
-    if full < rows:
-        blocks[full, : n - full * step] = signal[full * step :]
+    blocks = np.zeros((rows + 1, n_fft), np.float32)
+    for row in range(rows):
+        piece = signal[row * step : (row + 1) * step]
+        blocks[row, : len(piece)] = piece
+    blocks[rows, :m] = kernel
     spectra = fft.rfft(blocks, axis=1, overwrite_x=True)
-    spectra *= fft.rfft(kernel, n_fft)
-    blocks = fft.irfft(spectra, n_fft, axis=1, overwrite_x=True)
-    out = np.zeros(rows * step + n_fft, np.float32)
+    spectra[:rows] *= spectra[rows]
+    blocks = fft.irfft(spectra[:rows], n_fft, axis=1, overwrite_x=True)
+    out = np.zeros((rows - 1) * step + n_fft, np.float32)
     for row, block in enumerate(blocks):
         out[row * step : row * step + n_fft] += block
     return out[: n + m - 1]
@@ -64,11 +64,11 @@ def convolve(signal: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 def _block_length(n: int, m: int) -> int:
     """The length of transform, 2^k or 3 x 2^k, that does the whole convolution with the least work."""
-    lengths = sorted(base << k for base in (2, 3) for k in range(9, 24) if m <= (base << k))
 
     def work(n_fft: int) -> float:
         rows = -(-n // (n_fft - m + 1))
-        turns = -(-rows // SIMD_ROWS) if rows > 1 else 1
-        return turns * n_fft * np.log2(n_fft)
+        transforms = -(-rows // SIMD_ROWS) + -(-(rows + 1) // SIMD_ROWS)
+        return transforms * n_fft * float(np.log2(n_fft))
 
+    lengths = sorted(base << k for base in (2, 3) for k in range(9, 24) if (base << k) >= m)
     return min(lengths[:8], key=work)

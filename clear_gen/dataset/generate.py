@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -110,7 +111,7 @@ def _bank(side: str) -> Bank:
 def write_chunk(file: SceneFile, chunk: Chunk) -> int:
     """Make a chunk with audio and write it under ``.partial``; returns its number of scenes."""
     table = _with_audio(_graphs(file, chunk), _bank(BANK_OF_SPLIT[chunk.split]))
-    with atomic_path(chunk.partial_path(_job.folder)) as path, parquet_writer(path, table.schema) as writer:
+    with atomic_path(chunk.partial_path(_job.folder)) as path, pa.ipc.new_file(path, table.schema) as writer:
         writer.write_table(table)
     return chunk.stop - chunk.first
 
@@ -121,10 +122,18 @@ def write_file(file: SceneFile) -> int:
     schema = scene_schema(_job.domain.attributes, _job.spec.sample_rate)
     with atomic_path(_job.folder / file.name) as path, parquet_writer(path, schema) as writer:
         for chunk, partial in zip(file.chunks, chunks, strict=True):
-            writer.write_table(open_parquet(partial).read() if _job.audio else _graphs(file, chunk))
+            writer.write_table(_read_partial(partial) if _job.audio else _graphs(file, chunk))
     for partial in chunks:
         partial.unlink(missing_ok=True)
     return 0 if _job.audio else file.stop - file.first
+
+
+def _read_partial(path: Path) -> pa.Table:
+    """A chunk, mapped into memory rather than read. Raises InputError if the file is no such chunk."""
+    try:
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{path}: not a readable chunk ({error}); delete it and run again") from None
 
 
 def _graphs(file: SceneFile, chunk: Chunk) -> pa.Table:
@@ -135,15 +144,19 @@ def _graphs(file: SceneFile, chunk: Chunk) -> pa.Table:
 
 
 def _with_audio(table: pa.Table, bank: Bank) -> pa.Table:
-    """The rows with ``rendered`` and ``audio`` filled in."""
-    rendered, audio = [], []
+    """The rows with ``rendered`` and ``audio`` filled in. The files are kept in one buffer, so that none is copied."""
+    rendered, paths, ends, buffer = [], [], [0], BytesIO()
     for row in table.to_pylist():
         graph = graph_of_row(row)
         pcm, found = render_pcm(graph, bank)
+        buffer.write(encode_flac(pcm, graph.sample_rate))
+        ends.append(buffer.tell())
         rendered.append(asdict(found))
-        audio.append({"bytes": encode_flac(pcm, graph.sample_rate), "path": f"{graph.scene_id}.flac"})
-    columns = {"rendered": pa.array(rendered, RENDERED_TYPE), "audio": pa.array(audio, AUDIO)}
-    for name, column in columns.items():
+        paths.append(f"{graph.scene_id}.flac")
+    offsets = pa.array(np.array(ends, np.int32)).buffers()[1]
+    files = pa.Array.from_buffers(pa.binary(), len(paths), [None, offsets, pa.py_buffer(buffer.getbuffer())])
+    audio = pa.StructArray.from_arrays([files, pa.array(paths)], fields=list(AUDIO))
+    for name, column in (("rendered", pa.array(rendered, RENDERED_TYPE)), ("audio", audio)):
         table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
     return table
 

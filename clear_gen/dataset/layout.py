@@ -33,7 +33,7 @@ class Chunk:
 
     def partial_path(self, folder: Path) -> Path:
         """Where the chunk lies until its file is complete."""
-        return folder / PARTIAL / f"{self.split}-{self.first:07d}.parquet"
+        return folder / PARTIAL / f"{self.split}-{self.first:07d}.arrow"
 
 
 @dataclass(frozen=True)

@@ -208,8 +208,8 @@ def _onsets(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Onsets [scenes, max sounds] and dry lengths [scenes], in samples.
 
-    The n + 1 gaps share the total silence like the pieces of a stick broken at n uniform places, that is, like normalised
-    exponentials.
+    The n + 1 gaps share the total silence like the pieces of a stick broken at n uniform places: like exponentials
+    divided by their sum.
     """
     within = np.arange(n_samples.shape[1] + 1) <= n_sounds[:, None]
     pieces = np.where(within, -np.log1p(-first[:, GAPS:]), 0)

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-MODEL_RATE_HZ = 44100  # the brightness model is fitted at 44.1 kHz and above; slower sounds are resampled to it
+MODEL_RATE_HZ = 44100  # the brightness model brings slower sounds to this rate
 FRAME_LENGTH = 2048  # samples, of the brightness model
 FRAME_OVERLAP = 1536
 RUMBLE_HZ, CENTROID_HZ, RATIO_HZ = 20.0, 100.0, 2000.0  # high-pass cut-offs of the brightness model
@@ -23,7 +23,7 @@ TUNING_HZ = 440.0  # A4
 LOWEST_HZ, HIGHEST_HZ = 36.0, 2400.0  # searched for a pitch: a double bass's E1 to beyond a flute's C7
 SMOOTHING_HZ = 4000.0  # Gaussian low-pass: with finer detail the dips are narrower than a sample and are missed
 PITCH_RATE_HZ = 44100  # at least, for the same reason
-PITCH_WINDOW_S = 0.05  # two periods of the lowest note
+PITCH_WINDOW_S = 0.05  # nearly two periods of the lowest note
 PITCH_HOP_S = 0.02
 DIP_MARGIN = 0.05  # a shorter period whose dip is that close to the deepest one is the period, the rest its multiples
 APERIODIC = 0.5  # normalised difference above which a frame has no period worth a vote

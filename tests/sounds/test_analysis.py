@@ -148,9 +148,17 @@ def test_pitch_of_a_clarinet_like_tone_without_even_partials(f0_hz, seed):
     assert abs(1200 * np.log2(pitch_hz(tone(f0_hz, amplitudes, 48000, seed=seed), 48000) / f0_hz)) < 20
 
 
-def test_pitch_listens_to_the_sustained_part():
-    samples = 0.1 * np.random.default_rng(1).normal(size=48000)
-    samples[12000:36000] = tone(220.0, np.array([1.0, 0.5, 0.3]), 48000, duration_s=0.5)
+@pytest.mark.parametrize("sample_rate", [16000, 22050, 44100, 48000, 96000])
+def test_pitch_of_rich_tones_whose_detail_is_finer_than_a_sample(sample_rate):
+    amplitudes = np.arange(1, 21) ** -0.3
+    f0_hz = np.geomspace(41, 2000, 30)
+    found = [pitch_hz(tone(f0, amplitudes, sample_rate, seed=seed), sample_rate) for seed, f0 in enumerate(f0_hz)]
+    assert np.max(np.abs(1200 * np.log2(found / f0_hz))) < 5
+
+
+def test_pitch_listens_to_the_loud_part():
+    samples = 0.05 * tone(311.0, np.array([1.0, 0.5, 0.3]), 48000, duration_s=1.0)
+    samples[12000:30000] = tone(220.0, np.array([1.0, 0.5, 0.3]), 48000, duration_s=0.375)
     assert abs(1200 * np.log2(pitch_hz(samples, 48000) / 220)) < 5
 
 

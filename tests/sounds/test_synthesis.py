@@ -16,7 +16,7 @@ from clear_gen.sounds import synthesis
 from clear_gen.sounds.recording import Recording
 from clear_gen.sounds.synthesis import SAMPLE_RATE, Model, synthesise
 
-CHROMATIC = "C C# D D# E F F# G G# A A# B".split()
+CHROMATIC = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
 # The 135 notes of the bank of CLEAR: (octave, first note, last note), a note given by its place in CHROMATIC.
 OFFICIAL = {
     "bass": [(3, 0, 11), (4, 0, 7)],
