@@ -130,8 +130,7 @@ def scenes(
         return
     if overwrite:
         build.discard(out)
-    with report.progress("scenes", *build.scenes_to_make(out, settings, shard)) as advance:
-        build.create(out, settings, banks, shard, workers, advance)
+    build.create(out, settings, banks, shard, workers, report.progress)
     click.echo(report.summary(out))
 
 
@@ -159,8 +158,7 @@ def render(folder: Path, workers: int | None) -> None:
     """
     from clear_gen.dataset import build, report
 
-    with report.progress("scenes", *build.scenes_to_render(folder)) as advance:
-        build.add_audio(folder, workers or _cores(), advance)
+    build.add_audio(folder, workers or _cores(), report.progress)
     click.echo(report.summary(folder))
 
 

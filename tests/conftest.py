@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from clear_gen.scenes.domain import Domain, load_domain
+from clear_gen.sounds.bank import Bank
+from clear_gen.sounds.default import default_banks
 
 SHARED = Path(os.environ.get("CLEAR_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -15,3 +20,23 @@ def shared() -> Path:
     """Folder of the real recordings; tests that use it carry the marker ``shared``."""
     assert SHARED.is_dir(), f"{SHARED}: not found; set CLEAR_SHARED, or run pytest -m 'not shared'"
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests make their own default banks, and leave the user's cache alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def clear2() -> Domain:
+    """The packaged domain."""
+    return load_domain("clear2")
+
+
+@pytest.fixture(scope="session")
+def embedded(clear2: Domain) -> dict[str, Bank]:
+    """The embedded default banks, by side."""
+    return default_banks(clear2.attributes)

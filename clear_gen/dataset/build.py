@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from clear_gen.dataset import generate
 from clear_gen.dataset.card import card
-from clear_gen.dataset.generate import Job, Progress
+from clear_gen.dataset.generate import Advance, Job
 from clear_gen.dataset.identity import Settings, begin, environment, identity_of, read_json, stored_identity
 from clear_gen.dataset.layout import (
     BANK_OF_SPLIT,
@@ -30,6 +32,9 @@ from clear_gen.scenes.domain import Domain, load_domain
 from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.sounds import default
 from clear_gen.sounds.bank import Bank, read_bank, write_bank
+
+# (scenes still to make, scenes in all) -> a context that yields the function to call with the number of scenes made
+Progress = Callable[[int, int], AbstractContextManager[Advance]]
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,8 @@ def finish(folder: Path) -> Statistics:
     write_text(folder / CARD, card(identity, settings.domain, banks, counted))
     stored = {"identity": identity, "environment": environment(), "files": hashes}
     write_text(folder / IDENTITY, json.dumps(stored, indent=1) + "\n")
+    for leftover in (*(folder / SCENES).glob(".*.tmp"), *(folder / "bank").glob(".*.tmp")):
+        leftover.unlink()  # of a run that was killed while it wrote
     shutil.rmtree(folder / PARTIAL, ignore_errors=True)
     return counted
 
@@ -177,27 +184,12 @@ def is_finished(folder: Path) -> bool:
     return (folder / IDENTITY).exists()
 
 
-def scenes_to_make(folder: Path, settings: Settings, shard: Shard) -> tuple[int, int]:
-    """(scenes that this shard still has to make, scenes of this shard in all), for the progress bar."""
-    mine = shard_of(scene_files(settings.sizes), shard.of, shard.index)
-    left = generate.missing_files(_job(folder, settings), mine)
-    total = sum(file.stop - file.first for file in mine)
-    return sum(file.stop - file.first for file in left) - generate.partial_scenes(folder, left), total
-
-
-def scenes_to_render(folder: Path) -> tuple[int, int]:
-    """(scenes that ``add_audio`` still has to render, scenes in all), for the progress bar."""
-    settings = replace(finished_settings(folder), audio=True)
-    files = scene_files(settings.sizes)
-    left = generate.missing_files(replace(_job(folder, settings), graphs="stored"), files)
-    total = sum(settings.sizes.values())
-    return sum(file.stop - file.first for file in left) - generate.partial_scenes(folder, left), total
-
-
 def _make(job: Job, files: list[SceneFile], workers: int, progress: Progress) -> None:
     left = generate.missing_files(job, files)
-    if left:
-        generate.make_files(job, left, workers, progress)
+    total, to_do = (sum(file.stop - file.first for file in some) for some in (files, left))
+    with progress(to_do - generate.partial_scenes(job.folder, left), total) as advance:
+        if left:
+            generate.make_files(job, left, workers, advance)
 
 
 def _job(folder: Path, settings: Settings) -> Job:

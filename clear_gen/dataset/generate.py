@@ -7,6 +7,7 @@ together from its chunks the same way. What is there already is not made again.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -28,7 +29,7 @@ from clear_gen.scenes.sampler import SceneSpec, sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank
 from clear_gen.sounds.resample import resampled_bank
 
-Progress = Callable[[int], None]
+Advance = Callable[[int], None]
 REUSED_BYTES = 31 << 20  # glibc's ceiling for what it keeps instead of returning it to the kernel is 32 MiB
 
 
@@ -43,8 +44,8 @@ class Job:
     graphs: Literal["sampled", "stored"] = "sampled"
 
 
-def make_files(job: Job, files: list[SceneFile], workers: int, progress: Progress) -> None:
-    """Make the files that are missing. ``progress`` is called with the number of scenes that were made.
+def make_files(job: Job, files: list[SceneFile], workers: int, advance: Advance) -> None:
+    """Make the files that are missing. ``advance`` is called with the number of scenes that were made.
 
     Raises CheckFailed if a worker died; finished chunks stay.
     """
@@ -52,13 +53,13 @@ def make_files(job: Job, files: list[SceneFile], workers: int, progress: Progres
         _start_worker(job)
         for file in files:
             for chunk in _missing_chunks(job, file):
-                progress(write_chunk(file, chunk))
-            progress(write_file(file))
+                advance(write_chunk(file, chunk))
+            advance(write_file(file))
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start_worker, (job,)) as pool:
+    with ProcessPoolExecutor(workers, context, _start_process, (job,)) as pool:
         try:
-            _make_in_pool(job, files, pool, progress)
+            _make_in_pool(job, files, pool, advance)
         except BrokenProcessPool:
             raise CheckFailed("a worker died (out of memory?); what was finished is kept: run again to go on") from None
         finally:
@@ -70,7 +71,7 @@ def _missing_chunks(job: Job, file: SceneFile) -> list[Chunk]:
     return [chunk for chunk in file.chunks if job.audio and not chunk.partial_path(job.folder).exists()]
 
 
-def _make_in_pool(job: Job, files: list[SceneFile], pool: ProcessPoolExecutor, progress: Progress) -> None:
+def _make_in_pool(job: Job, files: list[SceneFile], pool: ProcessPoolExecutor, advance: Advance) -> None:
     waiting: dict[Future, SceneFile] = {}
     left: dict[SceneFile, int] = {}
     for file in files:
@@ -83,7 +84,7 @@ def _make_in_pool(job: Job, files: list[SceneFile], pool: ProcessPoolExecutor, p
         done, _ = wait(waiting, return_when=FIRST_COMPLETED)
         for future in done:
             file = waiting.pop(future)
-            progress(future.result())
+            advance(future.result())
             left[file] -= 1
             if left[file] == 0:
                 waiting[pool.submit(write_file, file)] = file
@@ -101,6 +102,11 @@ def _start_worker(job: Job) -> None:
     # Freeing one large array raises glibc's dynamic limits: from then on freed buffers are reused, not unmapped and
     # mapped again page by page for every scene, which would cost as much as the FFTs.
     np.empty(REUSED_BYTES, np.uint8)
+
+
+def _start_process(job: Job) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    _start_worker(job)
 
 
 @cache

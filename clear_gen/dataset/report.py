@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clear_gen.audio.render import render_pcm
 from clear_gen.dataset.build import Shard, finished_settings, is_finished
-from clear_gen.dataset.generate import Progress
+from clear_gen.dataset.generate import Advance
 from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import BANK_OF_SPLIT, CHUNK_SCENES, scene_files, shard_of
 from clear_gen.dataset.statistics import statistics, statistics_lines
@@ -24,15 +24,15 @@ GRAPH_BYTES = 900  # of one scene's graph in a file, about
 
 
 @contextmanager
-def progress(what: str, left: int, total: int) -> Iterator[Progress]:
-    """A progress bar on stderr; yields the function to call with the number of items done."""
+def progress(left: int, total: int) -> Iterator[Advance]:
+    """A progress bar on stderr; yields the function to call with the number of scenes made."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total, completed=total - left)
+        task = bar.add_task("scenes", total=total, completed=total - left)
         yield lambda n: bar.advance(task, n)
 
 

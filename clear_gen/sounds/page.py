@@ -166,7 +166,7 @@ def ticks(low: float, high: float) -> list[float]:
     """Round numbers (1, 2 or 5 times a power of ten apart) within ``low`` < ``high``, at most ``MOST_TICKS`` + 1.
 
     >>> ticks(41.0, 72.5)
-    [45.0, 50.0, 55.0, 60.0, 65.0, 70.0]
+    [45, 50, 55, 60, 65, 70]
     """
     power = 10 ** math.floor(math.log10((high - low) / MOST_TICKS))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * MOST_TICKS >= high - low)
