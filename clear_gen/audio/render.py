@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from clear_gen.audio.room import convolve, reverb_tail
-from clear_gen.io import InputError, sha256_pcm, to_pcm16
+from clear_gen.io import PCM_PEAK, InputError, sha256_pcm, to_pcm16
 from clear_gen.scenes.graph import Noise, Rendered, SceneGraph
 from clear_gen.sounds.bank import Bank, ElementarySound
 
@@ -58,8 +58,8 @@ def _dry(graph: SceneGraph, bank: Bank) -> np.ndarray:
         raise InputError(f"{graph.scene_id}: bank's sample rate: found {found} Hz, expected {expected} Hz")
     for sound in graph.sounds:
         recording = _recording(bank.by_id, sound.sound_id, sound.n_samples, graph.scene_id)
-        gain = np.float32(10 ** (sound.gain_db / 20))
-        dry[sound.onset_sample : sound.onset_sample + sound.n_samples] += recording.waveform * gain
+        step = np.float32(10 ** (sound.gain_db / 20) / PCM_PEAK)
+        dry[sound.onset_sample : sound.onset_sample + sound.n_samples] += recording.pcm * step
     return dry
 
 

@@ -80,10 +80,11 @@ def _place(folder: Path, sizes: dict[str, int], scene_id: str | None) -> tuple[S
     files = scene_files(sizes)
     if scene_id is None:
         return files[0], files[0].first
-    named = re.fullmatch(r"([a-z]+)-(\d{6,})", scene_id)
+    named = re.fullmatch(r"[a-z]+-(\d{6,12})", scene_id)
+    index = int(named[1]) if named else -1
     for file in files:
-        if named and file.split == named[1] and file.first <= int(named[2]) < file.stop:
-            return file, int(named[2])
+        if file.first <= index < file.stop and scene_id == f"{file.split}-{index:06d}":
+            return file, index
     expected = ", ".join(f"{split}-000000 to {split}-{size - 1:06d}" for split, size in sizes.items() if size)
     raise InputError(f"{folder}: scene: found {scene_id!r}, expected {expected}")
 
@@ -108,9 +109,10 @@ def mel_spectrogram(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray,
     spectrum = np.fft.rfft(frames * np.hanning(window + 1)[:-1].astype(np.float32), 2 * window)
     centres_hz, bands = _mel_bands(np.fft.rfftfreq(2 * window, 1 / sample_rate))
     power = bands @ (spectrum.real**2 + spectrum.imag**2).T
-    relative = power / max(float(power.max()), float(np.finfo(np.float32).tiny))
-    level_db = 10 * np.log10(np.maximum(relative, 10 ** (FLOOR_DB / 10)))
-    return np.arange(len(frames)) * HOP / sample_rate, centres_hz, level_db.astype(np.float32)
+    least = float(np.finfo(np.float32).tiny)  # instead of zero, which has no logarithm
+    relative = power / max(float(power.max()), least)
+    level_db = np.maximum(10 * np.log10(np.maximum(relative, least)), FLOOR_DB)
+    return np.arange(len(frames)) * HOP / sample_rate, centres_hz, level_db
 
 
 def _mel_bands(bins_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -197,6 +199,7 @@ def _draw_spectrogram(panel: Any, waveform: np.ndarray, graph: SceneGraph) -> No
     shown = [hz for hz in SHOWN_HZ if hz < centres_hz[-1]]
     panel.set_yticks(np.interp(shown, centres_hz, np.arange(N_BANDS)), [f"{hz:,}" for hz in shown])
     panel.set_ylabel("frequency (Hz, mel scale)")
+    panel.set_facecolor("black")  # the last frame can end a little before the scene
     panel.axvline(graph.n_samples_dry / graph.sample_rate, color="white", **DRY_END)
     bar = panel.figure.colorbar(image, cax=panel.inset_axes((1.008, 0, 0.01, 1)))
     bar.set_label("dB re maximum")
@@ -230,7 +233,7 @@ def _draw_tail(panel: Any, graph: SceneGraph) -> None:
     panel.axvline(dry_end_s, color=INK, **DRY_END)
     panel.axvspan(dry_end_s, end_s, facecolor="none", edgecolor="#BBBBBB", hatch="//", linewidth=0)
     middle = sum(panel.get_ylim()) / 2
-    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0}
     where = {"rotation": 90, "ha": "center", "va": "center"}
     panel.text((dry_end_s + end_s) / 2, middle, "reverberation tail", fontsize=10, bbox=box, **where)
 
@@ -245,7 +248,7 @@ def _fit(panel: Any, cells: list[tuple[Any, float]]) -> None:
     points = TEXT_POINTS * min(1, *(width / size.width for width, size in zip(widths, sizes, strict=True)))
     if upright := points < LEAST_TEXT_POINTS:
         across = [
-            min(width / size.height, 0.86 * row_pixels / size.width) for width, size in zip(widths, sizes, strict=True)
+            min(width / size.height, 0.86 * row_pixels) for width, size in zip(widths, sizes, strict=True)
         ]
         points = TEXT_POINTS * min(1, *across)
     for text, _ in cells:

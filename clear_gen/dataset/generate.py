@@ -13,7 +13,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +29,7 @@ from clear_gen.sounds.bank import Bank, read_bank
 from clear_gen.sounds.resample import resampled_bank
 
 Advance = Callable[[int], None]
+PCM_BYTES = 2  # a sample of PCM 16
 REUSED_BYTES = 31 << 20  # glibc's ceiling for what it keeps instead of returning it to the kernel is 32 MiB
 
 
@@ -150,21 +150,41 @@ def _graphs(file: SceneFile, chunk: Chunk) -> pa.Table:
 
 
 def _with_audio(table: pa.Table, bank: Bank) -> pa.Table:
-    """The rows with ``rendered`` and ``audio`` filled in. The files are kept in one buffer, so that none is copied."""
-    rendered, paths, ends, buffer = [], [], [0], BytesIO()
-    for row in table.to_pylist():
-        graph = graph_of_row(row)
+    """The rows with ``rendered`` and ``audio`` filled in."""
+    graphs = [graph_of_row(row) for row in table.to_pylist()]
+    rendered, flac = [], _Files(sum(graph.n_samples for graph in graphs) * PCM_BYTES)
+    for graph in graphs:
         pcm, found = render_pcm(graph, bank)
-        buffer.write(encode_flac(pcm, graph.sample_rate))
-        ends.append(buffer.tell())
         rendered.append(asdict(found))
-        paths.append(f"{graph.scene_id}.flac")
-    offsets = pa.array(np.array(ends, np.int32)).buffers()[1]
-    files = pa.Array.from_buffers(pa.binary(), len(paths), [None, offsets, pa.py_buffer(buffer.getbuffer())])
-    audio = pa.StructArray.from_arrays([files, pa.array(paths)], fields=list(AUDIO))
+        flac.append(encode_flac(pcm, graph.sample_rate))
+    paths = pa.array([f"{graph.scene_id}.flac" for graph in graphs])
+    audio = pa.StructArray.from_arrays([flac.array(), paths], fields=list(AUDIO))
     for name, column in (("rendered", pa.array(rendered, RENDERED_TYPE)), ("audio", audio)):
         table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
     return table
+
+
+class _Files:
+    """Files one after the other in one buffer, so that Arrow can take them as they are.
+
+    The buffer has room for uncompressed audio; what is never written takes no memory.
+    """
+
+    def __init__(self, n_bytes: int) -> None:
+        self.buffer = np.empty(n_bytes, np.uint8)
+        self.ends = [0]
+
+    def append(self, data: bytes) -> None:
+        start, end = self.ends[-1], self.ends[-1] + len(data)
+        if end > len(self.buffer):  # noise at full scale: FLAC then is a little larger than PCM
+            self.buffer = np.concatenate([self.buffer[:start], np.empty(len(self.buffer) + len(data), np.uint8)])
+        self.buffer[start:end] = np.frombuffer(data, np.uint8)
+        self.ends.append(end)
+
+    def array(self) -> pa.Array:
+        offsets = pa.array(np.array(self.ends, np.int32)).buffers()[1]
+        files = pa.py_buffer(self.buffer[: self.ends[-1]])
+        return pa.Array.from_buffers(pa.binary(), len(self.ends) - 1, [None, offsets, files])
 
 
 # --- what there is ----------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ class ElementarySound:
         """Length of the recording in seconds."""
         return len(self.pcm) / self.sample_rate
 
-    @cached_property
+    @property
     def waveform(self) -> np.ndarray:
         """The samples as float32 [n_samples], full scale 1."""
         return from_pcm16(self.pcm)

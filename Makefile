@@ -1,0 +1,51 @@
+# make demo   make a first dataset from the embedded sounds, in a virtual environment of its own
+# make test   lint, types, tests
+PYTHON ?= python3
+VENV ?= .venv
+SHARED ?= ../shared
+DEMO ?= demo
+BIN := $(VENV)/bin
+
+# Real recordings for tests lie beside the checkout where they are to be had; elsewhere the tests that need them stay out.
+MARKERS := not peers and not wheel$(if $(wildcard $(SHARED)),, and not shared)
+
+.PHONY: demo test wheel-test peers-test clean
+
+demo: $(VENV)/.installed
+	$(BIN)/clear-gen scenes --n 100 --out $(DEMO)
+	$(BIN)/clear-gen show $(DEMO) --out $(DEMO)/scene.png
+	@echo
+	@echo "The dataset is in $(DEMO)/, a picture of its first scene in $(DEMO)/scene.png. Next:"
+	@echo "  $(BIN)/clear-gen --help"
+	@echo "  $(BIN)/clear-gen scenes --n 1000 --out clear2"
+	@echo "  $(BIN)/clear-gen bank show $(DEMO)/bank/train.parquet --out sounds.html   # and listen"
+
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@$(if $(wildcard $(SHARED)),,echo "note: no recordings in $(SHARED); the tests marked 'shared' stay out")
+	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m "$(MARKERS)"
+
+wheel-test: $(VENV)/.installed-dev
+	$(BIN)/pytest -m wheel
+
+peers-test: $(BIN)/python
+	$(PYTHON) -m venv $(VENV)-peers
+	$(VENV)-peers/bin/pip install -q -c constraints.txt -e . pytest hypothesis librosa six
+	$(VENV)-peers/bin/pip install -q --no-deps timbral_models==0.4.0
+	CLEAR_SHARED=$(abspath $(SHARED)) $(VENV)-peers/bin/python -m pytest -m peers
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[figures]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) $(VENV)-peers $(DEMO) build dist *.egg-info
