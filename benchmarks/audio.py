@@ -2,9 +2,9 @@
 
     python benchmarks/audio.py --n 1200
 
-Whole runs of `clear-gen scenes` with one and with two workers, each in a process of its own; the cost of a run of one
-scene (start, banks, finish) is shown and subtracted. The FLAC of a sample of the same scenes is encoded again before and
-after each run, in this process, so that both costs of a ratio come from the same minutes on the same machine.
+Whole runs of `clear-gen scenes` with one and with two workers, each in a process of its own; the cost of a run of three
+scenes (start, banks, finish) is subtracted. The FLAC of a sample of the same scenes is encoded again after
+each run, in this process, so that both costs of a ratio come from the same minutes on the same machine.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/graphs.py
 
-Prints CPU seconds and peak memory for 1,000 to 200,000 scenes on the embedded default banks, the CPU of a run of one scene
-(start, banks, finish) beside them, and how far from linear the rest is.
+Prints CPU seconds and peak memory for 1,000 to 200,000 scenes on the embedded default banks, less the CPU of a run of
+one scene (start, banks, finish), and how far from linear that is.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ def content_path(kind: str, name: str) -> Path:
         path = root / kind / name
         if path.exists():
             return path
-    available = sorted(entry.name for root in (package, package.parent) for entry in (root / kind).glob("*"))
+    entries = {entry.name for root in (package, package.parent) for entry in (root / kind).glob("*")}
+    available = sorted(entries - {"README.md"})
     raise InputError(f"{kind}/{name}: not found, expected one of: {', '.join(available)}")
 
 

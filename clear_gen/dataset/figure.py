@@ -248,7 +248,7 @@ def _fit(panel: Any, cells: list[tuple[Any, float]]) -> None:
     points = TEXT_POINTS * min(1, *(width / size.width for width, size in zip(widths, sizes, strict=True)))
     if upright := points < LEAST_TEXT_POINTS:
         across = [
-            min(width / size.height, 0.86 * row_pixels) for width, size in zip(widths, sizes, strict=True)
+            min(width / size.height, 0.86 * row_pixels / size.width) for width, size in zip(widths, sizes, strict=True)
         ]
         points = TEXT_POINTS * min(1, *across)
     for text, _ in cells:

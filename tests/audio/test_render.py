@@ -156,9 +156,9 @@ def test_without_room_and_noise_the_sounds_are_there_as_they_are():
     placed = [("tone-003", 100, 0.0), ("tone-007", 9000, 0.0)]
     x = render(scene(bank, placed), bank)
     for name, onset, _ in placed:
-        waveform = bank.by_id[name].waveform
-        assert x[onset : onset + len(waveform)].tobytes() == waveform.tobytes()
-        x[onset : onset + len(waveform)] = 0
+        pcm = bank.by_id[name].pcm
+        assert np.abs(x[onset : onset + len(pcm)] - pcm / 32767).max() < 1e-7
+        x[onset : onset + len(pcm)] = 0
     assert not x.any()
 
 
@@ -303,12 +303,12 @@ def test_anti_clip_comes_after_the_room():
 
 def test_the_same_graph_gives_the_same_bytes_and_leaves_the_bank_alone():
     bank = tone_bank()
-    before = [(sound.pcm.tobytes(), sound.waveform.tobytes(), dict(sound.attributes)) for sound in bank.sounds]
+    before = [(sound.pcm.tobytes(), dict(sound.attributes)) for sound in bank.sounds]
     drawn = sampled(7, 4)
     first = [render(graph, bank).tobytes() for graph in drawn]
     again = [render(graph, bank).tobytes() for graph in reversed(drawn)]
     assert first == again[::-1]
-    assert before == [(sound.pcm.tobytes(), sound.waveform.tobytes(), sound.attributes) for sound in bank.sounds]
+    assert before == [(sound.pcm.tobytes(), sound.attributes) for sound in bank.sounds]
 
 
 def test_a_rendering_does_not_share_memory_with_the_bank():

@@ -20,7 +20,7 @@ import pytest
 
 import clear_gen
 from clear_gen.audio.render import render_pcm
-from clear_gen.dataset.build import Shard, add_audio, create, discard, finish, needed_banks
+from clear_gen.dataset.build import Progress, Shard, add_audio, create, discard, finish, needed_banks
 from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import scene_files
 from clear_gen.io import CheckFailed, InputError, sha256_file, sha256_pcm, to_pcm16
