@@ -8,18 +8,16 @@ Universal Design, 2008 (colours that the colour-blind can tell apart).
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from clear_gen.dataset.build import finished_settings
-from clear_gen.dataset.layout import CHUNK_SCENES, SceneFile, scene_files
-from clear_gen.dataset.load import Scene
-from clear_gen.io import InputError, atomic_path, decode_flac, from_pcm16, open_parquet
+from clear_gen.dataset.load import Scene, load_scene
+from clear_gen.io import InputError, atomic_path
 from clear_gen.scenes.domain import Domain
-from clear_gen.scenes.graph import SceneGraph, Sound, graph_of_row
+from clear_gen.scenes.graph import SceneGraph, Sound
 from clear_gen.sounds.attributes import given, measured
 
 FORMATS = ("png", "svg", "pdf")
@@ -51,42 +49,10 @@ def draw_scene(folder: Path, scene_id: str | None, path: Path) -> None:
     kind = path.suffix[1:].lower()
     if kind not in FORMATS:
         raise InputError(f"{path}: suffix: found {path.suffix!r}, expected one of: {', '.join(FORMATS)}")
-    settings = finished_settings(folder)
-    scene = _read_scene(folder, settings.sizes, scene_id)
-    figure = scene_figure(scene, settings.domain)
+    scene = load_scene(folder, scene_id)
+    figure = scene_figure(scene, finished_settings(folder).domain)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=DPI)
-
-
-# --- one scene of a dataset ------------------------------------------------------------------------------------------
-
-
-def _read_scene(folder: Path, sizes: dict[str, int], scene_id: str | None) -> Scene:
-    file, index = _place(folder, sizes, scene_id)
-    path = folder / file.name
-    row_group, row = divmod(index - file.first, CHUNK_SCENES)
-    scenes = open_parquet(path).read_row_group(row_group)
-    stored = scenes.slice(row, 1).to_pylist()[0]
-    graph = graph_of_row(stored)
-    waveform = None
-    if stored["audio"] is not None:
-        pcm, _ = decode_flac(stored["audio"]["bytes"], f"{path}: {graph.scene_id}")
-        waveform = from_pcm16(pcm)
-    return Scene(graph, waveform, graph.sample_rate)
-
-
-def _place(folder: Path, sizes: dict[str, int], scene_id: str | None) -> tuple[SceneFile, int]:
-    """The file that holds a scene, and the scene's index in its split: both follow from the id."""
-    files = scene_files(sizes)
-    if scene_id is None:
-        return files[0], files[0].first
-    named = re.fullmatch(r"[a-z]+-(\d{6,12})", scene_id)
-    index = int(named[1]) if named else -1
-    for file in files:
-        if file.first <= index < file.stop and scene_id == f"{file.split}-{index:06d}":
-            return file, index
-    expected = ", ".join(f"{split}-000000 to {split}-{size - 1:06d}" for split, size in sizes.items() if size)
-    raise InputError(f"{folder}: scene: found {scene_id!r}, expected {expected}")
 
 
 # --- spectrogram -----------------------------------------------------------------------------------------------------

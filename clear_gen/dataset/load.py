@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from clear_gen.dataset.build import finished_settings
-from clear_gen.dataset.layout import scene_files
+from clear_gen.dataset.layout import CHUNK_SCENES, SceneFile, scene_files
 from clear_gen.io import InputError, decode_flac, from_pcm16, open_parquet
 from clear_gen.scenes.graph import SceneGraph, graph_of_row
 
@@ -36,14 +38,43 @@ def load(folder: str | Path, split: str) -> Iterator[Scene]:
     return _scenes([folder / file.name for file in scene_files(settings.sizes) if file.split == split])
 
 
+def load_scene(folder: str | Path, scene_id: str | None = None) -> Scene:
+    """One scene of a finished dataset, the first if no id is given; reads one row group.
+
+    Raises InputError if there is no dataset in ``folder`` or no such scene in it.
+    """
+    folder = Path(folder)
+    file, index = _place(folder, finished_settings(folder).sizes, scene_id)
+    row_group, row = divmod(index - file.first, CHUNK_SCENES)
+    rows = open_parquet(folder / file.name).read_row_group(row_group).slice(row, 1).to_pylist()
+    return _scene(rows[0], folder / file.name)
+
+
 def _scenes(paths: list[Path]) -> Iterator[Scene]:
     for path in paths:
         file = open_parquet(path)
         for number in range(file.num_row_groups):
             for row in file.read_row_group(number).to_pylist():
-                graph = graph_of_row(row)
-                waveform = None
-                if row["audio"] is not None:
-                    pcm, _ = decode_flac(row["audio"]["bytes"], f"{path}: {graph.scene_id}")
-                    waveform = from_pcm16(pcm)
-                yield Scene(graph, waveform, graph.sample_rate)
+                yield _scene(row, path)
+
+
+def _scene(row: dict[str, Any], path: Path) -> Scene:
+    graph = graph_of_row(row)
+    if row["audio"] is None:
+        return Scene(graph, None, graph.sample_rate)
+    pcm, _ = decode_flac(row["audio"]["bytes"], f"{path}: {graph.scene_id}")
+    return Scene(graph, from_pcm16(pcm), graph.sample_rate)
+
+
+def _place(folder: Path, sizes: dict[str, int], scene_id: str | None) -> tuple[SceneFile, int]:
+    """The file that holds a scene, and the scene's index in its split: both follow from the id."""
+    files = scene_files(sizes)
+    if scene_id is None:
+        return files[0], files[0].first
+    named = re.fullmatch(r"[a-z]+-(\d{6,12})", scene_id)
+    index = int(named[1]) if named else -1
+    for file in files:
+        if file.first <= index < file.stop and scene_id == f"{file.split}-{index:06d}":
+            return file, index
+    expected = ", ".join(f"{split}-000000 to {split}-{size - 1:06d}" for split, size in sizes.items() if size)
+    raise InputError(f"{folder}: scene: found {scene_id!r}, expected {expected}")

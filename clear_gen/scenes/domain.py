@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from clear_gen.config import Strict, load_yaml
 from clear_gen.io import InputError, content_path
 from clear_gen.scenes.graph import MAX_IMPULSE_RESPONSE_S
-from clear_gen.sounds.attributes import Attribute, MeasuredAttribute
+from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given
 
 
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
@@ -136,6 +136,12 @@ class Domain(Strict):
     question_types: list[str]
     sampling: Sampling
     published: Published | None = None
+
+    @model_validator(mode="after")
+    def _something_is_given(self) -> Self:
+        if not given(self.attributes):
+            raise ValueError("at least one attribute with a list of values")
+        return self
 
     @model_validator(mode="after")
     def _attributes_exist(self) -> Self:

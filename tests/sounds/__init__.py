@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -118,13 +117,17 @@ def run_ok(*arguments: object) -> None:
     assert run([str(argument) for argument in arguments]) == 0
 
 
-@cache
+_REAL: dict[Path, dict[str, Path]] = {}
+
+
 def real_banks(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The recordings in ``shared`` imported by the command line, once: train, test (official), orchestral."""
-    folder = tmp_path_factory.mktemp("real-banks")
-    paths = {name: folder / f"{name}.parquet" for name in ("train", "test", "orchestral")}
-    labels = ("--labels-from", paths["train"])
-    for side, options in (("train", ()), ("test", labels)):
-        run_ok("bank", "import", "clear", shared / "banks" / "clear2-official" / side, "--out", paths[side], *options)
-    run_ok("bank", "import", "folder", shared / "banks" / "orchestral", "--out", paths["orchestral"], *labels)
-    return paths
+    if shared not in _REAL:
+        folder = tmp_path_factory.mktemp("real-banks")
+        paths = {name: folder / f"{name}.parquet" for name in ("train", "test", "orchestral")}
+        labels, official = ("--labels-from", paths["train"]), shared / "banks" / "clear2-official"
+        run_ok("bank", "import", "clear", official / "train", "--out", paths["train"])
+        run_ok("bank", "import", "clear", official / "test", "--out", paths["test"], *labels)
+        run_ok("bank", "import", "folder", shared / "banks" / "orchestral", "--out", paths["orchestral"], *labels)
+        _REAL[shared] = paths
+    return _REAL[shared]
