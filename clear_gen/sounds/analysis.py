@@ -121,6 +121,18 @@ def pitch_class(f0_hz: float) -> tuple[str, float]:
     return NOTES[round(semitones) % 12], 100 * (semitones - round(semitones))
 
 
+def cents_from(f0_hz: float, note: str) -> float:
+    """Deviation of a frequency from the nearest note of the pitch class ``note``, -600 to 600 cents.
+
+    >>> round(cents_from(220.0, "A#"))
+    -100
+
+    Raises ValueError if ``note`` is none of ``NOTES`` or ``f0_hz`` is not positive.
+    """
+    semitones = 12 * math.log2(f0_hz / TUNING_HZ) - NOTES.index(note)
+    return 100 * ((semitones + 6) % 12 - 6)
+
+
 def _sound(samples: np.ndarray) -> np.ndarray:
     """The samples in double precision, refused when nothing can be measured on them."""
     x = np.asarray(samples, dtype=np.float64)

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from clear_gen.config import Strict
+from clear_gen.sounds.analysis import NOTES
 
 
 class GivenAttribute(Strict):
@@ -25,6 +26,8 @@ class GivenAttribute(Strict):
     def _distinct(self) -> GivenAttribute:
         if len(set(self.values)) != len(self.values):
             raise ValueError("distinct values")
+        if self.is_pitch_class and not set(self.values) <= set(NOTES):
+            raise ValueError(f"values among {', '.join(NOTES)}, because is_pitch_class is set")
         return self
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from clear_gen.sounds.analysis import pitch_class, pitch_hz
+from clear_gen.sounds.analysis import cents_from, pitch_class, pitch_hz
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given, label, measured
 from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound
 from clear_gen.sounds.leak import RESIDUAL_LIMIT, find_leaks
 from clear_gen.sounds.resample import resampled_bank
 
 MEASURE_TOLERANCE = 1e-6  # a stored measure is the double that this code computes, up to another FFT library
+PITCH_TOLERANCE_CENTS = 60.0  # a quarter tone out of tune and still that note, plus the estimate's error
 CHECKS = ("domain", "measures", "labels", "pitch", "thresholds", "leak")
 
 
@@ -51,12 +52,11 @@ def _wrong_pitch(sound: ElementarySound, name: str, rule: GivenAttribute) -> str
         f0_hz = pitch_hz(sound.waveform, sound.sample_rate)
     except ValueError as error:
         return f"{name}: no pitch found ({error}), expected {sound.attributes[name]}"
-    estimated, cents = pitch_class(f0_hz)
-    if estimated == sound.attributes[name]:
+    if abs(cents_from(f0_hz, str(sound.attributes[name]))) <= PITCH_TOLERANCE_CENTS:
         return None
-    return (
-        f"{name}: found {sound.attributes[name]}, but the sound is at {f0_hz:.1f} Hz ({estimated} {cents:+.0f} cents)"
-    )
+    estimated, cents = pitch_class(f0_hz)
+    heard = f"{f0_hz:.1f} Hz, {estimated} {cents:+.0f} cents"
+    return f"{name}: found {sound.attributes[name]}, but the sound is at {heard}"
 
 
 def _check_measures(
