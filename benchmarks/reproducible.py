@@ -23,8 +23,6 @@ from clear_gen.dataset.layout import scene_files
 from clear_gen.dataset.statistics import statistics, statistics_lines
 from clear_gen.io import sha256_file
 
-PEER_DEFECTS = "the old generator: 1 room and 1 noise in all scenes"
-
 
 def hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file of a dataset, by relative path."""
@@ -76,7 +74,6 @@ def _print_statistics(folder: Path) -> None:
     for column, field in (("reverb", None), ("reverb", "seed"), ("noise", None), ("noise", "seed"), ("rendered", None)):
         values = {str(row[column] if field is None else row[column][field]) for row in rows}
         click.echo(f"different {column}{' ' + field if field else ''}: {len(values)} of {len(rows)}")
-    click.echo(f"({PEER_DEFECTS})")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +124,14 @@ def scenes(
     from clear_gen.dataset import build, options, report
 
     asked, node = options.read_options({name: value for name, value in flags.items() if value is not None}, config)
-    banks, domain = build.banks_for(asked)
+    with _busy("reading the banks"):
+        banks, domain = build.banks_for(asked)
     settings = options.settings_from(asked, domain, not no_audio, config, node)
     shard, workers = build.Shard(*_shard(shard_index, num_shards)), workers or _cores()
     if dry_run:
-        click.echo(report.plan(settings, banks, shard, workers))
+        with _busy("rendering a few scenes"):
+            plan = report.plan(settings, banks, shard, workers)
+        click.echo(plan)
         return
     if overwrite:
         build.discard(out)
@@ -243,8 +248,9 @@ def bank_import(format_: str, source: Path, out: Path, domain: str, overwrite: b
     if out.exists() and not overwrite:
         raise click.UsageError(f"{out}: exists; choose another --out, or --overwrite")
     rules = load_domain(domain)
-    made = import_bank(format_, source, rules.name, rules.attributes, **options)
-    write_bank(made, out)
+    with _busy(f"measuring the sounds of {source}"):
+        made = import_bank(format_, source, rules.name, rules.attributes, **options)
+        write_bank(made, out)
     click.echo(report.counts(made, rules.attributes))
     click.echo(f"next: clear-gen bank verify {out}")
 
@@ -301,7 +307,8 @@ def bank_verify(train: Path, test: Path | None, domain: str | None) -> None:
             raise
         raise CheckFailed(str(error)) from None
     attributes = load_domain(domain or banks["train"].domain).attributes
-    findings = verify(banks, attributes)
+    with _busy("listening again to every sound"):
+        findings = verify(banks, attributes)
     click.echo(report.findings(banks, findings))
     if findings:
         raise CheckFailed(f"{len(findings)} findings in {', '.join(map(str, paths.values()))}")
@@ -319,8 +326,18 @@ def bank_default() -> None:
     from clear_gen.sounds import default
 
     attributes = load_domain(default.DOMAIN).attributes
-    default.default_banks(attributes)
+    with _busy("making the embedded sounds"):
+        default.default_banks(attributes)
     click.echo(" ".join(str(path) for path in default.cache_paths(attributes).values()))
+
+
+@contextmanager
+def _busy(doing: str) -> Iterator[None]:
+    """A spinner on stderr while something takes seconds."""
+    from rich.console import Console
+
+    with Console(stderr=True).status(doing):
+        yield
 
 
 def _cores() -> int:

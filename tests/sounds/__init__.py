@@ -50,7 +50,9 @@ def note_samples(
     return (level * sound / np.abs(sound).max(initial=1e-9)).astype(np.float32)
 
 
-def note_recording(sound_id: str, note: str = "A", octave: int = 4, *, sample_rate: int = RATE, **how: Any) -> Recording:
+def note_recording(
+    sound_id: str, note: str = "A", octave: int = 4, *, sample_rate: int = RATE, **how: Any
+) -> Recording:
     """A note as an importer delivers it."""
     samples = note_samples(note, octave, sample_rate=sample_rate, **how)
     given: dict[str, str | int] = {"instrument": "cello", "note": note, "octave": octave}

@@ -120,9 +120,7 @@ def test_labels_follow_the_thresholds_and_all_of_them_occur(bank):
     for name, rule in measured(ATTRIBUTES).items():
         low, high = bank.thresholds[name]
         labels = [held.attributes[name] for held in bank.sounds]
-        expected = [
-            rule.low if value < low else rule.high if value > high else None for value in values(bank, name)
-        ]
+        expected = [rule.low if value < low else rule.high if value > high else None for value in values(bank, name)]
         assert labels == expected
         assert set(labels) == {rule.low, rule.high, None}
 
