@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
 from clear_gen.io import InputError
 
@@ -16,7 +17,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class Strict(BaseModel):
     """A frozen model that refuses unknown fields, so that a typing mistake is never silently ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def load_yaml(path: Path, model: type[Model]) -> Model:
@@ -39,11 +40,16 @@ def parse_yaml(path: Path) -> yaml.Node:
                 at_line = event.start_mark.line + 1 if event.start_mark else 1
                 raise InputError(f"{path}:{at_line}: found an alias *{event.anchor}, expected none")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        at_line = text.count("\n", 0, error.position) + 1
+        raise InputError(f"{path}:{at_line}: not valid YAML: found a control character, expected text") from None
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         line = f":{mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise InputError(f"{path}{line}: not valid YAML: {problem}") from None
+    except RecursionError:
+        raise InputError(f"{path}: nested too deeply to be read, expected a few levels") from None
     if not isinstance(node, yaml.MappingNode):
         raise InputError(f"{path}:1: found no mapping, expected 'field: value' lines")
     return node
@@ -60,12 +66,18 @@ def validate(node: yaml.Node, model: type[Model], path: Path) -> Model:
 def invalid(error: ValidationError, node: yaml.Node, path: Path, under: tuple[str, ...] = ()) -> InputError:
     """One line for the first wrong field of ``error``, which was found in the part ``under`` of the tree ``node``."""
     first = error.errors()[0]
-    location = (*under, *first["loc"])
-    field = ".".join(str(part) for part in location) or "document"
-    found = type(first["input"]).__name__ if isinstance(first["input"], dict | list) else repr(first["input"])[:60]
+    context = first.get("ctx", {})
+    line, field = locate(node, (*under, *first["loc"], *context.get("at", ())))
+    value = context.get("found", first["input"])
+    found = type(value).__name__ if isinstance(value, dict | list) else repr(value)[:60]
     expected = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return InputError(f"{path}:{line_of(node, location)}: {field}: found {found}, expected: {expected}{more}")
+    return InputError(f"{path}:{line}: {field}: found {found}, expected: {expected}{more}")
+
+
+def misplaced(expected: str, found: Any, *at: int | str) -> PydanticCustomError:
+    """The error of a model whose parts contradict each other: ``at`` leads from the model to the part that is wrong."""
+    return PydanticCustomError("misplaced", expected, {"at": at, "found": found})
 
 
 def plain(node: yaml.Node, path: Path) -> Any:
@@ -89,10 +101,10 @@ def plain(node: yaml.Node, path: Path) -> Any:
         loader.dispose()
 
 
-def line_of(node: yaml.Node, location: tuple[int | str, ...]) -> int:
-    """Line (from 1) of the deepest part of ``location`` that the YAML tree holds."""
-    line = node.start_mark.line + 1
-    for part in location:
+def locate(node: yaml.Node, location: tuple[int | str, ...]) -> tuple[int, str]:
+    """(line from 1 of the deepest part of ``location`` that the YAML tree holds, the location as a dotted name)."""
+    line, names = node.start_mark.line + 1, []
+    for depth, part in enumerate(location):
         child: yaml.Node | None = None
         if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             child = node.value[part]
@@ -101,7 +113,9 @@ def line_of(node: yaml.Node, location: tuple[int | str, ...]) -> int:
             for key, value in node.value:
                 if key.value == str(part):
                     child, line = value, key.start_mark.line + 1
-        if child is None:
-            continue  # a tag of pydantic's own in the location, such as the name of a union's branch
-        node = child
-    return line
+        if child is not None:
+            node = child
+        elif depth < len(location) - 1:
+            continue  # a name of pydantic's own, such as that of a union's branch
+        names.append(str(part))
+    return line, ".".join(names) or "document"

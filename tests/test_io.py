@@ -61,15 +61,20 @@ def test_a_finished_write_replaces_the_file_and_leaves_no_temporary(tmp_path):
         assert list(path.parent.iterdir()) == [path]
 
 
+def write_half(path: Path, error: type[BaseException]) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(b"half of the new")
+        raise error
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("old", [b"old", None])
 def test_an_error_leaves_the_old_file_and_no_temporary(tmp_path, error, old):
     path = tmp_path / "file"
     if old is not None:
         path.write_bytes(old)
-    with pytest.raises(error), atomic_path(path) as temporary:
-        temporary.write_bytes(b"half of the new")
-        raise error
+    with pytest.raises(error):
+        write_half(path, error)
     assert [entry.name for entry in tmp_path.iterdir()] == ([] if old is None else ["file"])
     assert old is None or path.read_bytes() == old
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from clear_gen.audio.room import convolve, reverb_tail
 from clear_gen.io import PCM_PEAK, InputError, sha256_pcm, to_pcm16
-from clear_gen.scenes.graph import Noise, Rendered, SceneGraph
+from clear_gen.scenes.graph import Noise, Rendered, SceneGraph, tail_samples
 from clear_gen.sounds.bank import Bank, ElementarySound
 
 FULL_SCALE = 1.0
@@ -57,6 +57,9 @@ def _dry(graph: SceneGraph, bank: Bank) -> np.ndarray:
         found, expected = bank.sample_rate, graph.sample_rate
         raise InputError(f"{graph.scene_id}: bank's sample rate: found {found} Hz, expected {expected} Hz")
     for sound in graph.sounds:
+        if not 0 <= sound.onset_sample <= graph.n_samples_dry - sound.n_samples:
+            place = f"{sound.sound_id} at sample {sound.onset_sample}"
+            raise InputError(f"{graph.scene_id}: onset_sample: found {place}, expected it inside the dry scene")
         recording = _recording(bank.by_id, sound.sound_id, sound.n_samples, graph.scene_id)
         step = np.float32(10 ** (sound.gain_db / 20) / PCM_PEAK)
         dry[sound.onset_sample : sound.onset_sample + sound.n_samples] += recording.pcm * step
@@ -74,6 +77,9 @@ def _recording(by_id: Mapping[str, ElementarySound], sound_id: str, n_samples: i
 
 
 def _in_room(graph: SceneGraph, dry: np.ndarray) -> np.ndarray:
+    n_tail = int(tail_samples(graph.reverb.rt60_s, graph.reverb.pre_delay_s, graph.sample_rate)) if graph.reverb else 0
+    if graph.n_samples != len(dry) + n_tail:
+        raise InputError(f"{graph.scene_id}: n_samples: found {graph.n_samples}, expected {len(dry) + n_tail}")
     if graph.reverb is None:
         return dry
     start, tail = reverb_tail(graph.reverb, graph.sample_rate)

@@ -5,12 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 
-from clear_gen.config import Strict, load_yaml
+from clear_gen.config import Strict, load_yaml, misplaced
 from clear_gen.io import InputError, content_path
 from clear_gen.scenes.graph import MAX_IMPULSE_RESPONSE_S
 from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given
+
+
+def _at_least(least: float) -> AfterValidator:
+    def check(bounds: tuple[float, float]) -> tuple[float, float]:
+        if not least <= bounds[0] <= bounds[1]:
+            raise ValueError(f"[low, high] with {least} <= low <= high")
+        return bounds
+
+    return AfterValidator(check)
 
 
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
@@ -19,28 +28,25 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-def _not_negative(bounds: tuple[float, float]) -> tuple[float, float]:
-    if bounds[0] < 0:
-        raise ValueError("numbers of at least 0")
-    return bounds
-
-
-def _positive(bounds: tuple[float, float]) -> tuple[float, float]:
-    if bounds[0] <= 0:
-        raise ValueError("numbers over 0")
-    return bounds
-
-
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
-NotNegativeRange = Annotated[Range, AfterValidator(_not_negative)]
-PositiveRange = Annotated[Range, AfterValidator(_positive)]
+NotNegativeRange = Annotated[tuple[float, float], _at_least(0)]
+# Shorter than this, or damped from a lower frequency on, a tail is no longer a decaying noise but a click.
+DecayRange = Annotated[tuple[float, float], _at_least(0.02)]
+AudibleRange = Annotated[tuple[float, float], _at_least(20)]
+# Names that the tables of scenes and banks use for something else
+RESERVED = {"sound_id", "onset_sample", "n_samples", "gain_db", "duration_s", "brightness_points", "loudness_lufs"} | {
+    "licence",
+    "source",
+    "pcm_sha256",
+    "audio",
+}
 
 
 class SoundCount(Strict):
     """Least and greatest number of sounds in a scene; every number between is equally likely."""
 
-    min: int = Field(ge=1)
-    max: int = Field(ge=1, le=64)
+    min: StrictInt = Field(ge=1)
+    max: StrictInt = Field(ge=1, le=64)
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -57,8 +63,8 @@ class Constraint(Strict):
     """
 
     attribute: str
-    values_at_least: int | None = Field(default=None, ge=1)
-    times_at_least: int = Field(default=1, ge=1)
+    values_at_least: StrictInt | None = Field(default=None, ge=1)
+    times_at_least: StrictInt = Field(default=1, ge=1)
     each_share_over: float | None = Field(default=None, ge=0, lt=1)
 
     @model_validator(mode="after")
@@ -78,10 +84,10 @@ class Silence(Strict):
 class ReverbRanges(Strict):
     """Ranges of the room: reverberation time, direct-to-reverberant ratio, pre-delay, and where damping starts."""
 
-    rt60_s: PositiveRange
+    rt60_s: DecayRange
     drr_db: Range
     pre_delay_s: NotNegativeRange
-    damping_hz: PositiveRange
+    damping_hz: AudibleRange
 
     @model_validator(mode="after")
     def _impulse_response_fits(self) -> Self:
@@ -138,22 +144,25 @@ class Domain(Strict):
     published: Published | None = None
 
     @model_validator(mode="after")
-    def _something_is_given(self) -> Self:
+    def _attributes_are_usable(self) -> Self:
         if not given(self.attributes):
-            raise ValueError("at least one attribute with a list of values")
+            raise misplaced("at least one attribute with a list of values", "none", "attributes")
+        for name in self.attributes:
+            if name in RESERVED or not name.isidentifier():
+                raise misplaced(f"a name other than {', '.join(sorted(RESERVED))}", name, "attributes", name)
         return self
 
     @model_validator(mode="after")
-    def _attributes_exist(self) -> Self:
-        levels = self.sampling.independent_levels
-        named = [constraint.attribute for constraint in self.sampling.constraints]
-        for name in [*named, *([levels.attribute] if levels else [])]:
-            if name not in self.attributes:
-                raise ValueError(f"attributes of this domain ({', '.join(self.attributes)}), not {name!r}")
-        if levels:
-            rule = self.attributes[levels.attribute]
+    def _rules_name_attributes(self) -> Self:
+        names = f"an attribute of this domain: {', '.join(self.attributes)}"
+        for place, constraint in enumerate(self.sampling.constraints):
+            if constraint.attribute not in self.attributes:
+                raise misplaced(names, constraint.attribute, "sampling", "constraints", place, "attribute")
+        if levels := self.sampling.independent_levels:
+            rule = self.attributes.get(levels.attribute)
             if not isinstance(rule, MeasuredAttribute) or rule.measure != "loudness":
-                raise ValueError(f"independent_levels of an attribute measured as loudness, not {levels.attribute!r}")
+                expected = "an attribute measured as loudness"
+                raise misplaced(expected, levels.attribute, "sampling", "independent_levels", "attribute")
         return self
 
 

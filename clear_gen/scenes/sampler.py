@@ -65,6 +65,8 @@ def sample_scenes(bank: Bank, domain: Domain, spec: SceneSpec, split: str, indic
         raise InputError(
             f"bank for {split}: found {found}, expected at least {rules.sounds.max} (no sound occurs twice)"
         )
+    if not len(indices):
+        return scene_schema(domain.attributes, spec.sample_rate).empty_table()
     streams = [stream(spec.seed, STAGE_SCENE, SPLITS.index(split), index) for index in indices]
     first = np.stack([rng.random(GAPS + rules.sounds.max + 1) for rng in streams])
     n_sounds = rules.sounds.min + (first[:, LENGTH] * (rules.sounds.max - rules.sounds.min + 1)).astype(np.int64)
@@ -113,8 +115,14 @@ def _bank_codes(bank: Bank, domain: Domain) -> dict[str, np.ndarray]:
     """Per attribute, the index of every bank sound's value in the domain's list of values; -1 unknown."""
     codes = {}
     for name, rule in domain.attributes.items():
-        position = {value: code for code, value in enumerate(rule.values)}
-        codes[name] = np.array([position.get(sound.attributes[name], -1) for sound in bank.sounds], np.int8)
+        position = {None: -1, **{value: code for code, value in enumerate(rule.values)}}
+        for sound in bank.sounds:
+            if sound.attributes[name] not in position:
+                expected = ", ".join(map(str, rule.values))
+                raise InputError(
+                    f"{sound.sound_id}: {name}: found {sound.attributes[name]!r}, expected one of: {expected}"
+                )
+        codes[name] = np.array([position[sound.attributes[name]] for sound in bank.sounds], np.int16)
     return codes
 
 
@@ -176,7 +184,7 @@ def _level_rule(domain: Domain) -> tuple[str, MeasuredAttribute, tuple[float, fl
 
 
 def _coins(uniforms: np.ndarray) -> np.ndarray:
-    return (uniforms >= 0.5).astype(np.int8)
+    return (uniforms >= 0.5).astype(np.int16)
 
 
 def _with_levels(

@@ -5,11 +5,11 @@ The domain file lists them (``templates/<domain>/domain.yaml``); nothing here kn
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, StrictInt, StrictStr, Tag, model_validator
 
-from clear_gen.config import Strict
+from clear_gen.config import Strict, misplaced
 from clear_gen.sounds.analysis import NOTES
 
 
@@ -19,7 +19,7 @@ class GivenAttribute(Strict):
     ``is_pitch_class`` marks the attribute that ``bank verify`` compares with the estimated pitch.
     """
 
-    values: list[str] | list[int] = Field(min_length=1)
+    values: list[StrictStr] | list[StrictInt] = Field(min_length=1)
     is_pitch_class: bool = False
 
     @model_validator(mode="after")
@@ -45,13 +45,26 @@ class MeasuredAttribute(Strict):
     high: str
     dead_zone: float = Field(gt=0)
 
+    @model_validator(mode="after")
+    def _two_labels(self) -> MeasuredAttribute:
+        if self.low == self.high:
+            raise misplaced("another label than high", self.low, "low")
+        return self
+
     @property
     def values(self) -> list[str]:
         """The labels a sound can have besides unknown."""
         return [self.low, self.high]
 
 
-Attribute = GivenAttribute | MeasuredAttribute
+def _kind(value: Any) -> str:
+    measured = isinstance(value, MeasuredAttribute) or (isinstance(value, dict) and "measure" in value)
+    return "measured" if measured else "given"
+
+
+Attribute = Annotated[
+    Annotated[GivenAttribute, Tag("given")] | Annotated[MeasuredAttribute, Tag("measured")], Discriminator(_kind)
+]
 Thresholds = dict[str, tuple[float, float]]
 
 

@@ -384,7 +384,6 @@ def test_a_graph_that_does_not_fit_the_bank_is_one_line(damage, mention, reverb)
         assert str(raised.value).startswith("s: ")
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="reported: an altered graph ends in a NumPy traceback")
 @pytest.mark.parametrize(
     "damage",
     [

@@ -24,7 +24,7 @@ rooms = st.builds(
     rt60_s=st.floats(0.15, 0.8),
     drr_db=st.floats(3, 15),
     pre_delay_s=st.floats(0, 0.04),
-    damping_hz=st.floats(2000, 8000),
+    damping_hz=st.floats(3000, 10000),
     seed=st.integers(0, 2**53 - 1),
 )
 measured = settings(max_examples=40, deadline=None, derandomize=True)
@@ -82,8 +82,8 @@ def mean_energy(room: Reverb, sample_rate: int, n_seeds: int, centre_hz: float |
 
 @measured
 @given(room=rooms, sample_rate=st.sampled_from(RATES))
-@example(Reverb(0.15, 3, 0.0, 2000, 1), 48000)
-@example(Reverb(0.8, 15, 0.04, 8000, 1), 16000)
+@example(Reverb(0.15, 3, 0.0, 3000, 1), 48000)
+@example(Reverb(0.8, 15, 0.04, 10000, 1), 48000)
 def test_rt60_is_the_one_asked_for(room, sample_rate):
     assert decay_time_s(mean_energy(room, sample_rate, 8), sample_rate) == pytest.approx(room.rt60_s, rel=0.05)
 
@@ -100,7 +100,7 @@ def test_a_single_rooms_rt60_is_near_the_one_asked_for(room, sample_rate):
 @measured
 @given(room=rooms, sample_rate=st.sampled_from(RATES), octaves_below=st.integers(0, 2))
 @example(Reverb(0.15, 9, 0.01, 4000, 5), 48000, 0)
-@example(Reverb(0.8, 9, 0.01, 2000, 5), 16000, 0)
+@example(Reverb(0.8, 9, 0.01, 3000, 5), 16000, 0)
 def test_rt60_holds_in_the_octave_bands_up_to_the_damping(room, sample_rate, octaves_below):
     centre_hz = min(room.damping_hz, sample_rate / 4) / 2**octaves_below
     found = decay_time_s(mean_energy(room, sample_rate, 24, centre_hz), sample_rate)

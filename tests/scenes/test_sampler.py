@@ -118,7 +118,7 @@ def slow_graph(bank: Bank, seed: int, split: str, index: int, levels: str, const
         0.15 + (0.8 - 0.15) * rt60,
         3 + (15 - 3) * drr,
         0.04 * pre_delay,
-        2000 + (8000 - 2000) * damping,
+        3000 + (10000 - 3000) * damping,
         int(tail_seed * 2**53),
     )
     n_dry = summed + round(silence)
@@ -312,7 +312,7 @@ def test_times_are_the_same_at_every_sample_rate(rate):
 def test_rooms_and_noise_cover_their_ranges_uniformly_and_differ_in_every_scene():
     drawn = graphs(tone_bank(), CLEAR2, 23, range(1500))
     rooms, noises = [graph.reverb for graph in drawn], [graph.noise for graph in drawn]
-    ranges = {"rt60_s": (0.15, 0.8), "drr_db": (3, 15), "pre_delay_s": (0, 0.04), "damping_hz": (2000, 8000)}
+    ranges = {"rt60_s": (0.15, 0.8), "drr_db": (3, 15), "pre_delay_s": (0, 0.04), "damping_hz": (3000, 10000)}
     columns = {name: ([getattr(room, name) for room in rooms], bounds) for name, bounds in ranges.items()}
     columns["level_dbfs"] = [noise.level_dbfs for noise in noises], (-80, -50)
     for values, (low, high) in columns.values():
@@ -449,7 +449,6 @@ def test_a_bank_that_seldom_satisfies_the_constraints_still_does():
     assert all({"tone-003", "tone-022"} <= {sound.sound_id for sound in graph.sounds} for graph in drawn)
 
 
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="reported: value indices are int8")
 def test_an_attribute_may_have_hundreds_of_values():
     content = FREE.model_dump()
     content["attributes"]["octave"] = {"values": list(range(1000))}

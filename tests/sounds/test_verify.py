@@ -68,14 +68,13 @@ def test_clean_banks_at_different_rates_have_no_findings(train):
 
 @pytest.mark.parametrize("octave", [1, 2, 3, 4, 5, 6])
 def test_every_note_of_every_octave_passes_as_itself(octave):
-    low = [
-        name for name in ATTRIBUTES["note"].values if octave > 1 or name in ("E", "F", "F#", "G", "G#", "A", "A#", "B")
-    ]
-    recordings = [note_recording(f"{name}{octave}", name, octave, seed=k) for k, name in enumerate(low)]
+    below_a_bass = {"C", "C#", "D", "D#"} if octave == 1 else set()
+    names = sorted(set(ATTRIBUTES["note"].values) - below_a_bass)
+    recordings = [note_recording(f"{name}{octave}", name, octave, seed=k) for k, name in enumerate(names)]
     assert found(build_bank(recordings, "clear2", ATTRIBUTES)) == []
 
 
-@pytest.mark.parametrize("cents", [-40, 40])
+@pytest.mark.parametrize("cents", [-52, -40, 40, 52])
 def test_a_note_out_of_tune_is_still_that_note(cents):
     stretched = note_samples("A", duration_s=0.6)
     place = np.arange(round(0.5 * RATE)) * 2 ** (cents / 1200)
@@ -98,9 +97,8 @@ def test_a_wrong_note_is_found_by_pitch(train, shift):
 
 
 def test_a_wrong_note_in_the_test_bank_is_found_on_that_side(train, clean_test):
-    bank, sound_id = altered(
-        clean_test, attributes={"note": "A#" if clean_test.sounds[3].attributes["note"] != "A#" else "B"}
-    )
+    wrong = next(name for name in ("A#", "B") if name != clean_test.sounds[3].attributes["note"])
+    bank, sound_id = altered(clean_test, attributes={"note": wrong})
     assert found(train, bank) == [("pitch", "test", sound_id)]
 
 
