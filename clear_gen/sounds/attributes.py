@@ -48,7 +48,7 @@ class MeasuredAttribute(Strict):
     @model_validator(mode="after")
     def _two_labels(self) -> MeasuredAttribute:
         if self.low == self.high:
-            raise misplaced("another label than high", self.low, "low")
+            raise misplaced("a label distinct from high", self.low, "low")
         return self
 
     @property
