@@ -10,14 +10,13 @@ each run, in this process, so that both costs of a ratio come from the same minu
 from __future__ import annotations
 
 import os
-import resource
 import tempfile
 import time
 from itertools import islice
 from pathlib import Path
 
 import click
-from graphs import run_cli
+from measure import run_cli
 
 import clear_gen
 from clear_gen.io import encode_flac, table, to_pcm16
@@ -44,7 +43,7 @@ def generate(n: int, workers: int, bank: list[str], out: Path) -> tuple[float, f
     """(CPU s, wall s, peak MB of the largest process) of one run."""
     start = time.monotonic()
     cpu_s, peak_mb = run_cli(["scenes", "--n", str(n), *bank, "--workers", str(workers), "--out", str(out)])
-    return cpu_s, time.monotonic() - start, max(peak_mb, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+    return cpu_s, time.monotonic() - start, peak_mb
 
 
 @click.command()

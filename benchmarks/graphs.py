@@ -8,28 +8,15 @@ one scene (start, banks, finish), and how far from linear that is.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import click
+from measure import run_cli
 
 from clear_gen.io import table
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.default import default_banks
-
-
-def run_cli(arguments: list[str]) -> tuple[float, float]:
-    """(CPU seconds, peak memory in MB) of one `clear-gen` command with its workers."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "clear_gen", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise click.ClickException(f"clear-gen {' '.join(arguments)} failed with {os.waitstatus_to_exitcode(status)}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 @click.command()

@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pyarrow.parquet as pq
-from graphs import run_cli
+from measure import run_cli
 from scipy.stats import chisquare
 
 from clear_gen.dataset.build import finished_settings

@@ -169,18 +169,26 @@ def _feature(type_: pa.DataType, sample_rate: int) -> dict[str, Any]:
     return {"dtype": {"double": "float64", "float": "float32"}.get(str(type_), str(type_)), "_type": "Value"}
 
 
-def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """A writer with a page index and small pages. FLAC is left as it is: compressing it again saves nothing."""
-    audio = [f"{field.name}.bytes" for field in schema if field.type == AUDIO]
+ROWS_WITHOUT_AUDIO = 1024
+ROWS_WITH_AUDIO = 8
+
+
+def parquet_writer(path: Path, schema: pa.Schema, audio: bool) -> pq.ParquetWriter:
+    """A writer with a page index and small pages. FLAC is left as it is: compressing it again saves nothing.
+
+    With ``audio`` a page ends after a few rows, so that neither writer nor reader ever holds a row group's audio twice.
+    """
+    flac = [f"{field.name}.bytes" for field in schema if field.type == AUDIO]
     leaves = _leaves(schema)
     return pq.ParquetWriter(
         path,
         schema,
-        compression={leaf: "NONE" if leaf in audio else "ZSTD" for leaf in leaves},
-        use_dictionary=[leaf for leaf in leaves if leaf not in audio],
+        compression={leaf: "NONE" if leaf in flac else "ZSTD" for leaf in leaves},
+        use_dictionary=[leaf for leaf in leaves if leaf not in flac],
         write_page_index=True,
         write_page_checksum=True,
         data_page_size=1 << 20,
+        write_batch_size=ROWS_WITH_AUDIO if audio else ROWS_WITHOUT_AUDIO,
     )
 
 

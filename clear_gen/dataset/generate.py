@@ -126,7 +126,7 @@ def write_file(file: SceneFile) -> int:
     """Put a file together, one row group per chunk, and remove its chunks; returns the scenes not counted before."""
     chunks = [chunk.partial_path(_job.folder) for chunk in file.chunks]
     schema = scene_schema(_job.domain.attributes, _job.spec.sample_rate)
-    with atomic_path(_job.folder / file.name) as path, parquet_writer(path, schema) as writer:
+    with atomic_path(_job.folder / file.name) as path, parquet_writer(path, schema, _job.audio) as writer:
         for chunk, partial in zip(file.chunks, chunks, strict=True):
             writer.write_table(_read_partial(partial) if _job.audio else _graphs(file, chunk))
     for partial in chunks:

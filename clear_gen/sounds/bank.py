@@ -207,7 +207,7 @@ def write_bank(bank: Bank, path: Path) -> None:
         "thresholds": bank.thresholds,
     }
     table = pa.table(list(columns.values()), schema=dataset_schema(fields, bank.sample_rate, extra))
-    with atomic_path(path) as temporary, parquet_writer(temporary, table.schema) as writer:
+    with atomic_path(path) as temporary, parquet_writer(temporary, table.schema, audio=True) as writer:
         writer.write_table(table)
 
 
