@@ -245,10 +245,14 @@ def bank_import(format_: str, source: Path, out: Path, domain: str, overwrite: b
     from clear_gen.sounds.bank import write_bank
     from clear_gen.sounds.importing import import_bank
 
+    context = click.get_current_context()
+    for option in ("table", "duration", "licence", "seed"):
+        if format_ == "clear" and context.get_parameter_source(option) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option}: found with format clear, expected with folder only")
     if out.exists() and not overwrite:
         raise click.UsageError(f"{out}: exists; choose another --out, or --overwrite")
     rules = load_domain(domain)
-    with _busy(f"measuring the sounds of {source}"):
+    with _busy("measuring the sounds"):
         made = import_bank(format_, source, rules.name, rules.attributes, **options)
         write_bank(made, out)
     click.echo(report.counts(made, rules.attributes))
@@ -268,10 +272,11 @@ def bank_show(file: Path, domain: str | None, out: Path | None) -> None:
     """
     from clear_gen.scenes.domain import load_domain
     from clear_gen.sounds import page, report
-    from clear_gen.sounds.bank import read_bank
+    from clear_gen.sounds.bank import check_attributes, read_bank
 
     found = read_bank(file)
     rules = load_domain(domain or found.domain)
+    check_attributes(found, rules.attributes, str(file))
     click.echo(report.counts(found, rules.attributes))
     if out is not None:
         page.write_page(found, rules.attributes, file.name, out)
@@ -296,7 +301,7 @@ def bank_verify(train: Path, test: Path | None, domain: str | None) -> None:
     from clear_gen.io import CheckFailed, InputError
     from clear_gen.scenes.domain import load_domain
     from clear_gen.sounds import report
-    from clear_gen.sounds.bank import read_bank
+    from clear_gen.sounds.bank import check_attributes, read_bank
     from clear_gen.sounds.verify import verify
 
     paths = {side: path for side, path in (("train", train), ("test", test)) if path is not None}
@@ -307,11 +312,14 @@ def bank_verify(train: Path, test: Path | None, domain: str | None) -> None:
             raise
         raise CheckFailed(str(error)) from None
     attributes = load_domain(domain or banks["train"].domain).attributes
+    for side, found in banks.items():
+        check_attributes(found, attributes, str(paths[side]))
     with _busy("listening again to every sound"):
         findings = verify(banks, attributes)
     click.echo(report.findings(banks, findings))
     if findings:
-        raise CheckFailed(f"{len(findings)} findings in {', '.join(map(str, paths.values()))}")
+        number = f"{len(findings)} finding{'s' * (len(findings) > 1)}"
+        raise CheckFailed(f"{number} in {', '.join(map(str, paths.values()))}")
 
 
 @bank.command("default")

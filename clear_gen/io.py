@@ -144,6 +144,8 @@ def decode_flac(data: bytes, name: str) -> tuple[np.ndarray, int]:
 
 # --- Parquet ----------------------------------------------------------------------------------------------------------
 
+# What reading an altered Parquet file can raise
+DAMAGED = (pa.ArrowException, OSError, ValueError, KeyError, TypeError, IndexError, OverflowError, MemoryError)
 AUDIO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -209,8 +211,8 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise InputError(f"{path}: not found, expected a Parquet file") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+    except DAMAGED as error:
+        raise InputError(f"{path}: not a readable Parquet file ({first_line(error)})") from None
 
 
 def metadata_of(schema: pa.Schema, path: Path) -> dict[str, Any]:
@@ -218,4 +220,15 @@ def metadata_of(schema: pa.Schema, path: Path) -> dict[str, Any]:
     stored = (schema.metadata or {}).get(b"clear_gen")
     if stored is None:
         raise InputError(f"{path}: found no clear_gen metadata, expected a file written by clear-gen")
-    return json.loads(stored)
+    try:
+        found = json.loads(stored)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: found damaged clear_gen metadata, expected a JSON object")
+    return found
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its name if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -31,7 +31,7 @@ from clear_gen.io import CheckFailed, InputError, sha256_file, write_text
 from clear_gen.scenes.domain import Domain, load_domain
 from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.sounds import default
-from clear_gen.sounds.bank import Bank, read_bank, write_bank
+from clear_gen.sounds.bank import Bank, check_attributes, read_bank, write_bank
 
 # (scenes still to make, scenes in all) -> a context that yields the function to call with the number of scenes made
 Progress = Callable[[int, int], AbstractContextManager[Advance]]
@@ -89,6 +89,7 @@ def check_banks(settings: Settings, banks: dict[str, Bank]) -> None:
     for side, bank in banks.items():
         if bank.domain != settings.domain.name:
             raise InputError(f"{side} bank: domain: found {bank.domain}, expected {settings.domain.name}")
+        check_attributes(bank, settings.domain.attributes, f"{side} bank")
     if len(banks) == 2 and banks["train"].thresholds != banks["test"].thresholds:
         raise InputError(
             "test bank: labelled by thresholds of its own; import it with --labels-from TRAIN_BANK, "

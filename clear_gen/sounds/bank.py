@@ -19,11 +19,13 @@ import pyarrow as pa
 
 from clear_gen.io import (
     AUDIO,
+    DAMAGED,
     InputError,
     atomic_path,
     dataset_schema,
     decode_flac,
     encode_flac,
+    first_line,
     from_pcm16,
     metadata_of,
     open_parquet,
@@ -39,6 +41,8 @@ FORMAT = 1
 MIN_DURATION_S = 0.2  # one block of the loudness meter
 CLIPPED_RUN = 3  # so many neighbouring samples at full scale are clipping; fewer can be a peak that just fits
 SILENT_PEAK_DB = -60.0
+MEASURE_DECIMALS = 6  # beyond them two processors may differ, and with them two banks that are the same
+SCALARS = ("sound_id", "duration_s", "brightness_points", "loudness_lufs", "licence", "source", "pcm_sha256")
 MEASURES = {"brightness": ("brightness_points", brightness), "loudness": ("loudness_lufs", loudness_lufs)}
 
 
@@ -83,10 +87,11 @@ class Bank:
 
     @cached_property
     def sha256(self) -> str:
-        """Identity of the content: ids, labels, samples and thresholds, whatever the file that holds them."""
+        """Identity of the content, every field of every sound, whatever the file that holds it."""
         digest = hashlib.sha256(repr((self.domain, self.sample_rate, sorted(self.thresholds.items()))).encode())
-        for sound in self.sounds:
-            digest.update(repr((sound.sound_id, sorted(sound.attributes.items()), sound.pcm_sha256)).encode())
+        for sound in sorted(self.sounds, key=lambda sound: sound.sound_id):
+            labels = sorted(sound.attributes.items())
+            digest.update(repr((labels, [getattr(sound, name) for name in SCALARS])).encode())
         return digest.hexdigest()
 
 
@@ -102,9 +107,10 @@ def build_bank(
     """
     if not recordings:
         raise InputError("bank: found no recordings, expected at least one")
-    rates = {recording.sample_rate for recording in recordings}
-    if len(rates) > 1:
-        raise InputError(f"bank: found sample rates {sorted(rates)}, expected one")
+    rate = recordings[0].sample_rate
+    for recording in recordings:
+        if recording.sample_rate != rate:
+            raise InputError(f"{recording.name}: sample rate: found {recording.sample_rate} Hz, expected {rate} Hz")
     ids = [recording.sound_id for recording in recordings]
     if len(set(ids)) < len(ids):
         twice = next(name for name in ids if ids.count(name) > 1)
@@ -113,7 +119,7 @@ def build_bank(
     if thresholds is None:
         thresholds = label_thresholds(raw, attributes)
     sounds = [_labelled(sound, attributes, thresholds) for sound in raw]
-    return Bank(domain, rates.pop(), thresholds, tuple(sorted(sounds, key=lambda sound: sound.sound_id)))
+    return Bank(domain, rate, thresholds, tuple(sorted(sounds, key=lambda sound: sound.sound_id)))
 
 
 def check_usable(recording: Recording) -> None:
@@ -150,8 +156,8 @@ def _analyse(recording: Recording, attributes: Mapping[str, Attribute]) -> Eleme
     return ElementarySound(
         recording.sound_id,
         values,
-        points,
-        lufs,
+        round(points, MEASURE_DECIMALS),
+        round(lufs, MEASURE_DECIMALS),
         pcm,
         rate,
         recording.licence,
@@ -173,7 +179,8 @@ def label_thresholds(sounds: Sequence[ElementarySound], attributes: Mapping[str,
     thresholds = {}
     for name, rule in measured(dict(attributes)).items():
         middle = median(getattr(sound, MEASURES[rule.measure][0]) for sound in sounds)
-        thresholds[name] = (middle - rule.dead_zone / 2, middle + rule.dead_zone / 2)
+        bounds = (middle - rule.dead_zone / 2, middle + rule.dead_zone / 2)
+        thresholds[name] = (round(bounds[0], MEASURE_DECIMALS), round(bounds[1], MEASURE_DECIMALS))
     return thresholds
 
 
@@ -193,7 +200,7 @@ def write_bank(bank: Bank, path: Path) -> None:
     for name in sounds[0].attributes:
         values = [sound.attributes[name] for sound in sounds]
         columns[name] = pa.array(values, pa.int32() if isinstance(values[0], int) else pa.string())
-    for name in ("duration_s", "brightness_points", "loudness_lufs", "licence", "source", "pcm_sha256"):
+    for name in SCALARS[1:]:
         columns[name] = pa.array([getattr(sound, name) for sound in sounds])
     audio = [{"bytes": encode_flac(sound.pcm, sound.sample_rate), "path": f"{sound.sound_id}.flac"} for sound in sounds]
     columns["audio"] = pa.array(audio, AUDIO)
@@ -205,6 +212,7 @@ def write_bank(bank: Bank, path: Path) -> None:
         "sample_rate": bank.sample_rate,
         "attributes": list(sounds[0].attributes),
         "thresholds": bank.thresholds,
+        "sha256": bank.sha256,
     }
     table = pa.table(list(columns.values()), schema=dataset_schema(fields, bank.sample_rate, extra))
     with atomic_path(path) as temporary, parquet_writer(temporary, table.schema, audio=True) as writer:
@@ -223,11 +231,26 @@ def read_bank(path: Path) -> Bank:
         raise InputError(f"{path}: found {found}, expected bank format {FORMAT}")
     try:
         rows = file.read().to_pylist()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: damaged ({str(error).splitlines()[0]})") from None
-    sounds = tuple(_sound_of_row(row, extra["attributes"], extra["sample_rate"], path) for row in rows)
-    thresholds = {name: (low, high) for name, (low, high) in extra["thresholds"].items()}
-    return Bank(extra["domain"], extra["sample_rate"], thresholds, sounds)
+        sounds = [_sound_of_row(row, extra["attributes"], extra["sample_rate"], path) for row in rows]
+        thresholds = {name: (low, high) for name, (low, high) in extra["thresholds"].items()}
+        sounds.sort(key=lambda sound: sound.sound_id)
+        bank = Bank(extra["domain"], extra["sample_rate"], thresholds, tuple(sounds))
+        intact = bank.sha256 == extra["sha256"]
+    except DAMAGED as error:
+        raise InputError(f"{path}: damaged ({type(error).__name__}: {first_line(error)})") from None
+    if not intact or len(bank.by_id) < len(bank.sounds):
+        raise InputError(f"{path}: damaged or altered: its content is not what its sha256 says")
+    return bank
+
+
+def check_attributes(bank: Bank, attributes: Mapping[str, Attribute], name: str) -> None:
+    """Raise InputError unless the sounds have exactly the attributes of the domain, and thresholds for the measured."""
+    found, expected = list(bank.sounds[0].attributes), list(attributes)
+    if sorted(found) != sorted(expected):
+        raise InputError(f"{name}: attributes: found {', '.join(found)}, expected {', '.join(expected)}")
+    missing = [attribute for attribute in measured(dict(attributes)) if attribute not in bank.thresholds]
+    if missing:
+        raise InputError(f"{name}: thresholds: found none for {missing[0]}, expected a pair of numbers")
 
 
 def _sound_of_row(row: dict, attributes: list[str], sample_rate: int, path: Path) -> ElementarySound:

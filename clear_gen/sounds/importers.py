@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,9 +15,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from clear_gen.io import InputError
+from clear_gen.io import InputError, first_line
 from clear_gen.sounds.analysis import loudness_lufs
-from clear_gen.sounds.attributes import Attribute, given
+from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
 from clear_gen.sounds.bank import check_usable
 from clear_gen.sounds.recording import Recording
 from clear_gen.sounds.resample import resampled
@@ -36,7 +38,7 @@ def import_clear(folder: Path, attributes: Mapping[str, Attribute], sample_rate:
     recordings = []
     for row in _rows(table):
         source = f"Good-Sounds, pack {row.get('pack', 'unknown')}"
-        recordings.append(_recording(row, table, attributes, sample_rate, source, CLEAR_LICENCE))
+        recordings.append(_recording(row, folder, table, attributes, sample_rate, source, CLEAR_LICENCE))
     return recordings
 
 
@@ -64,7 +66,7 @@ def import_folder(
                 f"{table}: {row.get('filename')}: licence: found none, expected a column, or --licence NAME"
             )
         source = row.get("source") or row.get("pack") or folder.name
-        recording = _recording(row, table, attributes, sample_rate, str(source), str(own_licence))
+        recording = _recording(row, folder, table, attributes, sample_rate, str(source), str(own_licence))
         length_s = rng.uniform(*duration_s)  # drawn for every row, so that one sound's length never moves another's
         recordings.append(_excerpt(recording, length_s, duration_s[0]))
     return recordings
@@ -76,7 +78,15 @@ def aligned_level(recordings: list[Recording], median_lufs: float) -> list[Recor
     The gain of a recording library is arbitrary; loudness labels of two libraries can be compared only after this.
     """
     found = median(loudness_lufs(recording.samples, recording.sample_rate) for recording in recordings)
-    gain = np.float32(10 ** ((median_lufs - found) / 20))
+    gain_db = median_lufs - found
+    for recording in recordings:
+        peak_dbfs = 20 * math.log10(float(np.abs(recording.samples).max()))
+        if peak_dbfs + gain_db > 0:
+            raise InputError(
+                f"{recording.name}: peak: found {peak_dbfs:.1f} dBFS, expected at most {-gain_db:.1f} dBFS, because "
+                f"--labels-from raises the level of all recordings by {gain_db:.1f} dB"
+            )
+    gain = np.float32(10 ** (gain_db / 20))
     return [replace(recording, samples=recording.samples * gain) for recording in recordings]
 
 
@@ -97,36 +107,42 @@ def _excerpt(recording: Recording, length_s: float, min_duration_s: float) -> Re
 
 def _recording(
     row: dict[str, Any],
+    folder: Path,
     table: Path,
     attributes: Mapping[str, Attribute],
     sample_rate: int,
     source: str,
     licence: str,
 ) -> Recording:
-    path = _inside(table, row)
+    path = _inside(folder, table, row)
     samples, rate = _read_audio(path)
     samples = resampled(samples, rate, sample_rate)
-    values = {name: _value(row, name, table) for name in given(dict(attributes))}
+    values = {name: _value(row, name, rule, table) for name, rule in given(dict(attributes)).items()}
     recording = Recording(path.stem, values, samples, sample_rate, source, licence, str(path))
     check_usable(recording)
     return recording
 
 
-def _value(row: dict[str, Any], name: str, table: Path) -> str | int:
-    value = row.get(name)
-    if value is None or value == "":
+def _value(row: dict[str, Any], name: str, rule: GivenAttribute, table: Path) -> str | int:
+    """The value of the domain that a cell names; a cell that names none is left for the bank to refuse."""
+    cell = row.get(name)
+    if cell is None or cell == "":
         raise InputError(f"{table}: {row['filename']}: {name}: found nothing, expected a value")
-    text = str(value).strip()
-    return int(text) if text.isdecimal() else text
+    text = str(cell).strip()
+    return next((value for value in rule.values if str(value) == text), cell if isinstance(cell, int) else text[:60])
 
 
-def _inside(table: Path, row: dict[str, Any]) -> Path:
+def _inside(folder: Path, table: Path, row: dict[str, Any]) -> Path:
     name = row.get("filename")
     if not isinstance(name, str) or not name:
         raise InputError(f"{table}: filename: found {name!r}, expected a file name")
-    path = table.parent / name
-    if not path.resolve().is_relative_to(table.parent.resolve()):
-        raise InputError(f"{table}: filename: found {name!r}, expected a file inside {table.parent}")
+    path = folder / name
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve()) and (path.is_file() or not path.exists())
+    except (OSError, ValueError, RuntimeError):
+        inside = False  # a name that no file can have, or a link to itself
+    if not inside:
+        raise InputError(f"{table}: filename: found {name[:200]!r}, expected a file inside {folder}")
     return path
 
 
@@ -140,20 +156,23 @@ def _only_table(folder: Path) -> Path:
     return tables[0]
 
 
+def _is_csv(table: Path) -> bool:
+    return table.suffix.lower() == ".csv"
+
+
 def _rows(table: Path) -> list[dict[str, Any]]:
     try:
-        text = table.read_text(encoding="utf-8-sig")
+        text = table.read_bytes().decode("utf-8-sig")  # as it is: a quoted cell may hold line breaks
     except FileNotFoundError:
         raise InputError(f"{table}: not found, expected a table of the recordings") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{table}: cannot be read as UTF-8 text ({error})") from None
-    if table.suffix.lower() == ".csv":
-        rows: Any = list(csv.DictReader(text.splitlines()))
-    else:
-        try:
-            rows = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{table}:{error.lineno}: not valid JSON: {error.msg}") from None
+    try:
+        rows: Any = list(csv.DictReader(StringIO(text, newline=""))) if _is_csv(table) else json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{table}:{error.lineno}: not valid JSON: {error.msg}") from None
+    except (csv.Error, ValueError, RecursionError) as error:
+        raise InputError(f"{table}: not a table that can be read ({first_line(error)})") from None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise InputError(f"{table}: found {type(rows).__name__}, expected a list with one object per recording")
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def import_bank(
     thresholds = training.thresholds if training else None
     if format_ == "clear":
         return build_bank(import_clear(source, attributes, sample_rate), domain, attributes, thresholds)
-    if not MIN_DURATION_S <= duration[0] <= duration[1]:
+    if not MIN_DURATION_S <= duration[0] <= duration[1] < math.inf:
         raise InputError(f"--duration: found {duration[0]} {duration[1]}, expected {MIN_DURATION_S} <= MIN <= MAX")
     rng = stream(seed, STAGE_IMPORT)
     recordings = import_folder(source, attributes, sample_rate, duration, rng, table, licence)

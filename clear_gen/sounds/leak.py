@@ -17,6 +17,7 @@ import numpy as np
 RESIDUAL_LIMIT = 0.05  # relative residual energy below which two sounds are the same recording
 MIN_OVERLAP = 0.5  # of the shorter sound
 SILENT = 1e-6  # share of a sound's energy below which a stretch of it explains nothing: single precision cannot tell
+WINDOW_GRID = 32  # lengths for which the screening knows a sound's least energy
 SCREEN_MARGIN = 0.01  # by far more than the error of the single-precision screening
 
 
@@ -52,24 +53,60 @@ def find_leaks(
     """Pairs (index in ``train``, index in ``test``, residual) that are the same recording, in the order of ``test``.
 
     The residual is the smaller one of the two directions of ``recording_residual``, so a cut is found on either side; a
-    pair is listed if it is below ``limit``. All pairs are screened in single precision, those near the limit or below
-    are measured again in double precision.
+    pair is listed if it is below ``limit``. Pairs that cannot be are never correlated; the others are, in single
+    precision, and those near the limit or below again in double precision.
 
     Every sound has shape (n_samples,), any length, all at the same sample rate (a precondition). Raises ValueError for
     silence and non-finite samples.
     """
     size = _transform_size(sum(max(map(len, bank), default=1) for bank in (train, test)))
-    references = [_sound(samples, size, np.float32) for samples in train]
+    references, candidates = ([_sound(samples, size, np.float32) for samples in bank] for bank in (train, test))
     leaks = []
-    for test_index, samples in enumerate(test):
-        candidate = _sound(samples, size, np.float32)
-        for train_index, reference in enumerate(references):
-            if min(_residuals(reference, candidate, size)) < limit + SCREEN_MARGIN:
-                pair = (train[train_index], samples)
-                residual = min(recording_residual(*pair), recording_residual(*pair[::-1]))
-                if residual < limit:
-                    leaks.append((train_index, test_index, residual))
+    for test_index, train_index in np.argwhere(_possible(references, candidates, size, limit).T).tolist():
+        if min(_residuals(references[train_index], candidates[test_index], size)) < limit + SCREEN_MARGIN:
+            pair = (train[train_index], test[test_index])
+            residual = min(recording_residual(*pair), recording_residual(*pair[::-1]))
+            if residual < limit:
+                leaks.append((train_index, test_index, residual))
     return leaks
+
+
+def _possible(references: Sequence[_Sound], candidates: Sequence[_Sound], size: int, limit: float) -> np.ndarray:
+    """bool [train, test]: which pairs can be below ``limit`` at all, from a bound that needs no correlation.
+
+    No product at any lag exceeds the inner product of the two magnitude spectra; it explains its square over the energy
+    that the explaining sound has in the overlap. The overlap holds the needed share of the explained sound, so it has a
+    least length, and over that length the explaining sound has a least energy.
+    """
+    if not references or not candidates:
+        return np.zeros((len(references), len(candidates)), bool)
+    share = 1 - limit - SCREEN_MARGIN
+    weight = np.full(size // 2 + 1, 2, np.float32)  # a real signal's spectrum lists the inner frequencies once
+    weight[0] = 1
+    weight[-1] = 1 if size % 2 == 0 else 2
+    magnitudes = [np.abs([sound.spectrum for sound in bank]) for bank in (references, candidates)]
+    bound = (magnitudes[0] * weight) @ magnitudes[1].T / size
+    least = np.minimum(_least_energies(references, candidates, share), _least_energies(candidates, references, share).T)
+    return bound**2 >= share * least
+
+
+def _least_energies(explaining: Sequence[_Sound], explained: Sequence[_Sound], share: float) -> np.ndarray:
+    """[explaining, explained]: least energy that the first can have in an overlap with ``share`` of the second's."""
+    lengths = np.array([_shortest_stretch(sound, share) for sound in explained])
+    rows = []
+    for sound in explaining:
+        windows = len(sound) * np.arange(WINDOW_GRID + 1) // WINDOW_GRID
+        energies = [np.min(sound.energy[n:] - sound.energy[: len(sound) + 1 - n]) for n in windows.tolist()]
+        at_least = np.minimum(WINDOW_GRID * lengths // len(sound), WINDOW_GRID)  # rounded down: a bound stays a bound
+        rows.append(np.where(lengths <= len(sound), np.array(energies)[at_least], np.inf))
+    return np.array(rows)
+
+
+def _shortest_stretch(sound: _Sound, share: float) -> int:
+    """Least number of consecutive samples that hold ``share`` of the sound's energy."""
+    ends = np.searchsorted(sound.energy, sound.energy[:-1] + share * sound.energy[-1])
+    enough = ends <= len(sound)
+    return int(np.min((ends - np.arange(len(sound)))[enough]))
 
 
 def _transform_size(n_samples: int) -> int:
