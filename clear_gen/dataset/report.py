@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from clear_gen.audio.render import render_pcm
 from clear_gen.dataset.build import Shard, finished_settings, is_finished
@@ -39,7 +40,7 @@ def progress(left: int, total: int) -> Iterator[Advance]:
 def summary(folder: Path) -> str:
     """Statistics of a finished dataset beside the published ones, and what to type next."""
     if not is_finished(folder):
-        return f"{folder}: this shard is done, others are not; the last one, or clear-gen finish {folder}, completes it"
+        return f"{folder}: this shard is done, others are not; the last one, or clear-gen finish {quote(str(folder))}, completes it"
     settings = finished_settings(folder)
     files = scene_files(settings.sizes)
     found = statistics(folder, files)
@@ -52,7 +53,8 @@ def summary(folder: Path) -> str:
     lines += statistics_lines(settings.domain, found.ranges)
     counts = " ".join(f"{length}:{count}" for length, count in found.scenes_of_length.items())
     lines += [f"scenes of each length  {counts}", ""]
-    step = f"clear-gen show {folder} --out scene.png" if settings.audio else f"clear-gen render {folder}"
+    path = quote(str(folder))
+    step = f"clear-gen show {path} --out scene.png" if settings.audio else f"clear-gen render {path}"
     lines.append(f"next: {step}")
     return "\n".join(lines)
 
