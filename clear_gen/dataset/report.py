@@ -39,8 +39,9 @@ def progress(left: int, total: int) -> Iterator[Advance]:
 
 def summary(folder: Path) -> str:
     """Statistics of a finished dataset beside the published ones, and what to type next."""
+    path = quote(str(folder))
     if not is_finished(folder):
-        return f"{folder}: this shard is done, others are not; the last one, or clear-gen finish {quote(str(folder))}, completes it"
+        return f"{folder}: this shard is done, others are not; the last one, or clear-gen finish {path}, completes it"
     settings = finished_settings(folder)
     files = scene_files(settings.sizes)
     found = statistics(folder, files)
@@ -53,7 +54,6 @@ def summary(folder: Path) -> str:
     lines += statistics_lines(settings.domain, found.ranges)
     counts = " ".join(f"{length}:{count}" for length, count in found.scenes_of_length.items())
     lines += [f"scenes of each length  {counts}", ""]
-    path = quote(str(folder))
     step = f"clear-gen show {path} --out scene.png" if settings.audio else f"clear-gen render {path}"
     lines.append(f"next: {step}")
     return "\n".join(lines)
