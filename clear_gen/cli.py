@@ -128,14 +128,14 @@ def scenes(
         banks, domain = build.banks_for(asked)
     settings = options.settings_from(asked, domain, not no_audio, config, node)
     shard, workers = build.Shard(*_shard(shard_index, num_shards)), workers or _cores()
+    if overwrite and shard.of > 1:
+        raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
     if dry_run:
         with _busy("rendering a few scenes"):
             plan = report.plan(settings, banks, shard, workers)
         click.echo(plan)
         return
-    if overwrite:
-        build.discard(out)
-    build.create(out, settings, banks, shard, workers, report.progress)
+    build.create(out, settings, banks, shard, workers, report.progress, overwrite)
     click.echo(report.summary(out))
 
 

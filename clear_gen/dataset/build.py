@@ -98,21 +98,30 @@ def check_banks(settings: Settings, banks: dict[str, Bank]) -> None:
 
 
 def create(
-    folder: Path, settings: Settings, banks: dict[str, Bank], shard: Shard, workers: int, progress: Progress
+    folder: Path,
+    settings: Settings,
+    banks: dict[str, Bank],
+    shard: Shard,
+    workers: int,
+    progress: Progress,
+    overwrite: bool = False,
 ) -> None:
     """Make this shard's missing files of a new or unfinished dataset, and finish it if they were the last.
+
+    With ``overwrite`` a dataset that is there already is removed first, after the banks were found to be usable.
 
     Raises InputError if ``folder`` holds something else, CheckFailed if a worker died.
     """
     check_banks(settings, banks)
-    identity = identity_of(settings, banks)
-    begin(folder, identity)
-    for side, bank in banks.items():
+    if overwrite:
+        discard(folder)
+    begin(folder, identity_of(settings, banks))
+    files = scene_files(settings.sizes)
+    mine = shard_of(files, shard.of, shard.index)
+    for side, bank in banks.items() if mine else ():
         path = folder / "bank" / f"{side}.parquet"
         if not path.exists():
             write_bank(bank, path)
-    files = scene_files(settings.sizes)
-    mine = shard_of(files, shard.of, shard.index)
     job = _job(folder, settings)
     _make(job, mine, workers, progress)
     if all((folder / file.name).exists() for file in files):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -68,11 +69,11 @@ def environment() -> dict[str, str]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object from a file; InputError in one line when it is missing or something else."""
+    """A JSON object from a file. InputError in one line when it is something else, FileNotFoundError when missing."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: not found, expected a dataset made by clear-gen scenes") from None
+        raise
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: not readable JSON ({error})") from None
     if not isinstance(value, dict):
@@ -82,13 +83,23 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def stored_identity(folder: Path) -> dict[str, Any] | None:
     """The identity of a finished or unfinished dataset in ``folder``, or None if there is none."""
-    if (folder / IDENTITY).exists():
-        found = read_json(folder / IDENTITY).get("identity")
-        if not isinstance(found, dict):
-            raise InputError(f"{folder / IDENTITY}: identity: found none, expected an object")
-        return found
-    partial = folder / PARTIAL / IDENTITY
-    return read_json(partial) if partial.exists() else None
+    for path in (
+        folder / IDENTITY,
+        folder / PARTIAL / IDENTITY,
+        folder / IDENTITY,
+    ):  # another shard may finish meanwhile
+        if path.exists():
+            with contextlib.suppress(FileNotFoundError):
+                return _identity_in(path)
+    return None
+
+
+def _identity_in(path: Path) -> dict[str, Any]:
+    stored = read_json(path)
+    found = stored if path.parent.name == PARTIAL else stored.get("identity")
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: identity: found none, expected an object")
+    return found
 
 
 def begin(folder: Path, identity: dict[str, Any]) -> None:
@@ -96,9 +107,10 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
 
     Raises InputError, with the difference, if it holds another dataset or something else.
     """
-    found = stored_identity(folder)
+    used = folder.exists() and any(entry.name != PARTIAL for entry in folder.iterdir())
+    found = stored_identity(folder)  # after the look: a shard that begins meanwhile writes its identity before all else
     if found is None:
-        if folder.exists() and any(entry.name != PARTIAL for entry in folder.iterdir()):
+        if used:
             raise InputError(f"{folder}: found files that are no clear-gen dataset, expected a new or an empty folder")
         write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     elif found != identity:

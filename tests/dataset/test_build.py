@@ -224,6 +224,35 @@ def test_finish_refuses_a_file_with_too_few_scenes(
         finish(folder)
 
 
+def test_shards_that_start_and_end_at_once_make_the_same_bytes(reference: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    command = [
+        sys.executable,
+        "-m",
+        "clear_gen",
+        "scenes",
+        "--n",
+        "280",
+        "--splits",
+        "0.82142857,0.07142857,0.10714286",
+    ]
+    command += ["--seed", "3", "--sample-rate", "8000", "--workers", "1", "--num-shards", "4", "--out", str(folder)]
+    shards = [subprocess.Popen([*command, "--shard-index", str(index)], stderr=subprocess.PIPE) for index in range(4)]
+    assert [(shard.communicate()[1].decode()[-300:], shard.returncode)[1] for shard in shards] == [0, 0, 0, 0]
+    assert hashes(folder) == hashes(reference)
+
+
+def test_overwriting_with_an_unusable_bank_removes_nothing(
+    reference: Path, tmp_path: Path, settings: Settings, embedded: dict[str, Bank]
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(reference, folder)
+    wrong = {**embedded, "test": replace(embedded["test"], domain="birds")}
+    with pytest.raises(InputError, match="found birds, expected clear2"):
+        create(folder, settings, wrong, Shard(), 1, silent, overwrite=True)
+    assert hashes(folder) == hashes(reference)
+
+
 def test_a_test_bank_with_its_own_thresholds_is_refused(
     tmp_path: Path, settings: Settings, embedded: dict[str, Bank]
 ) -> None:
