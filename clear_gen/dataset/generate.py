@@ -25,8 +25,7 @@ from clear_gen.io import AUDIO, CheckFailed, InputError, atomic_path, encode_fla
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import RENDERED_TYPE, graph_of_row, scene_schema
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes
-from clear_gen.sounds.bank import Bank, read_bank
-from clear_gen.sounds.resample import resampled_bank
+from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
 
 Advance = Callable[[int], None]
 PCM_BYTES = 2  # a sample of PCM 16

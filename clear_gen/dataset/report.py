@@ -17,8 +17,7 @@ from clear_gen.dataset.statistics import statistics, statistics_lines
 from clear_gen.io import encode_flac
 from clear_gen.scenes.graph import graph_of_row
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes
-from clear_gen.sounds.bank import Bank
-from clear_gen.sounds.resample import resampled_bank
+from clear_gen.sounds.bank import Bank, resampled_bank
 
 PROBED_SCENES = 30
 GRAPH_BYTES = 900  # of one scene's graph in a file, about

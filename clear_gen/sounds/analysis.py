@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+from clear_gen.sounds.resample import resampled
+
 MODEL_RATE_HZ = 44100  # the brightness model brings slower sounds to this rate
 FRAME_LENGTH = 2048  # samples, of the brightness model
 FRAME_OVERLAP = 1536
@@ -48,7 +50,7 @@ def brightness(samples: np.ndarray, sample_rate: int) -> float:
     """
     x = _sound(samples)
     if sample_rate < MODEL_RATE_HZ:
-        x, sample_rate = _resampled(x, sample_rate), MODEL_RATE_HZ
+        x, sample_rate = resampled(x, sample_rate, MODEL_RATE_HZ), MODEL_RATE_HZ
     if len(x) < FRAME_LENGTH:
         raise ValueError(f"sound of {len(x)} samples at {sample_rate} Hz, expected at least {FRAME_LENGTH}")
     x = _highpassed(x / np.max(np.abs(x)), RUMBLE_HZ, sample_rate)
@@ -143,13 +145,6 @@ def _sound(samples: np.ndarray) -> np.ndarray:
     if not np.any(x):
         raise ValueError("silence: every sample is zero")
     return x
-
-
-def _resampled(x: np.ndarray, sample_rate: int) -> np.ndarray:
-    from scipy.signal import resample_poly
-
-    common = math.gcd(MODEL_RATE_HZ, sample_rate)
-    return resample_poly(x, MODEL_RATE_HZ // common, sample_rate // common)
 
 
 def _highpassed(x: np.ndarray, cutoff_hz: float, sample_rate: int) -> np.ndarray:

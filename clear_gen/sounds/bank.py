@@ -36,6 +36,7 @@ from clear_gen.io import (
 from clear_gen.sounds.analysis import brightness, loudness_lufs
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, Thresholds, given, label, measured
 from clear_gen.sounds.recording import Recording
+from clear_gen.sounds.resample import resampled
 
 FORMAT = 1
 MIN_DURATION_S = 0.2  # one block of the loudness meter
@@ -191,6 +192,21 @@ def _labelled(sound: ElementarySound, attributes: Mapping[str, Attribute], thres
     }
     ordered = {name: labels[name] if name in labels else sound.attributes[name] for name in attributes}
     return replace(sound, attributes=ordered)
+
+
+def resampled_bank(bank: Bank, sample_rate: int) -> Bank:
+    """The bank at another sample rate (Hz). Labels and hashes stay those of the recordings it was made from."""
+    if bank.sample_rate == sample_rate:
+        return bank
+    sounds = tuple(
+        replace(
+            sound,
+            pcm=to_pcm16(resampled(from_pcm16(sound.pcm), sound.sample_rate, sample_rate)),
+            sample_rate=sample_rate,
+        )
+        for sound in bank.sounds
+    )
+    return replace(bank, sample_rate=sample_rate, sounds=sounds)
 
 
 def write_bank(bank: Bank, path: Path) -> None:

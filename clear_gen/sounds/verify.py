@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from clear_gen.sounds.analysis import cents_from, pitch_class, pitch_hz
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given, label, measured
-from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound
+from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound, resampled_bank
 from clear_gen.sounds.leak import RESIDUAL_LIMIT, find_leaks
-from clear_gen.sounds.resample import resampled_bank
 
 MEASURE_TOLERANCE = 2e-6  # measures are stored with six decimals
 PITCH_TOLERANCE_CENTS = 60.0  # a quarter tone out of tune and still that note, plus the estimate's error

@@ -25,8 +25,7 @@ from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import scene_files
 from clear_gen.io import CheckFailed, InputError, sha256_file, sha256_pcm, to_pcm16
 from clear_gen.scenes.domain import Domain
-from clear_gen.sounds.bank import Bank
-from clear_gen.sounds.resample import resampled_bank
+from clear_gen.sounds.bank import Bank, resampled_bank
 
 SIZES = {"train": 230, "validation": 20, "test": 30}
 

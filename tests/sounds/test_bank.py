@@ -14,8 +14,16 @@ from hypothesis import strategies as st
 from clear_gen.io import InputError, from_pcm16, sha256_pcm, to_pcm16
 from clear_gen.sounds.analysis import brightness, loudness_lufs
 from clear_gen.sounds.attributes import MeasuredAttribute, label, measured
-from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound, build_bank, label_thresholds, read_bank, write_bank
-from clear_gen.sounds.resample import resampled_bank
+from clear_gen.sounds.bank import (
+    MEASURES,
+    Bank,
+    ElementarySound,
+    build_bank,
+    label_thresholds,
+    read_bank,
+    resampled_bank,
+    write_bank,
+)
 from tests.sounds import ATTRIBUTES, RATE, note_recording, note_samples, one_line, real_banks, scale
 
 quick = settings(max_examples=60, deadline=None)

@@ -124,8 +124,6 @@ def test_a_clear_folder_is_neither_trimmed_nor_cut(tmp_path):
 
 @pytest.mark.parametrize(("container", "subtype", "bits"), LOSSLESS)
 def test_a_lossless_file_comes_in_within_its_own_step(tmp_path, container, subtype, bits):
-    if subtype not in soundfile.available_subtypes(container):
-        pytest.skip(f"this libsndfile writes no {container} {subtype}")
     samples = note_samples()
     name = f"a.{container.lower()}"
     write = {name: lambda path: soundfile.write(path, samples, RATE, subtype=subtype, format=container)}
@@ -137,8 +135,6 @@ def test_a_lossless_file_comes_in_within_its_own_step(tmp_path, container, subty
 
 @pytest.mark.parametrize(("container", "subtype"), LOSSY)
 def test_a_lossy_file_keeps_length_pitch_and_loudness(tmp_path, container, subtype):
-    if container not in soundfile.available_formats() or subtype not in soundfile.available_subtypes(container):
-        pytest.skip(f"this libsndfile writes no {container}")
     samples = note_samples(duration_s=1.0, sample_rate=44100)
     write = {f"a.{container.lower()}": lambda path: soundfile.write(path, samples, 44100, format=container)}
     (recording,) = clear(fill(tmp_path, write), 44100)

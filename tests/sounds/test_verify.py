@@ -10,8 +10,7 @@ import pytest
 from clear_gen.cli import run
 from clear_gen.io import sha256_pcm, to_pcm16
 from clear_gen.sounds.attributes import measured
-from clear_gen.sounds.bank import MEASURES, Bank, build_bank
-from clear_gen.sounds.resample import resampled_bank
+from clear_gen.sounds.bank import MEASURES, Bank, build_bank, resampled_bank
 from clear_gen.sounds.verify import CHECKS, Finding, verify
 from tests.sounds import ATTRIBUTES, RATE, note_recording, note_samples, real_banks, scale
 
