@@ -98,7 +98,11 @@ def _shares(_context: click.Context, _parameter: click.Parameter, value: str | N
 )
 @click.option("--no-audio", is_flag=True, help="Graphs only; `clear-gen render` adds the audio later.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
-@click.option("--num-shards", type=int, help="Jobs that share the work.  [default: SLURM_ARRAY_TASK_COUNT, or 1]")
+@click.option(
+    "--num-shards",
+    type=click.IntRange(min=1),
+    help="Jobs that share the work.  [default: SLURM_ARRAY_TASK_COUNT, or 1]",
+)
 @click.option("--shard-index", type=int, help="Which of them, from 0.  [default: from SLURM_ARRAY_TASK_ID, or 0]")
 @click.option("--dry-run", is_flag=True, help="Print what would be made, how long it takes and how large it gets.")
 @click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
@@ -141,7 +145,10 @@ def scenes(
 
 def _shard(index: int | None, of: int | None) -> tuple[int, int]:
     """(index from 0, number of shards), by flags or by the SLURM array, whatever its first index and step are."""
-    array = {name: int(os.environ.get(f"SLURM_ARRAY_TASK_{name}", "0")) for name in ("ID", "COUNT", "MIN", "STEP")}
+    texts = {name: os.environ.get(f"SLURM_ARRAY_TASK_{name}", "0") for name in ("ID", "COUNT", "MIN", "STEP")}
+    if wrong := [f"SLURM_ARRAY_TASK_{name}" for name, text in texts.items() if not text.isdecimal()]:
+        raise click.UsageError(f"{wrong[0]}: found no whole number; unset it, or give --num-shards and --shard-index")
+    array = {name: int(text) for name, text in texts.items()}
     if of is None:
         of = array["COUNT"] or 1
     if index is None:

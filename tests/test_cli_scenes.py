@@ -125,7 +125,26 @@ def test_banks_of_the_user(tmp_path: Path, embedded: dict[str, Bank]) -> None:
         assert ids <= set(embedded[side].by_id)
 
 
-def test_ctrl_c_exits_with_130_and_the_next_run_goes_on(tmp_path: Path) -> None:
+def test_overwrite_leaves_what_else_lies_in_the_folder(tmp_path: Path) -> None:
+    command = ["scenes", *FEW, "--out", str(tmp_path), "--no-audio"]
+    assert run(command) == DONE
+    (tmp_path / "scene.png").write_bytes(b"mine")
+    assert run([*command, "--seed", "2", "--overwrite"]) == DONE
+    assert (tmp_path / "scene.png").read_bytes() == b"mine"
+
+
+def test_overwrite_with_rules_that_no_bank_can_satisfy_removes_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "data"
+    assert run(["scenes", *FEW, "--out", str(out), "--no-audio"]) == DONE
+    before = tree(out)
+    config = tmp_path / "config.yaml"
+    config.write_text("sampling:\n  constraints: [{attribute: octave, values_at_least: 7, times_at_least: 5}]\n")
+    assert run(["scenes", *FEW, "--out", str(out), "--no-audio", "--overwrite", "--config", str(config)]) == WRONG_INPUT
+    assert tree(out) == before
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_exits_with_130_and_the_next_run_goes_on(tmp_path: Path, workers: str) -> None:
     command = [
         sys.executable,
         "-m",
@@ -136,7 +155,7 @@ def test_ctrl_c_exits_with_130_and_the_next_run_goes_on(tmp_path: Path) -> None:
         "--out",
         str(tmp_path / "data"),
         "--workers",
-        "2",
+        workers,
     ]
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True

@@ -17,6 +17,7 @@ from clear_gen.dataset.identity import Settings, begin, environment, identity_of
 from clear_gen.dataset.layout import (
     BANK_OF_SPLIT,
     CARD,
+    CHUNK_SCENES,
     IDENTITY,
     PARTIAL,
     SCENES,
@@ -29,7 +30,7 @@ from clear_gen.dataset.options import Options
 from clear_gen.dataset.statistics import Statistics, statistics
 from clear_gen.io import CheckFailed, InputError, sha256_file, write_text
 from clear_gen.scenes.domain import Domain, load_domain
-from clear_gen.scenes.sampler import SceneSpec
+from clear_gen.scenes.sampler import SceneSpec, sample_scenes
 from clear_gen.sounds import default
 from clear_gen.sounds.bank import Bank, check_attributes, read_bank, write_bank
 
@@ -97,6 +98,14 @@ def check_banks(settings: Settings, banks: dict[str, Bank]) -> None:
         )
 
 
+def check_sampling(settings: Settings, banks: dict[str, Bank]) -> None:
+    """Raise InputError if a bank cannot satisfy the domain's constraints: draws the first scenes of every split."""
+    spec = SceneSpec(settings.seed, settings.sample_rate, settings.levels)
+    for split, size in settings.sizes.items():
+        if size:
+            sample_scenes(banks[BANK_OF_SPLIT[split]], settings.domain, spec, split, range(min(size, CHUNK_SCENES)))
+
+
 def create(
     folder: Path,
     settings: Settings,
@@ -113,9 +122,9 @@ def create(
     Raises InputError if ``folder`` holds something else, CheckFailed if a worker died.
     """
     check_banks(settings, banks)
-    if overwrite:
-        discard(folder)
-    begin(folder, identity_of(settings, banks))
+    check_sampling(settings, banks)
+    replaced = overwrite and discard(folder)
+    begin(folder, identity_of(settings, banks), replaced)
     files = scene_files(settings.sizes)
     mine = shard_of(files, shard.of, shard.index)
     for side, bank in banks.items() if mine else ():
@@ -160,6 +169,9 @@ def finish(folder: Path) -> Statistics:
         if found != expected:
             raise CheckFailed(f"{folder / file.name}: found {found} scenes, expected {expected}")
     banks = {side: read_bank(folder / "bank" / f"{side}.parquet") for side in needed_banks(settings.sizes)}
+    for side, bank in banks.items():
+        if bank.sha256 != identity["banks"][side]:
+            raise CheckFailed(f"{folder / 'bank' / side}.parquet: found another bank than the scenes were made from")
     counted = statistics(folder, files)
     names = [file.name for file in files] + [f"bank/{side}.parquet" for side in banks]
     hashes = {name: sha256_file(folder / name) for name in sorted(names)}
@@ -172,14 +184,19 @@ def finish(folder: Path) -> Statistics:
     return counted
 
 
-def discard(folder: Path) -> None:
-    """Remove a dataset that this package made, and nothing else, so that another can take its place."""
+def discard(folder: Path) -> bool:
+    """Remove a dataset that this package made, and nothing else; whether there was one.
+
+    Its identity goes last, so that a run that is killed meanwhile leaves a folder that can still be overwritten.
+    """
     if stored_identity(folder) is None:
-        return
-    (folder / IDENTITY).unlink(missing_ok=True)
-    for name in (SCENES, "bank", PARTIAL):
+        return False
+    for name in (SCENES, "bank"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / CARD).unlink(missing_ok=True)
+    (folder / IDENTITY).unlink(missing_ok=True)
+    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+    return True
 
 
 def finished_settings(folder: Path) -> Settings:

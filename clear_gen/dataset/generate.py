@@ -7,10 +7,14 @@ together from its chunks the same way. What is there already is not made again.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -50,10 +54,13 @@ def make_files(job: Job, files: list[SceneFile], workers: int, advance: Advance)
     """
     if workers == 1:
         _start_worker(job)
-        for file in files:
-            for chunk in _missing_chunks(job, file):
-                advance(write_chunk(file, chunk))
-            advance(write_file(file))
+        with _interrupt_between() as check:
+            for file in files:
+                for chunk in _missing_chunks(job, file):
+                    advance(write_chunk(file, chunk))
+                    check()
+                advance(write_file(file))
+                check()
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start_process, (job,)) as pool:
@@ -63,6 +70,25 @@ def make_files(job: Job, files: list[SceneFile], workers: int, advance: Advance)
             raise CheckFailed("a worker died (out of memory?); what was finished is kept: run again to go on") from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupt_between() -> Iterator[Callable[[], None]]:
+    """Hold Ctrl-C back until the yielded check is called: inside libsndfile's callbacks it would be lost."""
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    asked = threading.Event()
+
+    def check() -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _missing_chunks(job: Job, file: SceneFile) -> list[Chunk]:
@@ -105,7 +131,15 @@ def _start_worker(job: Job) -> None:
 
 def _start_process(job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _start_worker(job)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when its parent is gone: nobody is left to give it work."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 @cache

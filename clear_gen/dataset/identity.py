@@ -102,15 +102,17 @@ def _identity_in(path: Path) -> dict[str, Any]:
     return found
 
 
-def begin(folder: Path, identity: dict[str, Any]) -> None:
+def begin(folder: Path, identity: dict[str, Any], replaced: bool = False) -> None:
     """Claim ``folder`` for a dataset of this identity.
+
+    Files of the user that lay beside a dataset that was ``replaced`` just now may stay.
 
     Raises InputError, with the difference, if it holds another dataset or something else.
     """
     used = folder.exists() and any(entry.name != PARTIAL for entry in folder.iterdir())
     found = stored_identity(folder)  # after the look: a shard that begins meanwhile writes its identity before all else
     if found is None:
-        if used:
+        if used and not replaced:
             raise InputError(f"{folder}: found files that are no clear-gen dataset, expected a new or an empty folder")
         write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     elif found != identity:
