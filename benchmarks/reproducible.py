@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from measure import run_cli
 from scipy.stats import chisquare
 
-from clear_gen.dataset.build import finished_settings
+from clear_gen.dataset.finish import finished_settings
 from clear_gen.dataset.layout import scene_files
 from clear_gen.dataset.statistics import statistics, statistics_lines
 from clear_gen.io import sha256_file

@@ -47,7 +47,10 @@ def _expected(error: Exception) -> int:
 
     if not isinstance(error, InputError | CheckFailed | OSError):
         raise error
-    click.echo(f"clear-gen: {' '.join(str(error).split())}", err=True)
+    message = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        message = f"{os.fsdecode(error.filename)}: {error.strerror}"
+    click.echo(f"clear-gen: {' '.join(message.split())}", err=True)
     return WRONG_INPUT if isinstance(error, InputError) else FAILED
 
 
@@ -125,11 +128,12 @@ def scenes(
     Example:
         clear-gen scenes --n 50000 --bank train.parquet --test-bank test.parquet --out clear2
     """
+    from clear_gen.dataset import banks as dataset_banks
     from clear_gen.dataset import build, options, report
 
     asked, node = options.read_options({name: value for name, value in flags.items() if value is not None}, config)
     with _busy("reading the banks"):
-        banks, domain = build.banks_for(asked)
+        banks, domain = dataset_banks.banks_for(asked)
     settings = options.settings_from(asked, domain, not no_audio, config, node)
     shard, workers = build.Shard(*_shard(shard_index, num_shards)), workers or _cores()
     if overwrite and shard.of > 1:
@@ -174,9 +178,9 @@ def render(folder: Path, workers: int | None) -> None:
     click.echo(report.summary(folder))
 
 
-@cli.command()
+@cli.command("finish")
 @click.argument("folder", type=PATH, metavar="DIR")
-def finish(folder: Path) -> None:
+def finish_(folder: Path) -> None:
     """Check that every shard has delivered, then write clear.json and the dataset card.
 
     The last shard does this by itself; this command says what is missing when one did not.
@@ -185,9 +189,9 @@ def finish(folder: Path) -> None:
     Example:
         clear-gen finish clear2
     """
-    from clear_gen.dataset import build, report
+    from clear_gen.dataset import finish, report
 
-    build.finish(folder)
+    finish.finish(folder)
     click.echo(report.summary(folder))
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -62,26 +62,36 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     On any error the temporary file is removed and ``path`` is left as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(temporary)):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from None  # not the temporary name
     finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def sha256_json(value: Any) -> str:
+    """SHA-256 of a JSON value, hexadecimal, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def sha256_file(path: Path) -> str:
@@ -227,6 +237,14 @@ def metadata_of(schema: pa.Schema, path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(f"{path}: found damaged clear_gen metadata, expected a JSON object")
     return found
+
+
+def read_row_group(file: pq.ParquetFile, number: int, path: Path, columns: list[str] | None = None) -> pa.Table:
+    """One row group of an open file; InputError in one line if its bytes were altered."""
+    try:
+        return file.read_row_group(number, columns=columns)
+    except DAMAGED as error:
+        raise InputError(f"{path}: row group {number}: damaged ({first_line(error)})") from None
 
 
 def first_line(error: BaseException) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
+from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import SCENES
 from clear_gen.dataset.statistics import Statistics, statistics_lines
-from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.bank import Bank
 
 HUB_LICENCES = {
@@ -21,8 +21,15 @@ HUB_LICENCES = {
 SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
 
 
-def card(identity: dict[str, Any], domain: Domain, banks: dict[str, Bank], found: Statistics) -> str:
+def card(
+    identity: dict[str, Any],
+    settings: Settings,
+    made_with: dict[str, str],
+    banks: dict[str, Bank],
+    found: Statistics,
+) -> str:
     """The text of ``README.md``: YAML for the Hub, then statistics, sources and use."""
+    domain = settings.domain
     front = yaml.safe_dump(_front_matter(banks, found), sort_keys=False, allow_unicode=True)
     n = sum(found.scenes_of_split.values())
     splits = ", ".join(f"{split} {size:,}" for split, size in found.scenes_of_split.items())

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from clear_gen.dataset.build import finished_settings
+from clear_gen.dataset.finish import finished_settings
 from clear_gen.dataset.load import Scene, load_scene
 from clear_gen.io import InputError, atomic_path
 from clear_gen.scenes.domain import Domain

@@ -6,51 +6,67 @@ together from its chunks the same way. What is there already is not made again.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import logging
 import signal
 import threading
-import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from clear_gen.audio.render import render_pcm
 from clear_gen.dataset.layout import BANK_OF_SPLIT, PARTIAL, Chunk, SceneFile
-from clear_gen.io import AUDIO, CheckFailed, InputError, atomic_path, encode_flac, open_parquet, parquet_writer
+from clear_gen.dataset.workers import TRIES, Died, Pool, Task
+from clear_gen.io import (
+    AUDIO,
+    DAMAGED,
+    CheckFailed,
+    InputError,
+    atomic_path,
+    encode_flac,
+    first_line,
+    metadata_of,
+    open_parquet,
+    parquet_writer,
+    read_row_group,
+)
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import RENDERED_TYPE, graph_of_row, scene_schema
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
 
 Advance = Callable[[int], None]
+log = logging.getLogger(__name__)
 PCM_BYTES = 2  # a sample of PCM 16
 REUSED_BYTES = 31 << 20  # glibc's ceiling for what it keeps instead of returning it to the kernel is 32 MiB
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker must know: where, by which rules, with or without audio, and from where the graphs come."""
+    """What a worker must know: where, by which rules, with or without audio.
+
+    ``identity_sha256`` is that of the dataset, ``graphs_sha256`` that of the same dataset without audio: a file of the
+    latter holds graphs that only have to be rendered.
+    """
 
     folder: Path
     domain: Domain
     spec: SceneSpec
     audio: bool
-    graphs: Literal["sampled", "stored"] = "sampled"
+    identity_sha256: str
+    graphs_sha256: str
 
 
 def make_files(job: Job, files: list[SceneFile], workers: int, advance: Advance) -> None:
     """Make the files that are missing. ``advance`` is called with the number of scenes that were made.
 
-    Raises CheckFailed if a worker died; finished chunks stay.
+    Raises CheckFailed, after all the rest was made, if a worker died twice over the same chunk.
     """
     if workers == 1:
         _start_worker(job)
@@ -62,14 +78,13 @@ def make_files(job: Job, files: list[SceneFile], workers: int, advance: Advance)
                 advance(write_file(file))
                 check()
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start_process, (job,)) as pool:
-        try:
-            _make_in_pool(job, files, pool, advance)
-        except BrokenProcessPool:
-            raise CheckFailed("a worker died (out of memory?); what was finished is kept: run again to go on") from None
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with Pool(workers, _start_worker, job) as pool:
+        lost = _make_in_pool(job, files, pool, advance)
+    if lost:
+        raise CheckFailed(
+            f"{len(lost)} not made: {'; '.join(lost[:5])}{' …' * (len(lost) > 5)}; "
+            "the rest is written: run again to go on"
+        )
 
 
 @contextmanager
@@ -93,26 +108,48 @@ def _interrupt_between() -> Iterator[Callable[[], None]]:
 
 def _missing_chunks(job: Job, file: SceneFile) -> list[Chunk]:
     """The chunks that have to be made before the file can be written. Graphs alone need none: they are quick."""
-    return [chunk for chunk in file.chunks if job.audio and not chunk.partial_path(job.folder).exists()]
+    return [chunk for chunk in file.chunks if job.audio and not _is_whole(job, chunk)]
 
 
-def _make_in_pool(job: Job, files: list[SceneFile], pool: ProcessPoolExecutor, advance: Advance) -> None:
-    waiting: dict[Future, SceneFile] = {}
-    left: dict[SceneFile, int] = {}
+def _is_whole(job: Job, chunk: Chunk) -> bool:
+    """Whether a chunk lies under ``.partial`` and is one of this dataset; one that was damaged is made again."""
+    path = chunk.partial_path(job.folder)
+    if not path.exists():
+        return False
+    try:
+        with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
+            return metadata_of(file.schema, path).get("identity_sha256") == job.identity_sha256
+    except (InputError, *DAMAGED):
+        return False
+
+
+def _make_in_pool(job: Job, files: list[SceneFile], pool: Pool, advance: Advance) -> list[str]:
+    """Make the files; returns what was lost, chunk by chunk, with the reason."""
+    file_of: dict[Task, SceneFile] = {}
+    left: Counter[SceneFile] = Counter()
+    lost = []
+
+    def submit(task: Task, file: SceneFile) -> None:
+        file_of[task] = file
+        pool.submit(task)
+
     for file in files:
         chunks = _missing_chunks(job, file)
         left[file] = len(chunks)
-        waiting |= {pool.submit(write_chunk, file, chunk): file for chunk in chunks}
+        for chunk in chunks:
+            submit(Task(chunk.name, write_chunk, (file, chunk)), file)
         if not chunks:
-            waiting[pool.submit(write_file, file)] = file
-    while waiting:
-        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in done:
-            file = waiting.pop(future)
-            advance(future.result())
-            left[file] -= 1
-            if left[file] == 0:
-                waiting[pool.submit(write_file, file)] = file
+            submit(Task(file.name, write_file, (file,)), file)
+    for task, result in pool.results():
+        file = file_of[task]
+        if isinstance(result, Died):
+            lost.append(f"{task.name} (its worker died {TRIES} times, {result.how})")
+            continue
+        advance(result)
+        left[file] -= 1
+        if left[file] == 0:
+            submit(Task(file.name, write_file, (file,)), file)
+    return lost
 
 
 # --- in a worker ------------------------------------------------------------------------------------------------------
@@ -129,19 +166,6 @@ def _start_worker(job: Job) -> None:
     np.empty(REUSED_BYTES, np.uint8)
 
 
-def _start_process(job: Job) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends its workers
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    _start_worker(job)
-
-
-def _end_with(parent: int) -> None:
-    """End this worker when its parent is gone: nobody is left to give it work."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
-
-
 @cache
 def _bank(side: str) -> Bank:
     return resampled_bank(read_bank(_job.folder / "bank" / f"{side}.parquet"), _job.spec.sample_rate)
@@ -150,7 +174,7 @@ def _bank(side: str) -> Bank:
 def write_chunk(file: SceneFile, chunk: Chunk) -> int:
     """Make a chunk with audio and write it under ``.partial``; returns its number of scenes."""
     table = _with_audio(_graphs(file, chunk), _bank(BANK_OF_SPLIT[chunk.split]))
-    with atomic_path(chunk.partial_path(_job.folder)) as path, pa.ipc.new_file(path, table.schema) as writer:
+    with atomic_path(chunk.partial_path(_job.folder)) as path, pa.ipc.new_file(path, _schema()) as writer:
         writer.write_table(table)
     return chunk.stop - chunk.first
 
@@ -158,8 +182,7 @@ def write_chunk(file: SceneFile, chunk: Chunk) -> int:
 def write_file(file: SceneFile) -> int:
     """Put a file together, one row group per chunk, and remove its chunks; returns the scenes not counted before."""
     chunks = [chunk.partial_path(_job.folder) for chunk in file.chunks]
-    schema = scene_schema(_job.domain.attributes, _job.spec.sample_rate)
-    with atomic_path(_job.folder / file.name) as path, parquet_writer(path, schema, _job.audio) as writer:
+    with atomic_path(_job.folder / file.name) as path, parquet_writer(path, _schema(), _job.audio) as writer:
         for chunk, partial in zip(file.chunks, chunks, strict=True):
             writer.write_table(_read_partial(partial) if _job.audio else _graphs(file, chunk))
     for partial in chunks:
@@ -167,17 +190,25 @@ def write_file(file: SceneFile) -> int:
     return 0 if _job.audio else file.stop - file.first
 
 
+def _schema() -> pa.Schema:
+    return scene_schema(_job.domain.attributes, _job.spec.sample_rate, _job.identity_sha256)
+
+
 def _read_partial(path: Path) -> pa.Table:
     """A chunk, mapped into memory rather than read. Raises InputError if the file is no such chunk."""
     try:
         return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{path}: not a readable chunk ({error}); delete it and run again") from None
+    except DAMAGED as error:
+        raise InputError(f"{path}: not a readable chunk ({first_line(error)}); delete it and run again") from None
 
 
 def _graphs(file: SceneFile, chunk: Chunk) -> pa.Table:
-    if _job.graphs == "stored":
-        return open_parquet(_job.folder / file.name).read_row_group(chunk.number)
+    """The graphs of a chunk: those that are stored, if the dataset was made without audio first."""
+    path = _job.folder / file.name
+    if path.exists():
+        stored = open_parquet(path)
+        if metadata_of(stored.schema_arrow, path).get("identity_sha256") == _job.graphs_sha256:
+            return read_row_group(stored, chunk.number, path)
     bank = _bank(BANK_OF_SPLIT[chunk.split])
     return sample_scenes(bank, _job.domain, _job.spec, chunk.split, range(chunk.first, chunk.stop))
 
@@ -224,25 +255,53 @@ class _Files:
 
 
 def missing_files(job: Job, files: list[SceneFile]) -> list[SceneFile]:
-    """The files that are not there yet, or, when audio is added to stored graphs, have none yet."""
+    """The files that are still to be made: not there, damaged, or with graphs that have no audio yet.
+
+    Raises InputError if there is a file of another dataset in the place of one.
+    """
     return [file for file in files if not _is_made(job, file)]
 
 
 def _is_made(job: Job, file: SceneFile) -> bool:
     path = job.folder / file.name
-    if job.graphs == "sampled":
-        return path.exists()
-    rendered = open_parquet(path).read_row_group(0, columns=["rendered"])
-    return rendered.column("rendered").null_count == 0
+    if not path.exists():
+        return False
+    try:
+        check_file(path, file, job.identity_sha256)
+    except InputError as error:
+        found = _identity_in(path)
+        if found not in (None, job.identity_sha256, job.graphs_sha256):
+            raise InputError(f"{path}: found scenes of another dataset; move the file away and run again") from None
+        if found != job.graphs_sha256:
+            log.warning("%s; making it again", error)
+        return False
+    return True
 
 
-def count_scenes(folder: Path, file: SceneFile) -> int:
-    """Rows of a file. Raises InputError if it is missing or no Parquet file."""
-    metadata = open_parquet(folder / file.name).metadata
-    if metadata.num_row_groups != len(file.chunks):
-        found = metadata.num_row_groups
-        raise InputError(f"{folder / file.name}: found {found} row groups, expected {len(file.chunks)}")
-    return metadata.num_rows
+def _identity_in(path: Path) -> str | None:
+    """The dataset that a Parquet file says it belongs to; None if the file cannot be read."""
+    try:
+        schema = open_parquet(path).schema_arrow
+    except InputError:
+        return None
+    try:
+        return str(metadata_of(schema, path).get("identity_sha256"))
+    except InputError:
+        return "unknown"
+
+
+def check_file(path: Path, file: SceneFile, identity_sha256: str) -> pq.ParquetFile:
+    """Open a scene file. Raises InputError unless it is one of this dataset, with as many scenes as it must have."""
+    opened = open_parquet(path)
+    if metadata_of(opened.schema_arrow, path).get("identity_sha256") != identity_sha256:
+        raise InputError(f"{path}: found scenes of another dataset, expected those that clear.json describes")
+    found = [opened.metadata.row_group(k).num_rows for k in range(opened.metadata.num_row_groups)]
+    expected = [chunk.stop - chunk.first for chunk in file.chunks]
+    if found != expected:
+        raise InputError(
+            f"{path}: found {sum(found)} scenes in {len(found)} row groups, expected {sum(expected)} in {len(expected)}"
+        )
+    return opened
 
 
 def partial_scenes(folder: Path, files: list[SceneFile]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import platform
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import soundfile
 
 from clear_gen import __version__
 from clear_gen.dataset.layout import IDENTITY, PARTIAL
-from clear_gen.io import InputError, write_text
+from clear_gen.io import InputError, sha256_json, write_text
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.bank import Bank
 
@@ -26,7 +25,10 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user chose. ``sizes``: scenes per split; ``sample_rate`` in Hz; ``domain`` with its sampling rules."""
+    """What the user chose. ``sizes``: scenes per split; ``sample_rate`` in Hz; ``domain`` with its sampling rules.
+
+    ``imported`` says where the scenes of an imported dataset come from; ``seed`` and ``levels`` are None there.
+    """
 
     sizes: dict[str, int]
     seed: int
@@ -34,11 +36,13 @@ class Settings:
     levels: Literal["recorded", "independent"]
     audio: bool
     domain: Domain
+    imported: dict[str, Any] | None = None
 
 
 def identity_of(settings: Settings, banks: dict[str, Bank]) -> dict[str, Any]:
     """The settings as JSON values, with the banks' and the domain's hashes. Workers and shards are no part of it."""
     domain = settings.domain.model_dump(mode="json")
+    imported = {"imported": settings.imported} if settings.imported else {}
     return {
         "format": FORMAT,
         "generator": f"clear-gen {__version__}",
@@ -50,10 +54,27 @@ def identity_of(settings: Settings, banks: dict[str, Bank]) -> dict[str, Any]:
         "banks": {side: bank.sha256 for side, bank in banks.items()},
         "domain": {
             "name": settings.domain.name,
-            "sha256": hashlib.sha256(json.dumps(domain, sort_keys=True).encode()).hexdigest(),
+            "sha256": sha256_json(domain),
             "definition": domain,
         },
+        **imported,
     }
+
+
+def settings_of(identity: dict[str, Any], path: Path) -> Settings:
+    """The settings that an identity was made from; InputError if it is of another format."""
+    try:
+        return Settings(
+            sizes=dict(identity["scenes"]),
+            seed=identity["seed"],
+            sample_rate=identity["sample_rate"],
+            levels=identity["levels"],
+            audio=identity["audio"],
+            imported=identity.get("imported"),
+            domain=Domain.model_validate(identity["domain"]["definition"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: identity: cannot be understood ({type(error).__name__}: {error})") from None
 
 
 def environment() -> dict[str, str]:
@@ -102,23 +123,38 @@ def _identity_in(path: Path) -> dict[str, Any]:
     return found
 
 
-def begin(folder: Path, identity: dict[str, Any], replaced: bool = False) -> None:
-    """Claim ``folder`` for a dataset of this identity.
-
-    Files of the user that lay beside a dataset that was ``replaced`` just now may stay.
-
-    Raises InputError, with the difference, if it holds another dataset or something else.
-    """
+def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:
+    """Raise InputError, with the difference, if ``folder`` holds another dataset or something else."""
     used = folder.exists() and any(entry.name != PARTIAL for entry in folder.iterdir())
     found = stored_identity(folder)  # after the look: a shard that begins meanwhile writes its identity before all else
     if found is None:
-        if used and not replaced:
+        if used:
             raise InputError(f"{folder}: found files that are no clear-gen dataset, expected a new or an empty folder")
-        write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
-    elif found != identity:
-        raise InputError(
-            f"{folder}: holds another dataset ({difference(found, identity)}); choose another --out, or --overwrite"
-        )
+    elif found != identity and not overwrite:
+        advice = "choose another --out, or --overwrite"
+        if {**found, "audio": True} == identity:
+            advice = f"clear-gen render {folder} adds the audio"
+        elif {**found, "audio": False} == identity:
+            advice = "it has the audio, or is being given it"
+        raise InputError(f"{folder}: holds another dataset ({difference(found, identity)}); {advice}")
+
+
+def begin(folder: Path, identity: dict[str, Any]) -> None:
+    """Write what is to be made; a dataset that was finished is so no longer."""
+    write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
+    (folder / IDENTITY).unlink(missing_ok=True)
+
+
+def write_provenance(folder: Path, identity: dict[str, Any], made_with: dict[str, str], files: dict[str, str]) -> None:
+    """Write ``clear.json``: identity, environment, SHA-256 of every file, and the SHA-256 of all that."""
+    content = {"identity": identity, "environment": made_with, "files": files}
+    write_text(folder / IDENTITY, provenance_text(content))
+
+
+def provenance_text(content: dict[str, Any]) -> str:
+    """The one way to write these fields (besides ``sha256``, which is that of the others)."""
+    rest = {name: value for name, value in content.items() if name != "sha256"}
+    return json.dumps({**rest, "sha256": sha256_json(rest)}, indent=1) + "\n"
 
 
 def difference(found: dict[str, Any], expected: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ CHUNK_SCENES = 100
 FILE_CHUNKS = 12
 FILE_SCENES = CHUNK_SCENES * FILE_CHUNKS
 SCENES = "scenes"
+BANK = "bank"
 PARTIAL = ".partial"
 IDENTITY = "clear.json"
 CARD = "README.md"
@@ -30,6 +31,11 @@ class Chunk:
     first: int
     stop: int
     number: int
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its first and its last scene."""
+        return f"{self.split}-{self.first:06d} to {self.split}-{self.stop - 1:06d}"
 
     def partial_path(self, folder: Path) -> Path:
         """Where the chunk lies until its file is complete."""

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
-from clear_gen.dataset.build import finished_settings
+from clear_gen.dataset.finish import finished_settings
+from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import CHUNK_SCENES, SceneFile, scene_files
-from clear_gen.io import InputError, decode_flac, from_pcm16, open_parquet
-from clear_gen.scenes.graph import SceneGraph, graph_of_row
+from clear_gen.io import InputError, decode_flac, from_pcm16, open_parquet, read_row_group
+from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def load(folder: str | Path, split: str) -> Iterator[Scene]:
     if not settings.sizes.get(split):
         expected = ", ".join(name for name, size in settings.sizes.items() if size)
         raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
-    return _scenes([folder / file.name for file in scene_files(settings.sizes) if file.split == split])
+    return _scenes([folder / file.name for file in scene_files(settings.sizes) if file.split == split], settings)
 
 
 def load_scene(folder: str | Path, scene_id: str | None = None) -> Scene:
@@ -44,18 +46,30 @@ def load_scene(folder: str | Path, scene_id: str | None = None) -> Scene:
     Raises InputError if there is no dataset in ``folder`` or no such scene in it.
     """
     folder = Path(folder)
-    file, index = _place(folder, finished_settings(folder).sizes, scene_id)
+    settings = finished_settings(folder)
+    file, index = _place(folder, settings.sizes, scene_id)
     row_group, row = divmod(index - file.first, CHUNK_SCENES)
-    rows = open_parquet(folder / file.name).read_row_group(row_group).slice(row, 1).to_pylist()
-    return _scene(rows[0], folder / file.name)
+    table = read_row_group(_opened(folder / file.name, settings), row_group, folder / file.name)
+    if row >= table.num_rows:
+        raise InputError(f"{folder / file.name}: row group {row_group}: found {table.num_rows} scenes, expected more")
+    return _scene(table.slice(row, 1).to_pylist()[0], folder / file.name)
 
 
-def _scenes(paths: list[Path]) -> Iterator[Scene]:
+def _scenes(paths: list[Path], settings: Settings) -> Iterator[Scene]:
     for path in paths:
-        file = open_parquet(path)
+        file = _opened(path, settings)
         for number in range(file.num_row_groups):
-            for row in file.read_row_group(number).to_pylist():
+            for row in read_row_group(file, number, path).to_pylist():
                 yield _scene(row, path)
+
+
+def _opened(path: Path, settings: Settings) -> pq.ParquetFile:
+    """The file, if its columns are those of the dataset's domain."""
+    file = open_parquet(path)
+    expected = scene_schema(settings.domain.attributes, settings.sample_rate)
+    if not file.schema_arrow.equals(expected):
+        raise InputError(f"{path}: found other columns than {settings.domain.name} scenes have")
+    return file
 
 
 def _scene(row: dict[str, Any], path: Path) -> Scene:

@@ -9,7 +9,8 @@ from pathlib import Path
 from shlex import quote
 
 from clear_gen.audio.render import render_pcm
-from clear_gen.dataset.build import Shard, finished_settings, is_finished
+from clear_gen.dataset.build import Shard
+from clear_gen.dataset.finish import finished_settings, is_finished
 from clear_gen.dataset.generate import Advance
 from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import BANK_OF_SPLIT, CHUNK_SCENES, scene_files, shard_of

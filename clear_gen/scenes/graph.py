@@ -124,8 +124,10 @@ def sound_type(attributes: Mapping[str, Attribute]) -> pa.StructType:
     return pa.struct([*fields, ("duration_s", pa.float64())])
 
 
-def scene_schema(attributes: Mapping[str, Attribute], sample_rate: int) -> pa.Schema:
-    """Schema of the config ``scenes``."""
+def scene_schema(
+    attributes: Mapping[str, Attribute], sample_rate: int, identity_sha256: str | None = None
+) -> pa.Schema:
+    """Schema of the config ``scenes``; a file's says to which dataset it belongs."""
     fields = [
         pa.field("scene_id", pa.string()),
         pa.field("split", pa.string()),
@@ -139,4 +141,5 @@ def scene_schema(attributes: Mapping[str, Attribute], sample_rate: int) -> pa.Sc
         pa.field("rendered", RENDERED_TYPE),
         pa.field("audio", AUDIO),
     ]
-    return dataset_schema(fields, sample_rate, {"kind": "scenes", "format": FORMAT})
+    extra = {"kind": "scenes", "format": FORMAT, "identity_sha256": identity_sha256}
+    return dataset_schema(fields, sample_rate, extra)

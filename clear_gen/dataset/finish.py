@@ -1,0 +1,92 @@
+"""The end of making a dataset: everything is there and whole, then the card, and ``clear.json`` last."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from clear_gen.dataset.banks import bank_path, read_banks
+from clear_gen.dataset.card import card
+from clear_gen.dataset.generate import check_file
+from clear_gen.dataset.identity import (
+    Settings,
+    environment,
+    read_json,
+    settings_of,
+    stored_identity,
+    write_provenance,
+)
+from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, scene_files
+from clear_gen.dataset.lock import at_work
+from clear_gen.dataset.statistics import Statistics, statistics
+from clear_gen.io import CheckFailed, InputError, sha256_file, sha256_json, write_text
+
+
+def finish(folder: Path) -> Statistics:
+    """Check that every file is there and whole, then write the card and ``clear.json``, and remove ``.partial``.
+
+    A finished dataset is only checked against its ``clear.json``; a card that is missing is written again.
+
+    Raises CheckFailed naming the first file that is missing or altered, or if a run is at work in the folder.
+    """
+    if not is_finished(folder):
+        if stored_identity(folder) is None:
+            raise InputError(f"{folder}: found no dataset, expected one begun by clear-gen scenes")
+        with at_work(folder):
+            return finish_alone(folder)
+    stored = read_json(folder / IDENTITY)
+    for name, expected in stored.get("files", {}).items():
+        if name != CARD and _hash(folder / name) != expected:
+            raise CheckFailed(f"{folder / name}: missing or altered since the dataset was finished")
+    settings = settings_of(stored["identity"], folder / IDENTITY)
+    found = statistics(folder, scene_files(settings.sizes))
+    if not (folder / CARD).exists():
+        write_text(
+            folder / CARD,
+            card(stored["identity"], settings, stored["environment"], read_banks(folder, settings), found),
+        )
+    return found
+
+
+def _hash(path: Path) -> str | None:
+    return sha256_file(path) if path.is_file() else None
+
+
+def finish_alone(folder: Path) -> Statistics:
+    """The same, by whoever holds the lock and when nothing is finished."""
+    identity = stored_identity(folder) or {}
+    settings = settings_of(identity, folder / IDENTITY)
+    files = scene_files(settings.sizes)
+    missing = [file.name for file in files if not (folder / file.name).exists()]
+    if missing:
+        raise CheckFailed(f"{folder}: {len(missing)} of {len(files)} files missing, first {missing[0]}")
+    try:
+        for file in files:
+            check_file(folder / file.name, file, sha256_json(identity))
+        banks = read_banks(folder, settings)
+        found = statistics(folder, files)
+    except InputError as error:
+        raise CheckFailed(str(error)) from None
+    for side, bank in banks.items():
+        if bank.sha256 != identity["banks"][side]:
+            raise CheckFailed(f"{bank_path(folder, side)}: found another bank than the scenes were made from")
+    made_with = environment()
+    write_text(folder / CARD, card(identity, settings, made_with, banks, found))
+    names = [CARD, *(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in banks)]
+    write_provenance(folder, identity, made_with, {name: sha256_file(folder / name) for name in sorted(names)})
+    for leftover in (*(folder / SCENES).glob(".*.tmp"), *(folder / BANK).glob(".*.tmp")):
+        leftover.unlink(missing_ok=True)  # of a run that was killed while it wrote
+    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+    return found
+
+
+def finished_settings(folder: Path) -> Settings:
+    """The settings of a finished dataset. Raises InputError if ``folder`` holds none."""
+    if not is_finished(folder):
+        raise InputError(f"{folder}: found no finished dataset, expected clear.json (clear-gen finish DIR writes it)")
+    return settings_of(stored_identity(folder) or {}, folder / IDENTITY)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether ``clear.json`` is there: it is written last."""
+    return (folder / IDENTITY).exists()

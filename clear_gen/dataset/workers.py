@@ -1,0 +1,153 @@
+"""Worker processes that are told one task at a time, so that the death of one says which task it had."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+TRIES = 2  # a task whose worker died is tried once more: the machine may have been short of memory for a moment
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A call for a worker. ``name`` is what messages call it."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Died:
+    """What there is instead of a result when the worker died at every try; ``how`` in words."""
+
+    how: str
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    task: Task
+
+
+class Pool:
+    """At most ``n`` processes, started when there is work, each by ``initialise(argument)``.
+
+    Leaving the ``with`` block lets every worker end the task that it has, so that nothing is left half written.
+    """
+
+    def __init__(self, n: int, initialise: Callable[[Any], None], argument: Any) -> None:
+        self._n, self._initialise, self._argument = n, initialise, argument
+        self._context = multiprocessing.get_context("spawn")
+        self._queue: deque[Task] = deque()
+        self._busy: list[_Worker] = []
+        self._idle: list[_Worker] = []
+        self._deaths: dict[Task, int] = {}
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in (*self._idle, *self._busy):
+            worker.connection.close()
+        for worker in (*self._idle, *self._busy):
+            worker.process.join()
+
+    def submit(self, task: Task) -> None:
+        """Put a task at the end of the queue."""
+        self._queue.append(task)
+
+    def results(self) -> Iterator[tuple[Task, Any]]:
+        """Tasks with their results as they end, until none is left; more may be submitted meanwhile.
+
+        An exception in a worker is raised here; a task whose worker died ``TRIES`` times has the result ``Died``.
+        """
+        while self._queue or self._busy:
+            while self._queue and len(self._busy) < self._n:
+                self._hand_out(self._queue.popleft())
+            ready = wait([worker.connection for worker in self._busy])
+            for worker in [worker for worker in self._busy if worker.connection in ready]:
+                self._busy.remove(worker)
+                yield from self._outcome(worker)
+
+    def _hand_out(self, task: Task) -> None:
+        if self._idle:
+            worker = self._idle.pop()
+            worker.task = task
+        else:
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=_work, args=(theirs, self._initialise, self._argument), daemon=True)
+            process.start()
+            theirs.close()  # so that the end of the process is the end of the connection
+            worker = _Worker(process, ours, task)
+        self._busy.append(worker)
+        with suppress(OSError):  # it died while idle: reading from it will tell
+            worker.connection.send((task.function, task.arguments))
+
+    def _outcome(self, worker: _Worker) -> Iterator[tuple[Task, Any]]:
+        try:
+            done, result = worker.connection.recv()
+        except (EOFError, OSError):
+            yield from self._after_death(worker)
+            return
+        self._idle.append(worker)
+        if not done:
+            raise result
+        yield worker.task, result
+
+    def _after_death(self, worker: _Worker) -> Iterator[tuple[Task, Any]]:
+        worker.connection.close()
+        worker.process.join()
+        task, code = worker.task, worker.process.exitcode or 0
+        how = f"killed by {signal.Signals(-code).name}, out of memory?" if code < 0 else f"exit code {code}"
+        self._deaths[task] = self._deaths.get(task, 0) + 1
+        if self._deaths[task] < TRIES:
+            log.warning("%s: its worker died (%s); trying once more", task.name, how)
+            self._queue.appendleft(task)
+        else:
+            yield task, Died(how)
+
+
+def _work(connection: Connection, initialise: Callable[[Any], None], argument: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent lets its workers end
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    initialised = False
+    while True:
+        try:
+            function, arguments = connection.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            if not initialised:
+                initialise(argument)
+                initialised = True
+            answer = (True, function(*arguments))
+        except Exception as error:
+            error.add_note(traceback.format_exc())  # shown only if nobody expected it
+            answer = (False, error)
+        try:
+            connection.send(answer)
+        except OSError:
+            return  # the parent stopped listening
+
+
+def _end_with_parent() -> None:
+    """End this process at once when its parent is gone: nobody is left to give it work."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
