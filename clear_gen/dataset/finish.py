@@ -11,7 +11,7 @@ from clear_gen.dataset.generate import check_file
 from clear_gen.dataset.identity import (
     Settings,
     environment,
-    read_json,
+    read_provenance,
     settings_of,
     stored_identity,
     write_provenance,
@@ -34,17 +34,15 @@ def finish(folder: Path) -> Statistics:
             raise InputError(f"{folder}: found no dataset, expected one begun by clear-gen scenes")
         with at_work(folder):
             return finish_alone(folder)
-    stored = read_json(folder / IDENTITY)
-    for name, expected in stored.get("files", {}).items():
+    stored = read_provenance(folder / IDENTITY)
+    for name, expected in stored["files"].items():
         if name != CARD and _hash(folder / name) != expected:
             raise CheckFailed(f"{folder / name}: missing or altered since the dataset was finished")
     settings = settings_of(stored["identity"], folder / IDENTITY)
     found = statistics(folder, scene_files(settings.sizes))
     if not (folder / CARD).exists():
-        write_text(
-            folder / CARD,
-            card(stored["identity"], settings, stored["environment"], read_banks(folder, settings), found),
-        )
+        banks = read_banks(folder, settings)
+        write_text(folder / CARD, card(stored["identity"], settings, stored["environment"], banks, found))
     return found
 
 

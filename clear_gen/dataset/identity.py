@@ -151,6 +151,15 @@ def write_provenance(folder: Path, identity: dict[str, Any], made_with: dict[str
     write_text(folder / IDENTITY, provenance_text(content))
 
 
+def read_provenance(path: Path) -> dict[str, Any]:
+    """The content of a ``clear.json``. Raises InputError if a field is missing or something else."""
+    stored = read_json(path)
+    for name in ("identity", "environment", "files"):
+        if not isinstance(stored.get(name), dict):
+            raise InputError(f"{path}: {name}: found {type(stored.get(name)).__name__}, expected an object")
+    return stored
+
+
 def provenance_text(content: dict[str, Any]) -> str:
     """The one way to write these fields (besides ``sha256``, which is that of the others)."""
     rest = {name: value for name, value in content.items() if name != "sha256"}

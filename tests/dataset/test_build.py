@@ -217,11 +217,11 @@ def test_finish_says_what_is_missing(tmp_path: Path, settings: Settings, embedde
 def test_finish_refuses_a_file_with_too_few_scenes(
     tmp_path: Path, settings: Settings, embedded: dict[str, Bank]
 ) -> None:
-    folder = make(tmp_path / "data", replace(settings, audio=False), embedded)
+    folder = make(tmp_path / "data", replace(settings, audio=False), embedded, Shard(1, 3))
+    make(folder, replace(settings, audio=False), embedded, Shard(2, 3))
     path = folder / "scenes/validation-00000-of-00001.parquet"
-    table = pq.read_table(path)
-    pq.write_table(table.slice(0, 19), path)
-    with pytest.raises(CheckFailed, match="found 19 scenes, expected 20"):
+    pq.write_table(pq.read_table(path), folder / "scenes/train-00000-of-00001.parquet")
+    with pytest.raises(CheckFailed, match="train-00000-of-00001.parquet: found 20 scenes .*, expected 230"):
         finish(folder)
 
 
