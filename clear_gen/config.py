@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+import unicodedata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,9 +11,12 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
-from clear_gen.io import InputError
+from clear_gen.io import InputError, first_line
 
 Model = TypeVar("Model", bound=BaseModel)
+MAX_YAML_BYTES = 100_000  # fifty times the packaged domain; PyYAML needs a second for so much
+MAX_INT_BITS = 256  # of a seed, for instance
+MAX_YAML_DEPTH = 32  # a domain has 5 levels; the functions that walk the tree call themselves once a level
 
 
 class Strict(BaseModel):
@@ -28,17 +33,45 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
     return validate(parse_yaml(path), model, path)
 
 
-def parse_yaml(path: Path) -> yaml.Node:
-    """Read ``path`` as one YAML document tree. Aliases are refused: they serve no purpose here and can explode."""
+def read_text(path: Path, max_bytes: int, expected: str) -> str:
+    """The text of a file from outside, in UTF-8 with or without a byte order mark.
+
+    Raises InputError unless it is a regular file (a pipe or a device may never end) of at most ``max_bytes``.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path}: found no regular file, expected {expected}")
+        with open(path, "rb") as file:
+            data = file.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise InputError(f"{path}: size: found more than {max_bytes:,} bytes, expected {expected} of at most that")
+        return data.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found, expected {expected}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+
+
+def shown(text: str) -> str:
+    """``text`` for a message of one line: as it is, or quoted and escaped if it breaks the line or steers a terminal.
+
+    >>> print(shown("naïve"), shown("two\\nlines"))
+    naïve 'two\\nlines'
+    """
+    text = text if len(text) <= 80 else text[:79] + "…"
+    return repr(text) if has_controls(text) else text
+
+
+def has_controls(text: str) -> bool:
+    """Whether ``text`` holds control characters, line separators or halves of surrogate pairs."""
+    return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
+
+
+def parse_yaml(path: Path) -> yaml.Node:
+    """Read ``path`` as one YAML document tree. Aliases are refused: they serve no purpose here and can explode."""
+    text = read_text(path, MAX_YAML_BYTES, "a YAML file")
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                at_line = event.start_mark.line + 1 if event.start_mark else 1
-                raise InputError(f"{path}:{at_line}: found an alias *{event.anchor}, expected none")
+        _check_events(text, path)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.reader.ReaderError as error:
         at_line = text.count("\n", 0, error.position) + 1
@@ -46,13 +79,26 @@ def parse_yaml(path: Path) -> yaml.Node:
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         line = f":{mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise InputError(f"{path}{line}: not valid YAML: {problem}") from None
-    except RecursionError:
-        raise InputError(f"{path}: nested too deeply to be read, expected a few levels") from None
+        raise InputError(f"{path}{line}: not valid YAML: {_problem(error)}") from None
     if not isinstance(node, yaml.MappingNode):
         raise InputError(f"{path}:1: found no mapping, expected 'field: value' lines")
     return node
+
+
+def _check_events(text: str, path: Path) -> None:
+    """Raise InputError for an alias or for deep nesting, before a tree of them is built."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        at_line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent):
+            raise InputError(f"{path}:{at_line}: found an alias *{event.anchor}, expected none")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_YAML_DEPTH:
+            raise InputError(f"{path}:{at_line}: found more than {MAX_YAML_DEPTH} levels, expected a few")
+
+
+def _problem(error: Exception) -> str:
+    return shown(getattr(error, "problem", None) or first_line(error))
 
 
 def validate(node: yaml.Node, model: type[Model], path: Path) -> Model:
@@ -80,25 +126,44 @@ def misplaced(expected: str, found: Any, *at: int | str) -> PydanticCustomError:
     return PydanticCustomError("misplaced", expected, {"at": at, "found": found})
 
 
-def plain(node: yaml.Node, path: Path) -> Any:
-    """The plain Python value of a YAML tree. A repeated key is an error: the first value would be lost silently."""
-    if isinstance(node, yaml.MappingNode):
-        keys = [key.value for key, _ in node.value]
-        for key, _ in node.value:
-            if keys.count(key.value) > 1:
-                raise InputError(f"{path}:{key.start_mark.line + 1}: {key.value}: found twice, expected once")
+def plain(node: yaml.Node, path: Path, field: str = "") -> Any:
+    """The plain Python value of a YAML tree. A repeated key is an error: the first value would be lost silently.
+
+    ``field``: the dotted name of ``node``, for messages.
+    """
+    prefix = field and f"{field}."
+    if isinstance(node, yaml.SequenceNode):
+        return [plain(value, path, f"{prefix}{place}") for place, value in enumerate(node.value)]
+    if not isinstance(node, yaml.MappingNode):
+        return _scalar(node, path, field)
+    values: dict[str, Any] = {}
+    for key, value in node.value:
+        at_line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise InputError(f"{path}:{at_line}: {field or 'a key'}: found a list or a mapping, expected a name")
+        if key.value in values:
+            raise InputError(f"{path}:{at_line}: {shown(prefix + key.value)}: found twice, expected once")
+        name = _scalar(key, path, field or "a key")
+        values[key.value] = name, plain(value, path, shown(prefix + key.value))
+    return dict(values.values())
+
+
+def _scalar(node: yaml.Node, path: Path, field: str) -> Any:
+    at = f"{path}:{node.start_mark.line + 1}: {field}"
     loader = yaml.SafeLoader("")
     try:
-        if isinstance(node, yaml.MappingNode):
-            return {loader.construct_object(key, deep=True): plain(value, path) for key, value in node.value}
-        if isinstance(node, yaml.SequenceNode):
-            return [plain(value, path) for value in node.value]
-        return loader.construct_object(node, deep=True)
+        value = loader.construct_object(node, deep=True)
     except (yaml.YAMLError, TypeError, ValueError) as error:
-        problem = getattr(error, "problem", None) or str(error)
-        raise InputError(f"{path}:{node.start_mark.line + 1}: {problem}") from None
+        raise InputError(f"{at}: {_problem(error)}") from None
+    except (LookupError, AttributeError, ArithmeticError):  # PyYAML stumbles over '!!timestamp x' or '!!int ""'
+        raise InputError(f"{at}: found {shown(node.value)}, expected what its tag or its form says") from None
     finally:
         loader.dispose()
+    if isinstance(value, str) and has_controls(value):
+        raise InputError(f"{at}: found {shown(value)}, expected text of one line")
+    if isinstance(value, int) and value.bit_length() > MAX_INT_BITS:  # Python refuses to print some that it reads
+        raise InputError(f"{at}: found {shown(node.value)}, expected a number of at most {MAX_INT_BITS} bits")
+    return value
 
 
 def locate(node: yaml.Node, location: tuple[int | str, ...]) -> tuple[int, str]:
@@ -118,4 +183,4 @@ def locate(node: yaml.Node, location: tuple[int | str, ...]) -> tuple[int, str]:
         elif depth < len(location) - 1:
             continue  # a name of pydantic's own, such as that of a union's branch
         names.append(str(part))
-    return line, ".".join(names) or "document"
+    return line, shown(".".join(names)) or "document"

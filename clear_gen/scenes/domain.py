@@ -33,6 +33,7 @@ NotNegativeRange = Annotated[tuple[float, float], _at_least(0)]
 # Shorter than this, or damped from a lower frequency on, a tail is no longer a decaying noise but a click.
 DecayRange = Annotated[tuple[float, float], _at_least(0.02)]
 AudibleRange = Annotated[tuple[float, float], _at_least(20)]
+MAX_INT32 = 2**31 - 1  # as the tables of scenes and banks store an attribute's numbers
 # Names that the tables of scenes and banks use for something else
 RESERVED = {"sound_id", "onset_sample", "n_samples", "gain_db", "duration_s", "brightness_points", "loudness_lufs"} | {
     "licence",
@@ -147,9 +148,12 @@ class Domain(Strict):
     def _attributes_are_usable(self) -> Self:
         if not given(self.attributes):
             raise misplaced("at least one attribute with a list of values", "none", "attributes")
-        for name in self.attributes:
+        for name, rule in self.attributes.items():
             if name in RESERVED or not name.isidentifier():
                 raise misplaced(f"a name other than {', '.join(sorted(RESERVED))}", name, "attributes", name)
+            for place, value in enumerate(rule.values):
+                if isinstance(value, int) and not -MAX_INT32 - 1 <= value <= MAX_INT32:
+                    raise misplaced("a number of at most 32 bits", value, "attributes", name, "values", place)
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from clear_gen.config import shown
 from clear_gen.io import InputError
 from clear_gen.sounds.analysis import loudness_lufs
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
@@ -34,7 +35,7 @@ def import_clear(folder: Path, attributes: Mapping[str, Attribute], sample_rate:
     table = folder / CLEAR_TABLE
     recordings = []
     for row in read_rows(table):
-        source = f"Good-Sounds, pack {row.get('pack', 'unknown')}"
+        source = f"Good-Sounds, pack {_text(row, 'pack', table) or 'unknown'}"
         recordings.append(_recording(row, folder, table, attributes, sample_rate, source, CLEAR_LICENCE))
     return recordings
 
@@ -57,13 +58,12 @@ def import_folder(
     table = table or only_table(folder)
     recordings = []
     for row in read_rows(table):
-        own_licence = row.get("licence") or licence
+        own_licence = _text(row, "licence", table) or licence
         if not own_licence:
-            raise InputError(
-                f"{table}: {row.get('filename')}: licence: found none, expected a column, or --licence NAME"
-            )
-        source = row.get("source") or row.get("pack") or folder.name
-        recording = _recording(row, folder, table, attributes, sample_rate, str(source), str(own_licence))
+            name = shown(str(row.get("filename")))
+            raise InputError(f"{table}: {name}: licence: found none, expected a column, or --licence NAME")
+        source = _text(row, "source", table) or _text(row, "pack", table) or folder.name
+        recording = _recording(row, folder, table, attributes, sample_rate, source, own_licence)
         length_s = rng.uniform(*duration_s)  # drawn for every row, so that one sound's length never moves another's
         recordings.append(excerpt(recording, length_s, duration_s[0]))
     return recordings
@@ -124,10 +124,21 @@ def _recording(
     return recording
 
 
+def _text(row: dict[str, Any], name: str, table: Path) -> str:
+    """A cell of free text, which may hold line breaks; "" if there is none."""
+    cell = row.get(name)
+    text = str(cell) if isinstance(cell, int) and not isinstance(cell, bool) else "" if cell is None else cell
+    if not isinstance(text, str) or "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        at = f"{table}: {shown(str(row.get('filename')))}: {name}"
+        raise InputError(f"{at}: found {repr(cell)[:60]}, expected text")
+    return text
+
+
 def _value(row: dict[str, Any], name: str, rule: GivenAttribute, table: Path) -> str | int:
     """The value of the domain that a cell names; a cell that names none is left for the bank to refuse."""
     cell = row.get(name)
     if cell is None or cell == "":
         raise InputError(f"{table}: {row['filename']}: {name}: found nothing, expected a value")
     text = str(cell).strip()
-    return next((value for value in rule.values if str(value) == text), cell if isinstance(cell, int) else text[:60])
+    number = isinstance(cell, int) and not isinstance(cell, bool) and len(text) < 20
+    return next((value for value in rule.values if str(value) == text), cell if number else text[:60])

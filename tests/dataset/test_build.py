@@ -221,7 +221,7 @@ def test_finish_refuses_a_file_with_too_few_scenes(
     make(folder, replace(settings, audio=False), embedded, Shard(2, 3))
     path = folder / "scenes/validation-00000-of-00001.parquet"
     pq.write_table(pq.read_table(path), folder / "scenes/train-00000-of-00001.parquet")
-    with pytest.raises(CheckFailed, match="train-00000-of-00001.parquet: found 20 scenes .*, expected 230"):
+    with pytest.raises(CheckFailed, match=r"train-00000-of-00001.parquet: found 20 scenes .*, expected 230"):
         finish(folder)
 
 
