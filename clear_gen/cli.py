@@ -197,6 +197,37 @@ def finish_(folder: Path) -> None:
 
 @cli.command()
 @click.argument("folder", type=PATH, metavar="DIR")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="Render this many scenes again, drawn by chance.",
+)
+@click.option("--all", "all_", is_flag=True, help="Render every scene again.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+def validate(folder: Path, sample: int, all_: bool, workers: int | None) -> None:
+    """Check a dataset: every hash, every graph (drawn again from the seed), every scene's audio, the banks, and some
+    scenes rendered again.
+
+    Exit code 1, with the list of what is wrong, if anything is.
+
+    \b
+    Example:
+        clear-gen validate clear2 --all
+    """
+    from clear_gen.dataset import report
+    from clear_gen.dataset import validate as validation
+    from clear_gen.io import CheckFailed
+
+    result = validation.validate(folder, None if all_ else sample, workers or _cores(), report.progress)
+    click.echo("\n".join(validation.lines(result)))
+    if result.findings:
+        raise CheckFailed(f"{folder}: {len(result.findings)} finding{'s' * (len(result.findings) > 1)}")
+
+
+@cli.command()
+@click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--scene", help="Id of the scene.  [default: the first of the first split]")
 @click.option(
     "--out", type=PATH, default=Path("scene.png"), show_default=True, help="Picture to write (png, svg, pdf)."

@@ -23,6 +23,7 @@ import soundfile
 # First element of a random stream's spawn key: what the stream is for. The numbers are part of the format.
 STAGE_SCENE = 0
 STAGE_IMPORT = 1
+STAGE_VALIDATE = 2
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:

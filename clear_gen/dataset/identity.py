@@ -86,7 +86,17 @@ def environment() -> dict[str, str]:
         "pyarrow": pa.__version__,
         "libsndfile": soundfile.__libsndfile_version__,
         "machine": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu(),
     }
+
+
+def _cpu() -> str:
+    """The processor's name: another one may round an FFT otherwise."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
 
 
 def read_json(path: Path) -> dict[str, Any]:

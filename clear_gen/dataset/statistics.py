@@ -30,6 +30,7 @@ class Statistics:
     scenes_of_split: dict[str, int]
     scenes_of_length: dict[int, int]
     audio_hours: float
+    n_sounds: int
 
 
 def statistics(folder: Path, files: Sequence[SceneFile]) -> Statistics:
@@ -55,7 +56,7 @@ def statistics(folder: Path, files: Sequence[SceneFile]) -> Statistics:
     ranges = {name: (float(x.min()), float(x.mean()), float(x.max())) for name, x in quantities.items()}
     lengths, counts = np.unique(counted, return_counts=True)
     per_length = dict(zip(lengths.tolist(), counts.tolist(), strict=True))
-    return Statistics(ranges, dict(splits), per_length, n_samples / rate / 3600)
+    return Statistics(ranges, dict(splits), per_length, n_samples / rate / 3600, int(counted.sum()))
 
 
 def statistics_lines(domain: Domain, ranges: dict[str, tuple[float, float, float]]) -> list[str]:

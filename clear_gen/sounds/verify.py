@@ -29,7 +29,7 @@ def verify(banks: Mapping[str, Bank], attributes: Mapping[str, Attribute]) -> li
     """All findings on the bank ``train`` and, if there is one, ``test``; empty if nothing is wrong."""
     findings = [finding for side, bank in banks.items() for finding in _check_bank(side, bank, attributes)]
     if "test" in banks:
-        findings += _check_pair(banks["train"], banks["test"])
+        findings += check_pair(banks["train"], banks["test"])
     return findings
 
 
@@ -72,7 +72,8 @@ def _check_measures(
             yield Finding("labels", side, sound.sound_id, problem)
 
 
-def _check_pair(train: Bank, test: Bank) -> Iterator[Finding]:
+def check_pair(train: Bank, test: Bank) -> Iterator[Finding]:
+    """Other thresholds in the test bank, and its sounds that are recordings of the training bank."""
     for name, bounds in train.thresholds.items():
         found = test.thresholds.get(name)
         if found != bounds:

@@ -1,0 +1,204 @@
+"""Is a dataset what its ``clear.json`` says? Every file's hash, every scene's graph and audio, and the banks.
+
+Graphs are drawn again from the seed, and scenes rendered again from their graphs, so that an alteration is found even
+where somebody has adapted the hashes to it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clear_gen import __version__
+from clear_gen.dataset.banks import bank_path, needed_banks
+from clear_gen.dataset.generate import Advance
+from clear_gen.dataset.identity import (
+    Settings,
+    environment,
+    provenance_text,
+    read_provenance,
+    settings_of,
+    stored_identity,
+)
+from clear_gen.dataset.inspect_scenes import Finding, Inspected, Inspection, inspect_chunk, start
+from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, Chunk, SceneFile, scene_files
+from clear_gen.dataset.workers import Died, Pool, Task
+from clear_gen.io import STAGE_VALIDATE, CheckFailed, InputError, sha256_file, sha256_json, stream, table
+from clear_gen.sounds.bank import Bank, check_attributes, read_bank
+from clear_gen.sounds.verify import check_pair
+
+CHECKS = ("provenance", "files", "banks", "schema", "graph", "drawn again", "audio", "rendered again")
+SHOWN_FINDINGS = 200
+
+
+@dataclass
+class Validation:
+    """The outcome: findings; how much was looked at, by check; how scenes came out that were made again; remarks."""
+
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+
+    def find(self, check: str, where: str, problem: str) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(check, where, problem))
+
+
+def validate(
+    folder: Path, sample: int | None, workers: int, progress: Callable[[int, int], AbstractContextManager[Advance]]
+) -> Validation:
+    """Check a finished dataset; ``sample`` scenes (all if None) are rendered again.
+
+    Raises InputError if there is no dataset in ``folder``, CheckFailed if it is not finished or its ``clear.json``
+    cannot be understood.
+    """
+    stored, settings = _provenance(folder)
+    result = Validation()
+    if (folder / IDENTITY).read_text(encoding="utf-8") != provenance_text(stored):
+        result.find("provenance", IDENTITY, "altered: its content is not what its sha256 says")
+    if (folder / PARTIAL).exists():
+        result.find("provenance", PARTIAL, "found unfinished work; run clear-gen scenes again")
+    result.counts["provenance"] = 1
+    files = scene_files(settings.sizes)
+    _check_files(folder, stored["files"], files, settings, result)
+    banks = _check_banks(folder, stored["identity"], settings, result)
+    usable = len(banks) == len(needed_banks(settings.sizes)) and not settings.imported
+    same_generator = stored["identity"].get("generator") == f"clear-gen {__version__}"
+    if settings.imported:
+        result.remarks.append("imported: its sounds and rooms are unknown, so no scene can be drawn or rendered again")
+    elif not same_generator:
+        result.remarks.append(f"not drawn again: made by {stored['identity'].get('generator')}, another version")
+    inspection = Inspection(folder, settings, sha256_json(stored["identity"]), usable and same_generator, usable)
+    _inspect(inspection, files, sample if usable else 0, workers, progress, result)
+    inexact = result.counts["rendered within 1 LSB"]
+    if inexact and stored["environment"] == environment():
+        result.find("rendered again", f"{inexact} scenes", "within 1 LSB, expected identical on the same machine")
+    return result
+
+
+def _provenance(folder: Path) -> tuple[dict[str, Any], Settings]:
+    if not (folder / IDENTITY).exists():
+        if stored_identity(folder) is not None:
+            raise CheckFailed(f"{folder}: not finished; run clear-gen scenes again, or clear-gen finish to see why")
+        if any((folder / name).exists() for name in (SCENES, BANK)):
+            raise CheckFailed(f"{folder / IDENTITY}: missing; run the clear-gen scenes command of the card again")
+        raise InputError(f"{folder}: found no dataset, expected one made by clear-gen")
+    try:
+        stored = read_provenance(folder / IDENTITY)
+        return stored, settings_of(stored["identity"], folder / IDENTITY)
+    except InputError as error:
+        raise CheckFailed(str(error)) from None
+
+
+def _check_files(
+    folder: Path, hashes: dict[str, Any], files: list[SceneFile], settings: Settings, result: Validation
+) -> None:
+    """Every file is there with its hash, and no other lies among them."""
+    sides = [] if settings.imported else needed_banks(settings.sizes)
+    expected = {CARD, *(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in sides)}
+    for name in sorted(expected | set(hashes)):
+        result.counts["files"] += 1
+        if name not in expected:
+            result.find("files", IDENTITY, f"files: found {name}, which is no file of this dataset")
+        elif not (folder / name).is_file():
+            result.find("files", name, "missing")
+        elif sha256_file(folder / name) != hashes.get(name):
+            advice = "; delete it and run clear-gen finish to have it written again" if name == CARD else ""
+            result.find("files", name, f"its SHA-256 is not the one in {IDENTITY}{advice}")
+    for path in sorted(entry for name in (SCENES, BANK) for entry in (folder / name).glob("*")):
+        if path.relative_to(folder).as_posix() not in expected:
+            result.find("files", path.relative_to(folder).as_posix(), "found a file that is none of this dataset's")
+
+
+def _check_banks(folder: Path, identity: dict[str, Any], settings: Settings, result: Validation) -> dict[str, Bank]:
+    """The banks that can be used, after a look at hashes, attributes and independence of train and test."""
+    banks = {}
+    for side in [] if settings.imported else needed_banks(settings.sizes):
+        path = bank_path(folder, side)
+        result.counts["banks"] += 1
+        try:
+            bank = read_bank(path)
+            check_attributes(bank, settings.domain.attributes, str(path))
+        except InputError as error:
+            result.find("banks", side, str(error))
+            continue
+        if bank.sha256 != identity.get("banks", {}).get(side):
+            result.find("banks", side, f"{path}: found another bank than the scenes were made from")
+        else:
+            banks[side] = bank
+    if len(banks) == 2:
+        for problem in check_pair(banks["train"], banks["test"]):
+            result.find("banks", f"{problem.side} {problem.sound_id}", problem.problem)
+    return banks
+
+
+def _inspect(
+    inspection: Inspection,
+    files: list[SceneFile],
+    sample: int | None,
+    workers: int,
+    progress: Callable[[int, int], AbstractContextManager[Advance]],
+    result: Validation,
+) -> None:
+    """Let workers look at every chunk: a file so damaged that its reader crashes takes only a worker with it."""
+    places = [(file, chunk) for file in files if (inspection.folder / file.name).is_file() for chunk in file.chunks]
+    chosen = _chosen(places, sample)
+    total = sum(chunk.stop - chunk.first for _, chunk in places)
+    order = {chunk.name: number for number, (_, chunk) in enumerate(places)}
+    found: list[tuple[int, Inspected]] = []
+    with progress(total, total) as advance, Pool(workers, start, inspection) as pool:
+        for file, chunk in places:
+            pool.submit(Task(chunk.name, inspect_chunk, (file, chunk, chosen[chunk])))
+        for task, inspected in pool.results():
+            chunk = task.arguments[1]
+            advance(chunk.stop - chunk.first)
+            if isinstance(inspected, Died):
+                inspected = Inspected([Finding("schema", task.name, f"reading it kills the reader ({inspected.how})")])
+            found.append((order[task.name], inspected))
+    for _, inspected in sorted(found, key=lambda pair: pair[0]):
+        result.findings += inspected.findings
+        result.counts += inspected.counts
+
+
+def _chosen(places: list[tuple[SceneFile, Chunk]], sample: int | None) -> dict[Chunk, frozenset[int]]:
+    """The scenes of each chunk to render again: the same at every call, spread over all splits by chance."""
+    scenes = [(chunk, index) for _, chunk in places for index in range(chunk.first, chunk.stop)]
+    if sample is not None and sample < len(scenes):
+        drawn = stream(0, STAGE_VALIDATE).choice(len(scenes), sample, replace=False)
+        scenes = [scenes[place] for place in sorted(drawn.tolist())]
+    chosen: dict[Chunk, set[int]] = {chunk: set() for _, chunk in places}
+    for chunk, index in scenes:
+        chosen[chunk].add(index)
+    return {chunk: frozenset(indices) for chunk, indices in chosen.items()}
+
+
+def lines(result: Validation) -> Iterator[str]:
+    """The outcome as a table, remarks, and one line per finding."""
+    counts, wrong = result.counts, Counter(finding.check for finding in result.findings)
+    again = {
+        kind: ", ".join(f"{outcome} {counts[f'{kind} {outcome}']:,}" for outcome in outcomes)
+        for kind, outcomes in (
+            ("drawn", ("identical", "within rounding", "different")),
+            ("rendered", ("identical", "within 1 LSB", "different")),
+        )
+    }
+    looked_at = {
+        "provenance": IDENTITY,
+        "files": f"{counts['files']} files",
+        "banks": f"{counts['banks']} banks",
+        "schema": f"{counts['scenes']:,} scenes",
+        "graph": f"{counts['scenes']:,} scenes",
+        "drawn again": again["drawn"],
+        "audio": f"{counts['decoded']:,} decoded",
+        "rendered again": again["rendered"],
+    }
+    yield from table([["check", "looked at", "wrong"], *([name, looked_at[name], str(wrong[name])] for name in CHECKS)])
+    yield from (f"note: {remark}" for remark in result.remarks)
+    for finding in result.findings[:SHOWN_FINDINGS]:
+        yield f"{finding.check}: {finding.where}: {finding.problem}"
+    if len(result.findings) > SHOWN_FINDINGS:
+        yield f"and {len(result.findings) - SHOWN_FINDINGS:,} more"
