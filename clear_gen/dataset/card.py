@@ -245,7 +245,5 @@ def _limitations(settings: Settings, banks: dict[str, Bank]) -> list[str]:
         )
     n_sounds = {side: len(bank.sounds) for side, bank in banks.items()}
     counted = ", ".join(f"{side} {n:,}" for side, n in n_sounds.items())
-    lines.append(
-        f"Elementary sounds are few ({counted}): a model can learn the recordings instead of what they stand for."
-    )
+    lines.append(f"Elementary sounds are few ({counted}): a model can learn them by heart.")
     return lines

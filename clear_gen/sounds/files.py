@@ -6,6 +6,8 @@ import csv
 import json
 import math
 import struct
+from collections import Counter
+from collections.abc import Iterable
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -82,23 +84,27 @@ def _csv_rows(text: str, table: Path) -> list[dict[str, Any]]:
     except csv.Error as error:
         raise InputError(f"{table}:{reader.line_num}: not valid CSV: {error}") from None
     names = rows[0][1] if rows else []
-    for name in names:
-        if name and names.count(name) > 1:
-            raise InputError(f"{table}:1: {shown(name)}: found twice, expected one column of that name")
+    if twice := _twice(name for name in names if name):
+        raise InputError(f"{table}:1: {shown(twice)}: found twice, expected one column of that name")
     for line, cells in rows[1:]:
         if len(cells) != len(names):
             name = names[len(cells)] if len(cells) < len(names) else names[-1]
             raise InputError(f"{table}:{line}: {shown(name)}: found {len(cells)} cells, expected {len(names)}")
+        for name, cell in zip(names, cells, strict=True):
+            if "\0" in cell:
+                raise InputError(f"{table}:{line}: {shown(name)}: found {shown(cell)}, expected text")
     return [dict(zip(names, cells, strict=True)) for _, cells in rows[1:]]
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    return next((name for name, number in Counter(names).items() if number > 1), None)
 
 
 def _object(table: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object without what Python's reader lets pass: a name twice, NaN, numbers beyond the largest float."""
     values = dict(pairs)
     at = f"{table}: {shown(str(values.get('filename')))}"
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+    if (twice := _twice(name for name, _ in pairs)) is not None:
         raise InputError(f"{at}: {shown(twice)}: found twice, expected once")
     for name, value in pairs:
         if isinstance(value, float) and not math.isfinite(value):
