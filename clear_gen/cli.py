@@ -254,48 +254,77 @@ def bank() -> None:
 
 
 @bank.command("import")
-@click.argument("format_", metavar="FORMAT", type=click.Choice(["clear", "folder"]))
+@click.argument("format_", metavar="FORMAT", type=click.Choice(["clear", "folder", "good-sounds", "soundfont"]))
 @click.argument("source", type=PATH, metavar="SRC")
 @click.option("--out", type=PATH, required=True, help="Bank to write (one Parquet file).")
 @click.option("--labels-from", type=PATH, metavar="BANK", help="Label with the thresholds of this training bank.")
 @click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
 @click.option("--sample-rate", type=click.IntRange(8000, 192000), default=48000, show_default=True, help="In Hz.")
-@click.option("--table", type=PATH, help="folder: JSON or CSV of the attributes.  [default: the only one in SRC]")
 @click.option(
-    "--duration", nargs=2, type=float, default=(0.7, 1.1), show_default=True, help="folder: range of lengths, in s."
+    "--duration", nargs=2, type=float, default=(0.7, 1.1), show_default=True, help="Range of lengths, in s (not clear)."
 )
-@click.option("--licence", help="folder: licence of the recordings that name none.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="folder: of the lengths.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the lengths (not clear).")
+@click.option("--table", type=PATH, help="folder: JSON or CSV of the attributes.  [default: the only one in SRC]")
+@click.option("--licence", help="folder, soundfont: licence of the recordings that name none.")
+@click.option("--presets", type=PATH, help="soundfont: YAML of presets and keys.  [default: General MIDI]")
+@click.option(
+    "--klass", default="good-sound", show_default=True, help="good-sounds: takes whose klass begins with this."
+)
+@click.option("--instrument", multiple=True, help="good-sounds: only this one; may be repeated.")
+@click.option("--microphone", multiple=True, help="good-sounds: only this one; may be repeated.")
+@click.option("--player", multiple=True, help="good-sounds: only this one; may be repeated.")
+@click.option("--pack", multiple=True, help="good-sounds: only this one; may be repeated.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
-def bank_import(format_: str, source: Path, out: Path, domain: str, overwrite: bool, **options: Any) -> None:
+def bank_import(
+    format_: str,
+    source: Path,
+    out: Path,
+    domain: str,
+    overwrite: bool,
+    klass: str,
+    instrument: tuple[str, ...],
+    microphone: tuple[str, ...],
+    player: tuple[str, ...],
+    pack: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Make a bank from recordings, measure and label them.
 
     \b
     Formats:
-        clear    the published generator's folder: elementary_sounds.json + WAV
-        folder   any recordings beside a JSON or CSV of their attributes; silence is
-                 trimmed, long sounds are cut with a fade-out, and with --labels-from
-                 one gain brings the whole folder to the training bank's median loudness
+        clear        the published generator's folder: elementary_sounds.json + WAV
+        folder       any recordings beside a JSON or CSV of their attributes
+        good-sounds  the Good-Sounds corpus (database.sqlite or JSON tables): one
+                     reference take per note, selected by the options below
+        soundfont    an .sf2 file played by FluidSynth, every key at two velocities
+
+    In all but clear, silence is trimmed, long sounds are cut with a fade-out, and with --labels-from one gain brings
+    the whole bank to the training bank's median loudness.
 
     \b
     Example:
         clear-gen bank import clear elementary_sounds --out train.parquet
         clear-gen bank import folder my_recordings --out test.parquet --labels-from train.parquet
+        clear-gen bank import good-sounds good-sounds --microphone akg --player raquel --out strings.parquet
+        clear-gen bank import soundfont FluidR3_GM.sf2 --licence MIT --out fluid.parquet
     """
     from clear_gen.scenes.domain import load_domain
     from clear_gen.sounds import report
     from clear_gen.sounds.bank import write_bank
-    from clear_gen.sounds.importing import import_bank
+    from clear_gen.sounds.good_sounds import Selection
+    from clear_gen.sounds.importing import FORMATS_OF_OPTION, import_bank
 
     context = click.get_current_context()
-    for option in ("table", "duration", "licence", "seed"):
-        if format_ == "clear" and context.get_parameter_source(option) == click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{option}: found with format clear, expected with folder only")
+    for option, formats in FORMATS_OF_OPTION.items():
+        given = context.get_parameter_source(option) == click.core.ParameterSource.COMMANDLINE
+        if given and format_ not in formats:
+            raise click.UsageError(f"--{option}: found with format {format_}, expected with {', '.join(formats)} only")
     if out.exists() and not overwrite:
         raise click.UsageError(f"{out}: exists; choose another --out, or --overwrite")
     rules = load_domain(domain)
+    selection = Selection(klass, instrument, microphone, player, pack)
     with _busy("measuring the sounds"):
-        made = import_bank(format_, source, rules.name, rules.attributes, **options)
+        made = import_bank(format_, source, rules.name, rules.attributes, selection=selection, **options)
         write_bank(made, out)
     click.echo(report.counts(made, rules.attributes))
     click.echo(f"next: clear-gen bank verify {out}")

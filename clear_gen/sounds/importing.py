@@ -9,9 +9,20 @@ from pathlib import Path
 from clear_gen.io import STAGE_IMPORT, InputError, stream
 from clear_gen.sounds.attributes import Attribute, Thresholds, measured
 from clear_gen.sounds.bank import MIN_DURATION_S, Bank, build_bank, read_bank
+from clear_gen.sounds.good_sounds import Selection, import_good_sounds, shared_origins
 from clear_gen.sounds.importers import aligned_level, import_clear, import_folder
+from clear_gen.sounds.recording import Recording
+from clear_gen.sounds.soundfont import import_soundfont
 
-FORMATS = ("clear", "folder")
+FORMATS = ("clear", "folder", "good-sounds", "soundfont")
+# Options that only some formats have
+FORMATS_OF_OPTION = {
+    "duration": ("folder", "good-sounds", "soundfont"),
+    "seed": ("folder", "good-sounds", "soundfont"),
+    "licence": ("folder", "soundfont"),
+    "table": ("folder",),
+    "presets": ("soundfont",),
+} | dict.fromkeys(("klass", "instrument", "microphone", "player", "pack"), ("good-sounds",))
 
 
 def import_bank(
@@ -26,10 +37,12 @@ def import_bank(
     duration: tuple[float, float],
     licence: str | None,
     seed: int,
+    selection: Selection,
+    presets: Path | None,
 ) -> Bank:
     """The bank made of ``source``, labelled by its own thresholds or by those of the bank ``labels_from``.
 
-    Raises InputError naming file and field.
+    Raises InputError naming file and field, or the players and microphones that both banks would have.
     """
     training = read_bank(labels_from) if labels_from else None
     if training and training.domain != domain:
@@ -40,10 +53,28 @@ def import_bank(
     if not MIN_DURATION_S <= duration[0] <= duration[1] < math.inf:
         raise InputError(f"--duration: found {duration[0]} {duration[1]}, expected {MIN_DURATION_S} <= MIN <= MAX")
     rng = stream(seed, STAGE_IMPORT)
-    recordings = import_folder(source, attributes, sample_rate, duration, rng, table, licence)
+    if format_ == "folder":
+        recordings = import_folder(source, attributes, sample_rate, duration, rng, table, licence)
+    elif format_ == "good-sounds":
+        recordings = import_good_sounds(source, attributes, sample_rate, duration, rng, selection)
+    else:
+        if not licence:
+            raise InputError(f"{source}: licence: found none, expected --licence NAME, as its author gives it")
+        recordings = import_soundfont(source, attributes, sample_rate, duration, rng, licence, presets)
+    if training:
+        _check_independent(recordings, training, labels_from)
     if thresholds and (middle := _loudness_middle(attributes, thresholds)) is not None:
         recordings = aligned_level(recordings, middle)
     return build_bank(recordings, domain, attributes, thresholds)
+
+
+def _check_independent(recordings: list[Recording], training: Bank, path: Path | None) -> None:
+    sides = [[sound.source for sound in sounds] for sounds in (training.sounds, recordings)]
+    if shared := shared_origins(*sides):
+        raise InputError(
+            f"{path}: has {', '.join(shared)} as well; choose others by --player, --microphone or --pack, "
+            "so that the test bank is heard by nobody in training"
+        )
 
 
 def _loudness_middle(attributes: Mapping[str, Attribute], thresholds: Thresholds) -> float | None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from clear_gen.io import InputError, stream
 from clear_gen.sounds.analysis import loudness_lufs, pitch_hz
 from clear_gen.sounds.bank import Bank, read_bank, write_bank
+from clear_gen.sounds.good_sounds import Selection
 from clear_gen.sounds.importers import import_clear, import_folder
 from clear_gen.sounds.importing import import_bank
 from clear_gen.sounds.recording import Recording
@@ -62,6 +63,8 @@ def imported(folder: Path, **options: Any) -> Bank:
         "duration": DURATION_S,
         "licence": None,
         "seed": 0,
+        "selection": Selection(),
+        "presets": None,
     }
     return import_bank("folder", folder, "clear2", ATTRIBUTES, **{**defaults, **options})
 
