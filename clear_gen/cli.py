@@ -401,13 +401,17 @@ def bank_default() -> None:
     Example:
         clear-gen bank verify $(clear-gen bank default)
     """
+    from clear_gen.io import CheckFailed
     from clear_gen.scenes.domain import load_domain
     from clear_gen.sounds import default
 
     attributes = load_domain(default.DOMAIN).attributes
     with _busy("making the embedded sounds"):
         default.default_banks(attributes)
-    click.echo(" ".join(str(path) for path in default.cache_paths(attributes).values()))
+    paths = default.cache_paths(attributes).values()
+    if missing := [path for path in paths if not path.exists()]:
+        raise CheckFailed(f"{missing[0]}: cannot be written; set XDG_CACHE_HOME to a folder that can")
+    click.echo(" ".join(map(str, paths)))
 
 
 @contextmanager

@@ -16,7 +16,9 @@ from clear_gen.cli import bank as bank_group
 from clear_gen.cli import run
 from clear_gen.io import content_path
 from clear_gen.sounds.bank import build_bank, read_bank, write_bank
+from clear_gen.sounds.good_sounds import origin
 from tests.sounds import ATTRIBUTES, RATE, fill, note_samples, rows_for, scale
+from tests.sounds.good_sounds_tree import write_tree
 
 HELP_CPU_S = 0.3
 COMMANDS: dict[str, Command] = bank_group.commands
@@ -331,6 +333,79 @@ def test_default_prints_two_banks_that_are_there(cli):
     train, test = (read_bank(path) for path in paths)
     assert train.thresholds == test.thresholds
     assert cli("bank", "default").out == result.out
+
+
+def test_a_default_bank_that_was_damaged_is_made_again(cli):
+    path = Path(cli("bank", "default").out.split()[0])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert cli("bank", "default").code == 0
+    assert path.read_bytes() == whole
+
+
+def test_default_says_so_where_the_cache_cannot_be_written(cli, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    result = cli("bank", "default")
+    assert (result.code, result.out) == (1, "")
+    assert "cannot be written" in result.message
+
+
+def test_good_sounds_for_train_and_test_by_other_players_and_microphones(cli, tmp_path):
+    write_tree(tmp_path / "corpus", "sqlite")
+    importing = ["bank", "import", "good-sounds", tmp_path / "corpus"]
+    train = ["--player", "almudena", "--player", "nico", "--microphone", "neumann", "--out", tmp_path / "train"]
+    others = ["--player", "zoë", "--player", "Smith, John", "--labels-from", tmp_path / "train"]
+    assert cli(*importing, *train).code == 0
+    result = cli(*importing, *others, "--microphone", "akg", "--out", tmp_path / "test")
+    assert result.code == 0
+    assert "CC-BY-SA-4.0: Good-Sounds, player zoë, microphone akg, pack flute_zoë_sesión (3)" in result.out
+    origins = [
+        {origin(sound.source)[field] for sound in read_bank(tmp_path / side).sounds}
+        for field in ("player", "microphone")
+        for side in ("train", "test")
+    ]
+    assert origins == [{"almudena", "nico"}, {"zoë", "Smith, John"}, {"neumann"}, {"akg"}]
+    assert cli("bank", "verify", tmp_path / "train", tmp_path / "test").code == 0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "shared"),
+    [
+        (["--player", "zoë", "--microphone", "akg"], "microphone akg"),
+        (["--microphone", "neumann"], "player almudena"),
+    ],
+)
+def test_a_test_bank_of_a_player_or_microphone_of_the_training_bank_is_refused(cli, tmp_path, chosen, shared):
+    write_tree(tmp_path / "corpus", "json")
+    importing = ["bank", "import", "good-sounds", tmp_path / "corpus"]
+    train = ["--player", "almudena", "--microphone", "akg", "--out", tmp_path / "train"]
+    assert cli(*importing, *train).code == 0
+    result = cli(*importing, *chosen, "--labels-from", tmp_path / "train", "--out", tmp_path / "test")
+    assert (result.code, result.out) == (2, "")
+    assert shared in result.message
+    assert not (tmp_path / "test").exists()
+
+
+@pytest.mark.parametrize(
+    ("format_", "option"),
+    [
+        ("clear", ["--seed", "1"]),
+        ("folder", ["--player", "nico"]),
+        ("good-sounds", ["--presets", "x"]),
+        ("soundfont", ["--table", "x"]),
+    ],
+)
+def test_an_option_of_another_format_is_refused(cli, folder, tmp_path, format_, option):
+    result = cli("bank", "import", format_, folder, "--out", tmp_path / "x", *option)
+    assert (result.code, result.out) == (2, "")
+    assert f"{option[0]}: found with format {format_}" in result.message
+
+
+def test_a_soundfont_needs_a_licence(cli, tmp_path):
+    result = cli("bank", "import", "soundfont", tmp_path / "x.sf2", "--out", tmp_path / "x")
+    assert result.code == 2
+    assert "expected --licence NAME" in result.message
 
 
 def test_help_costs_little_cpu():

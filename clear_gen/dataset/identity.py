@@ -135,6 +135,8 @@ def _identity_in(path: Path) -> dict[str, Any]:
 
 def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:
     """Raise InputError, with the difference, if ``folder`` holds another dataset or something else."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: found a file, expected a folder for the dataset")
     used = folder.exists() and any(entry.name != PARTIAL for entry in folder.iterdir())
     found = stored_identity(folder)  # after the look: a shard that begins meanwhile writes its identity before all else
     if found is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from clear_gen.io import content_path
+from clear_gen.io import InputError, content_path
 from clear_gen.sounds import bank as bank_module
 from clear_gen.sounds import synthesis
 from clear_gen.sounds.attributes import Attribute
@@ -26,7 +26,8 @@ def default_banks(attributes: Mapping[str, Attribute]) -> dict[str, Bank]:
     """
     paths = cache_paths(attributes)
     if all(path.exists() for path in paths.values()):
-        return {side: read_bank(path) for side, path in paths.items()}
+        with contextlib.suppress(InputError):  # a damaged one is made anew
+            return {side: read_bank(path) for side, path in paths.items()}
     banks: dict[str, Bank] = {}
     for side in SIDES:
         thresholds = banks["train"].thresholds if banks else None
