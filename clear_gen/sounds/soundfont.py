@@ -33,8 +33,7 @@ PLAYED = ("instrument", "note", "octave")  # what a preset and a key say about a
 A4_KEY = 69
 GAIN = 0.5  # of the synthesizer: the loudest note of FluidR3 then peaks at -16 dBFS
 RELEASE_S = 1.0  # rendered after the key is released
-LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000, 96_000  # outside them FluidSynth silently plays at 44.1 kHz
-N_LOG_LEVELS = 5  # from panic to debug
+LOWEST_HZ, HIGHEST_HZ = 8_000, 96_000  # sample rates; at another one FluidSynth silently plays at 44.1 kHz
 
 
 def _ascending(keys: tuple[int, int]) -> tuple[int, int]:
@@ -97,9 +96,8 @@ def import_soundfont(
     presets = presets or content_path("banks", "general_midi.yaml")
     plan = read_presets(presets, attributes)
     _check_header(file)
-    if not LOWEST_RATE_HZ <= sample_rate <= HIGHEST_RATE_HZ:
-        expected = f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz for FluidSynth"
-        raise InputError(f"sample rate: found {sample_rate} Hz, expected {expected}")
+    if not LOWEST_HZ <= sample_rate <= HIGHEST_HZ:
+        raise InputError(f"sample rate: found {sample_rate} Hz, expected {LOWEST_HZ} to {HIGHEST_HZ} Hz for FluidSynth")
     fluidsynth = _fluidsynth()
     recordings = []
     with _logged(fluidsynth) as log:
@@ -184,13 +182,13 @@ def _fluidsynth() -> Any:
 
 @contextmanager
 def _logged(fluidsynth: Any) -> Iterator[list[str]]:
-    """What FluidSynth logs meanwhile, which it would otherwise print on the user's terminal."""
+    """What FluidSynth logs meanwhile, at all five levels; it would otherwise print it on the user's terminal."""
     messages: list[str] = []
     handler_type = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
     handler = handler_type(lambda level, text, data: messages.append((text or b"").decode("utf-8", "replace")))
     arguments = (("level", ctypes.c_int, 1), ("fun", ctypes.c_void_p, 1), ("data", ctypes.c_void_p, 1))
     set_handler = fluidsynth.cfunc("fluid_set_log_function", ctypes.c_void_p, *arguments)
-    before = [set_handler(level, ctypes.cast(handler, ctypes.c_void_p), None) for level in range(N_LOG_LEVELS)]
+    before = [set_handler(level, ctypes.cast(handler, ctypes.c_void_p), None) for level in range(5)]
     try:
         yield messages
     finally:
@@ -207,7 +205,7 @@ def _loaded(font: _Font) -> Iterator[tuple[Any, int]]:
     try:
         number = font.fluidsynth.fluid_synth_sfload(synth.synth, os.fsencode(font.file), 0)
         if number < 0:
-            raise InputError(f"{font.file}: damaged: FluidSynth cannot load it ({' '.join(font.log[-1:])})")
+            raise InputError(f"{font.file}: damaged: FluidSynth cannot load it ({' '.join(font.log[:1])})")
         yield synth, number
     finally:
         synth.delete()
