@@ -7,9 +7,9 @@ DEMO ?= demo
 BIN := $(VENV)/bin
 
 # Real recordings for tests lie beside the checkout where they are to be had; elsewhere the tests that need them stay out.
-MARKERS := not peers and not wheel$(if $(wildcard $(SHARED)),, and not shared)
+MARKERS := not peers and not wheel and not soundfont$(if $(wildcard $(SHARED)),, and not shared)
 
-.PHONY: demo test wheel-test peers-test clean
+.PHONY: demo test wheel-test soundfont-test fuzz peers-test clean
 
 demo: $(VENV)/.installed
 	$(BIN)/clear-gen scenes --n 100 --out $(DEMO)
@@ -29,6 +29,13 @@ test: $(VENV)/.installed-dev
 
 wheel-test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m wheel
+
+soundfont-test: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[soundfont]'
+	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m soundfont
+
+fuzz: $(VENV)/.installed-dev
+	for target in manifest domain graph; do $(BIN)/python -m tests.fuzz $$target --seconds 600 || exit 1; done
 
 peers-test: $(BIN)/python
 	$(PYTHON) -m venv $(VENV)-peers
