@@ -218,6 +218,8 @@ def _leaves(schema: pa.Schema) -> list[str]:
 
 def open_parquet(path: Path) -> pq.ParquetFile:
     """Open a Parquet file; InputError in one line if it is missing, truncated or something else."""
+    if path.exists() and not path.is_file():  # a pipe would keep its reader waiting
+        raise InputError(f"{path}: found no regular file, expected a Parquet file")
     try:
         return pq.ParquetFile(path, page_checksum_verification=True)
     except FileNotFoundError:

@@ -15,12 +15,14 @@ import scipy
 import soundfile
 
 from clear_gen import __version__
+from clear_gen.config import read_text
 from clear_gen.dataset.layout import IDENTITY, PARTIAL
-from clear_gen.io import InputError, sha256_json, write_text
+from clear_gen.io import InputError, first_line, sha256_json, write_text
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.bank import Bank
 
 FORMAT = 1
+MAX_JSON_BYTES = 20_000_000  # a million scenes have a thousand files: 100 kB
 
 
 @dataclass(frozen=True)
@@ -101,12 +103,12 @@ def _cpu() -> str:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file. InputError in one line when it is something else, FileNotFoundError when missing."""
+    if not path.exists():
+        raise FileNotFoundError(path)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: not readable JSON ({error})") from None
+        value = json.loads(read_text(path, MAX_JSON_BYTES, "a JSON object"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable JSON ({first_line(error)})") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: found {type(value).__name__}, expected a JSON object")
     return value
@@ -120,8 +122,11 @@ def stored_identity(folder: Path) -> dict[str, Any] | None:
         folder / IDENTITY,
     ):  # another shard may finish meanwhile
         if path.exists():
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 return _identity_in(path)
+            except (FileNotFoundError, InputError):
+                if path.exists():
+                    raise
     return None
 
 

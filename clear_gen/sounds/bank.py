@@ -42,6 +42,7 @@ FORMAT = 1
 MIN_DURATION_S = 0.2  # one block of the loudness meter
 CLIPPED_RUN = 3  # so many neighbouring samples at full scale are clipping; fewer can be a peak that just fits
 SILENT_PEAK_DB = -60.0
+MAX_PEAK = 1.5  # resampling may overshoot full scale a little; what lies further above it has another scale
 MEASURE_DECIMALS = 6  # beyond them two processors may differ, and with them two banks that are the same
 SCALARS = ("sound_id", "duration_s", "brightness_points", "loudness_lufs", "licence", "source", "pcm_sha256")
 MEASURES = {"brightness": ("brightness_points", brightness), "loudness": ("loudness_lufs", loudness_lufs)}
@@ -141,6 +142,8 @@ def check_usable(recording: Recording) -> None:
     if runs.max() >= CLIPPED_RUN:
         at_s = int(runs.argmax()) / recording.sample_rate
         raise InputError(f"{name}: samples: found clipping at {at_s:.3f} s, expected samples below full scale")
+    if peak > MAX_PEAK:
+        raise InputError(f"{name}: samples: found a peak of {peak:.3g}, expected full scale to be 1")
 
 
 def _analyse(recording: Recording, attributes: Mapping[str, Attribute]) -> ElementarySound:

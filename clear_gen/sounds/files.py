@@ -25,7 +25,6 @@ MAX_DURATION_S = 3600.0  # an elementary sound lasts seconds; what is longer is 
 MAX_FRAMES = 1 << 28  # 1 GiB as float32, an hour at 74 kHz: a few bytes of FLAC can hold any number of equal samples
 SAMPLE_RATES = (1_000, 1_000_000)  # Hz; a change between rates far apart takes a filter of as many coefficients
 MAX_PEAK = 10.0  # 20 dB over full scale: more than any decoder overshoots
-MAX_CHUNKS = 1000  # of a WAV file and its like
 BLOCK_FRAMES = 1 << 20
 
 
@@ -188,21 +187,17 @@ def _sample_bytes(file: BinaryIO) -> tuple[int, int]:
     magic = file.read(4)
     if magic not in _CONTAINERS:
         return 0, 0
-    place, head, samples, own, alignment = _CONTAINERS[magic]
+    start, form, samples, own, alignment = _CONTAINERS[magic]
     long_size = 0  # RF64 has the size of its samples in a chunk before them
-    for _ in range(MAX_CHUNKS):
-        file.seek(place)
-        data = file.read(struct.calcsize(head))
-        if len(data) < struct.calcsize(head):
-            break
-        name, length = struct.unpack(head, data)
-        length -= own
-        start = file.tell()
+    file.seek(start)
+    while len(head := file.read(struct.calcsize(form))) == struct.calcsize(form):
+        name, length = struct.unpack(form, head)
+        start, length = file.tell(), length - own
         if name == b"ds64":
             long_size = int.from_bytes(file.read(16)[8:], "little")
         if name == samples:
             return size - start, long_size if magic == b"RF64" and length == 0xFFFFFFFF else length
-        place = start + -(-max(length, 0) // alignment) * alignment
+        file.seek(start - max(length, 0) // -alignment * alignment)  # rounded up
     return 0, 0
 
 

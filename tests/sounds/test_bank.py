@@ -282,6 +282,7 @@ UNUSABLE = {
     "clipped at the start": (put(slice(0, 3), 1.0), "clipping"),
     "clipped at the end": (put(slice(-3, None), 1.0), "clipping"),
     "beyond full scale": (put(slice(100, 103), 3.0), "clipping"),
+    "one sample of another scale": (put(100, 3.0), "peak of 3"),
     "NaN": (put(2000, NAN), "NaN"),
     "NaN at the end": (put(-1, NAN), "NaN"),
     "all NaN": (np.full(RATE, NAN, np.float32), "NaN"),
