@@ -245,6 +245,59 @@ def show(folder: Path, scene: str | None, out: Path) -> None:
     click.echo(out)
 
 
+@cli.command()
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.argument("out", type=PATH, metavar="OUT")
+@click.option("--format", "format_", type=click.Choice(["clear", "audiofolder"]), required=True, help="Layout of OUT.")
+@click.option("--overwrite", is_flag=True, help="Write into a folder that is not empty.")
+def export(folder: Path, out: Path, format_: str, overwrite: bool) -> None:
+    """Write a dataset in another layout, the audio's bytes as they are.
+
+    \b
+    Formats:
+        clear        the published CLEAR generator's: JSON of scenes and questions per
+                     split, one FLAC per scene; existing CLEAR and NAAQA code reads it
+        audiofolder  the Hugging Face Hub's: FLAC files and metadata beside them
+
+    The same command again continues an export that was interrupted.
+
+    \b
+    Example:
+        clear-gen export clear2 --format clear clear2-json
+    """
+    from clear_gen.dataset import report
+
+    if format_ == "clear":
+        from clear_gen.dataset.clear_layout import export_clear as write
+    else:
+        from clear_gen.dataset.audio_folder import export_audio_folder as write
+    click.echo(write(folder, out, report.progress, overwrite))
+
+
+@cli.command("import")
+@click.argument("format_", metavar="FORMAT", type=click.Choice(["clear"]))
+@click.argument("source", type=PATH, metavar="SRC")
+@click.option("--out", type=PATH, required=True, help="Folder of the dataset.")
+@click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
+@click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
+def import_(format_: str, source: Path, out: Path, domain: str, overwrite: bool) -> None:
+    """Make a dataset of scenes that exist already, with their labels, positions and audio as they are.
+
+    FORMAT is clear: the published CLEAR generator's layout, the published dataset included. Scenes that this package
+    exported come back as they were. Imported scenes cannot be rendered again.
+
+    \b
+    Example:
+        clear-gen import clear CLEAR_dataset --out published
+    """
+    from clear_gen.dataset import report
+    from clear_gen.dataset.clear_import import import_clear_layout
+    from clear_gen.scenes.domain import load_domain
+
+    click.echo(import_clear_layout(source, out, load_domain(domain), report.progress, overwrite))
+    click.echo(f"next: clear-gen validate {out}")
+
+
 # --- banks ------------------------------------------------------------------------------------------------------------
 
 

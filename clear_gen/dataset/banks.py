@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from clear_gen.dataset.identity import Settings
+from clear_gen.dataset.identity import Settings, spec_of
 from clear_gen.dataset.layout import BANK, BANK_OF_SPLIT, CHUNK_SCENES, split_sizes
 from clear_gen.dataset.options import Options
 from clear_gen.io import InputError
 from clear_gen.scenes.domain import Domain, load_domain
-from clear_gen.scenes.sampler import SceneSpec, sample_scenes
+from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds import default
 from clear_gen.sounds.bank import Bank, check_attributes, read_bank, write_bank
 
@@ -56,7 +56,7 @@ def check_banks(settings: Settings, banks: dict[str, Bank]) -> None:
 
 def check_sampling(settings: Settings, banks: dict[str, Bank]) -> None:
     """Raise InputError if a bank cannot satisfy the domain's constraints: draws the first scenes of every split."""
-    spec = SceneSpec(settings.seed, settings.sample_rate, settings.levels)
+    spec = spec_of(settings)
     for split, size in settings.sizes.items():
         if size:
             sample_scenes(banks[BANK_OF_SPLIT[split]], settings.domain, spec, split, range(min(size, CHUNK_SCENES)))

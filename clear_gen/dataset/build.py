@@ -13,11 +13,10 @@ from clear_gen.dataset import generate
 from clear_gen.dataset.banks import bank_path, check_banks, check_sampling, put_bank, read_banks
 from clear_gen.dataset.finish import finish_alone, is_finished
 from clear_gen.dataset.generate import Advance, Job
-from clear_gen.dataset.identity import Settings, begin, check_folder, identity_of, settings_of, stored_identity
+from clear_gen.dataset.identity import Settings, begin, check_folder, identity_of, settings_of, spec_of, stored_identity
 from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, SceneFile, scene_files, shard_of
 from clear_gen.dataset.lock import at_work, let_finish, wait_to_finish
 from clear_gen.io import InputError, sha256_json
-from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.sounds.bank import Bank
 
 # (scenes still to make, scenes in all) -> a context that yields the function to call with the number of scenes made
@@ -134,6 +133,6 @@ def _make(job: Job, files: list[SceneFile], workers: int, progress: Progress) ->
 def _job(folder: Path, settings: Settings, identity: dict[str, Any]) -> Job:
     if settings.imported:
         raise InputError(f"{folder}: found an imported dataset, whose sounds are unknown, expected one made here")
-    spec = SceneSpec(settings.seed, settings.sample_rate, settings.levels)
+    spec = spec_of(settings)
     without_audio = {**identity, "audio": False}
     return Job(folder, settings.domain, spec, settings.audio, sha256_json(identity), sha256_json(without_audio))

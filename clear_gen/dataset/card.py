@@ -55,7 +55,9 @@ def card(
 def _head(identity: dict[str, Any], settings: Settings, found: Statistics) -> str:
     n = sum(found.scenes_of_split.values())
     splits = ", ".join(f"{split} {size:,}" for split, size in found.scenes_of_split.items())
-    audio = "FLAC" if settings.audio else "none, graphs only;"
+    audio = "FLAC," if settings.audio else "none, graphs only;"
+    if settings.imported and 0 < settings.imported["audio_files"]["n"] < n:
+        audio = f"FLAC of {settings.imported['audio_files']['n']:,} scenes,"
     lengths = " ".join(f"{length}:{count}" for length, count in found.scenes_of_length.items())
     lines = [
         f"# {settings.domain.name}: {n:,} acoustic scenes",
@@ -63,8 +65,8 @@ def _head(identity: dict[str, Any], settings: Settings, found: Statistics) -> st
         "Scenes for acoustic question answering: elementary sounds one after the other, and an exact description of\n"
         f"each scene. Written by {identity['generator']}.",
         "",
-        f"- scenes: {splits}",
-        f"- audio: {audio} {settings.sample_rate} Hz, {found.audio_hours:.1f} hours",
+        f"- scenes: {splits}; {found.audio_hours:.1f} hours",
+        f"- audio: {audio} {settings.sample_rate} Hz",
         "",
         "```text",
         *statistics_lines(settings.domain, found.ranges),

@@ -70,7 +70,7 @@ def make_files(job: Job, files: list[SceneFile], workers: int, advance: Advance)
     """
     if workers == 1:
         _start_worker(job)
-        with _interrupt_between() as check:
+        with interrupt_between() as check:
             for file in files:
                 for chunk in _missing_chunks(job, file):
                     advance(write_chunk(file, chunk))
@@ -88,7 +88,7 @@ def make_files(job: Job, files: list[SceneFile], workers: int, advance: Advance)
 
 
 @contextmanager
-def _interrupt_between() -> Iterator[Callable[[], None]]:
+def interrupt_between() -> Iterator[Callable[[], None]]:
     """Hold Ctrl-C back until the yielded check is called: inside libsndfile's callbacks it would be lost."""
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None

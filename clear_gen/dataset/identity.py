@@ -19,6 +19,7 @@ from clear_gen.config import read_text
 from clear_gen.dataset.layout import IDENTITY, PARTIAL
 from clear_gen.io import InputError, first_line, sha256_json, write_text
 from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.sounds.bank import Bank
 
 FORMAT = 1
@@ -33,9 +34,9 @@ class Settings:
     """
 
     sizes: dict[str, int]
-    seed: int
+    seed: int | None
     sample_rate: int
-    levels: Literal["recorded", "independent"]
+    levels: Literal["recorded", "independent"] | None
     audio: bool
     domain: Domain
     imported: dict[str, Any] | None = None
@@ -160,6 +161,13 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
     """Write what is to be made; a dataset that was finished is so no longer."""
     write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     (folder / IDENTITY).unlink(missing_ok=True)
+
+
+def spec_of(settings: Settings) -> SceneSpec:
+    """What scenes are sampled by. An imported dataset has no such thing."""
+    assert settings.seed is not None
+    assert settings.levels is not None
+    return SceneSpec(settings.seed, settings.sample_rate, settings.levels)
 
 
 def write_provenance(folder: Path, identity: dict[str, Any], made_with: dict[str, str], files: dict[str, str]) -> None:

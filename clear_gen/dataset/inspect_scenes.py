@@ -16,11 +16,11 @@ import pyarrow as pa
 from clear_gen.audio.render import render_pcm
 from clear_gen.dataset.banks import bank_path
 from clear_gen.dataset.generate import check_file
-from clear_gen.dataset.identity import Settings
+from clear_gen.dataset.identity import Settings, spec_of
 from clear_gen.dataset.layout import BANK_OF_SPLIT, Chunk, SceneFile
 from clear_gen.io import InputError, decode_flac, read_row_group, sha256_pcm
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema, tail_samples
-from clear_gen.scenes.sampler import SceneSpec, sample_scenes
+from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
 
 RELATIVE_ROUNDING = 1e-9  # of a number drawn again by another mathematical library
@@ -54,6 +54,7 @@ class Inspected:
 
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    without_audio: list[str] = field(default_factory=list)
 
 
 _inspection: Inspection
@@ -93,6 +94,9 @@ def inspect_chunk(file: SceneFile, chunk: Chunk, rendered_again: frozenset[int])
         found.counts["scenes"] += 1
         if not problems:
             _inspect_audio(row, bank if index in rendered_again else None, found)
+    if missing := found.without_audio:
+        problem = f"no audio in {len(missing)} of the {len(rows)} scenes of its chunk, this one first"
+        found.findings.append(Finding("audio", missing[0], problem))
     if _inspection.draws_again and bank is not None:
         _draw_again(table, rows, chunk, bank, found)
     return found
@@ -183,7 +187,7 @@ def _differs_from_bank(sound: Any, bank: Bank) -> Iterator[str]:
 def _draw_again(table: pa.Table, rows: list[dict[str, Any]], chunk: Chunk, bank: Bank, found: Inspected) -> None:
     """Sample the chunk's graphs from the seed and compare."""
     settings = _inspection.settings
-    spec = SceneSpec(settings.seed, settings.sample_rate, settings.levels)
+    spec = spec_of(settings)
     drawn = sample_scenes(bank, settings.domain, spec, chunk.split, range(chunk.first, chunk.stop))
     graph_columns = [name for name in drawn.column_names if name not in ("rendered", "audio")]
     if table.select(graph_columns).equals(drawn.select(graph_columns)):
@@ -229,8 +233,7 @@ def _inspect_audio(row: dict[str, Any], bank: Bank | None, found: Inspected) -> 
             found.findings.append(Finding("audio", name, "audio: found some, expected none"))
         return
     if row["audio"] is None or row["audio"]["bytes"] is None or row["rendered"] is None:
-        found.counts["without audio"] += 1
-        found.findings.append(Finding("audio", name, "audio: found none, expected a FLAC file"))
+        found.without_audio.append(name)
         return
     try:
         pcm, rate = decode_flac(row["audio"]["bytes"], "audio")

@@ -12,12 +12,12 @@ from clear_gen.audio.render import render_pcm
 from clear_gen.dataset.build import Shard
 from clear_gen.dataset.finish import finished_settings, is_finished
 from clear_gen.dataset.generate import Advance
-from clear_gen.dataset.identity import Settings
+from clear_gen.dataset.identity import Settings, spec_of
 from clear_gen.dataset.layout import BANK_OF_SPLIT, CHUNK_SCENES, scene_files, shard_of
 from clear_gen.dataset.statistics import statistics, statistics_lines
 from clear_gen.io import encode_flac
 from clear_gen.scenes.graph import graph_of_row
-from clear_gen.scenes.sampler import SceneSpec, sample_scenes
+from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds.bank import Bank, resampled_bank
 
 PROBED_SCENES = 30
@@ -54,8 +54,10 @@ def summary(folder: Path) -> str:
     lines += statistics_lines(settings.domain, found.ranges)
     counts = " ".join(f"{length}:{count}" for length, count in found.scenes_of_length.items())
     lines += [f"scenes of each length  {counts}", ""]
-    step = f"clear-gen show {path} --out scene.png" if settings.audio else f"clear-gen render {path}"
-    lines.append(f"next: {step}")
+    if settings.audio:
+        lines.append(f"next: clear-gen show {path} --out scene.png")
+    elif not settings.imported:
+        lines.append(f"next: clear-gen render {path}")
     return "\n".join(lines)
 
 
@@ -84,7 +86,7 @@ def _probe(settings: Settings, banks: dict[str, Bank]) -> tuple[float, float]:
     """(CPU seconds, bytes) of one scene."""
     split = next(split for split, size in settings.sizes.items() if size)
     bank = resampled_bank(banks[BANK_OF_SPLIT[split]], settings.sample_rate)
-    spec = SceneSpec(settings.seed, settings.sample_rate, settings.levels)
+    spec = spec_of(settings)
     start = time.process_time()
     rows = sample_scenes(bank, settings.domain, spec, split, range(PROBED_SCENES)).to_pylist()
     if not settings.audio:

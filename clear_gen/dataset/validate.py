@@ -69,7 +69,9 @@ def validate(
     usable = len(banks) == len(needed_banks(settings.sizes)) and not settings.imported
     same_generator = stored["identity"].get("generator") == f"clear-gen {__version__}"
     if settings.imported:
-        result.remarks.append("imported: its sounds and rooms are unknown, so no scene can be drawn or rendered again")
+        result.remarks.append(
+            "imported: its elementary sounds are not in it, so no scene can be drawn or rendered again"
+        )
     elif not same_generator:
         result.remarks.append(f"not drawn again: made by {stored['identity'].get('generator')}, another version")
     inspection = Inspection(folder, settings, sha256_json(stored["identity"]), usable and same_generator, usable)

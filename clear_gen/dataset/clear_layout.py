@@ -1,0 +1,243 @@
+"""The layout of the published CLEAR generator, and our datasets written in it.
+
+::
+
+    OUT/attributes.json                          the answers by family: existing readers ask for it
+    OUT/scenes/CLEAR_<split>_scenes.json         splits: train, val, test
+    OUT/audio/<split>/CLEAR_<split>_NNNNNN.flac
+    OUT/questions/CLEAR_<split>_questions.json
+
+Times there are whole milliseconds. Under the key ``clear_gen`` every scene carries what they and the other published
+fields leave out, so that ``clear_gen.dataset.clear_import`` gives back exactly the same graph. Existing readers look
+fields up by name and never see it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from clear_gen.dataset.banks import read_banks
+from clear_gen.dataset.build import Progress
+from clear_gen.dataset.exporting import ExportSummary, Source, exporting, open_source, put, row_groups, rows
+from clear_gen.dataset.generate import Advance
+from clear_gen.dataset.layout import BANK_OF_SPLIT
+from clear_gen.io import InputError, atomic_path
+from clear_gen.scenes.domain import Domain
+from clear_gen.sounds.attributes import Attribute
+
+PUBLISHED_SPLITS = {"train": "train", "validation": "val", "test": "test"}
+OWN_KEY = "clear_gen"
+OBJECT_FIELDS = ("duration", "filename", "id", "is_ref", "pack", "silence_after")
+EXACT_SCENE_FIELDS = ("scene_id", "domain", "sample_rate", "n_samples", "n_samples_dry", "reverb", "noise", "rendered")
+EXACT_SOUND_FIELDS = ("sound_id", "onset_sample", "n_samples", "gain_db")
+
+
+@dataclass(frozen=True)
+class PublishedBank:
+    """What the layout says of each sound besides its attributes: its number and where it comes from, if known.
+
+    ``licence`` is that of all of them, None if they are those of an imported dataset.
+    """
+
+    ids: dict[str, int]
+    packs: dict[str, str]
+    licence: str | None = None
+
+
+def scenes_path(folder: Path, split: str) -> Path:
+    """Where the scenes of a split (of ours: train, validation, test) lie in the published layout."""
+    return folder / "scenes" / f"CLEAR_{PUBLISHED_SPLITS[split]}_scenes.json"
+
+
+def questions_path(folder: Path, split: str) -> Path:
+    """Where the questions of a split (of ours) lie in the published layout."""
+    return folder / "questions" / f"CLEAR_{PUBLISHED_SPLITS[split]}_questions.json"
+
+
+def audio_folder_path(folder: Path, split: str) -> Path:
+    """Where the audio of a split (of ours) lies in the published layout."""
+    return folder / "audio" / PUBLISHED_SPLITS[split]
+
+
+def check_names(attributes: Mapping[str, Attribute]) -> None:
+    """Raise InputError if an attribute of the domain has the name of one of the layout's own fields."""
+    taken = [name for name in attributes if name in OBJECT_FIELDS]
+    if taken:
+        raise InputError(f"domain: attributes: found {taken[0]}, which the CLEAR layout uses for something else")
+
+
+def export_clear(folder: Path, out: Path, progress: Progress, overwrite: bool = False) -> ExportSummary:
+    """Write the finished dataset in ``folder`` to ``out`` in the published layout; the audio's bytes stay as they are.
+
+    The scenes' JSON is written after the scenes' audio, so a reader finds either all of a split or none of it. The
+    same call continues an export that was interrupted.
+
+    Raises InputError if there is no finished dataset, ``out`` holds something else, or sounds of a scene overlap.
+    """
+    source = open_source(folder)
+    settings = source.settings
+    check_names(settings.domain.attributes)
+    banks = _published_banks(source)
+    n, most_sounds = sum(settings.sizes.values()), settings.domain.sampling.sounds.max
+    with_audio = dict.fromkeys(settings.sizes, 0)
+    with exporting(source, out, "clear", overwrite), progress(n, n) as advance:
+        for split, size in settings.sizes.items():
+            if size:
+                with_audio[split], most = _export_split(source, split, banks[split], out, advance)
+                most_sounds = max(most_sounds, most)
+        put(out / "attributes.json", _json_bytes(answers(settings.domain, most_sounds), indent=2))
+    remarks = [] if sum(with_audio.values()) else ["no audio folder: the dataset has no audio"]
+    return ExportSummary(out, settings.sizes, with_audio, (*remarks, "questions: none yet, an empty list per split"))
+
+
+def _export_split(source: Source, split: str, bank: PublishedBank, out: Path, advance: Advance) -> tuple[int, int]:
+    """Write one split; returns how many of its scenes have audio, and the greatest number of sounds."""
+    n_audio = most_sounds = 0
+    info = _info(source, split, bank.licence)
+    with atomic_path(scenes_path(out, split)) as path, open(path, "wb") as file:
+        file.write(b'{"info": ' + _json_bytes(info) + b', "scenes": [')
+        for index, row in rows(source, split):
+            scene = published_scene(row, index, bank)
+            if row["audio"] is not None:
+                put(audio_folder_path(out, split) / scene["scene_filename"], row["audio"]["bytes"])
+                n_audio += 1
+            most_sounds = max(most_sounds, len(row["sounds"]))
+            file.write((b",\n" if index else b"\n") + _json_bytes(scene))
+            advance(1)
+        file.write(b"\n]}\n")
+    put(questions_path(out, split), _json_bytes({"info": info, "questions": []}) + b"\n")
+    return n_audio, most_sounds
+
+
+def _json_bytes(value: Any, indent: int | None = None) -> bytes:
+    return json.dumps(value, sort_keys=True, allow_nan=False, indent=indent).encode()
+
+
+def _info(source: Source, split: str, licence: str | None) -> dict[str, Any]:
+    """The head of a split's files. Its date stays empty: the same dataset gives the same bytes on any day."""
+    about = {"date": None, "set_type": PUBLISHED_SPLITS[split]}
+    if imported := source.settings.imported:
+        return {**about, "name": imported["name"], "version": imported["version"], "license": imported["licence"]}
+    return {**about, "name": source.settings.domain.name, "version": source.identity["generator"], "license": licence}
+
+
+def _published_banks(source: Source) -> dict[str, PublishedBank]:
+    """Per split. An imported dataset has no banks: its sounds are numbered as they occur in the split, sorted."""
+    splits = [split for split, size in source.settings.sizes.items() if size]
+    if source.settings.imported:
+        return {split: PublishedBank(_numbered(_sound_ids(source, split)), {}) for split in splits}
+    made = {}
+    for side, bank in read_banks(source.folder, source.settings).items():
+        packs = {sound.sound_id: sound.source for sound in bank.sounds}
+        licences = sorted({sound.licence for sound in bank.sounds})
+        made[side] = PublishedBank(_numbered(packs), packs, ", ".join(licences))
+    return {split: made[BANK_OF_SPLIT[split]] for split in splits}
+
+
+def _sound_ids(source: Source, split: str) -> set[str]:
+    found: set[str] = set()
+    for table in row_groups(source, split, ["sounds"]):
+        sounds = pc.list_flatten(table.column("sounds"))
+        found.update(pc.unique(pc.struct_field(sounds, "sound_id")).to_pylist())
+    return found
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(sorted(names))}
+
+
+def published_scene(row: Mapping[str, Any], index: int, bank: PublishedBank) -> dict[str, Any]:
+    """One row of the scenes' table as the published layout has it, with the exact graph under ``clear_gen``.
+
+    Positions are rounded to milliseconds and lengths are differences of rounded positions, so that the roundings never
+    add up: whatever position a reader derives is within half a millisecond.
+
+    Raises InputError if sounds overlap, are not in order, or are not in the bank.
+    """
+    rate, sounds = row["sample_rate"], row["sounds"]
+    starts = [to_ms(sound["onset_sample"], rate) for sound in sounds]
+    ends = [to_ms(sound["onset_sample"] + sound["n_samples"], rate) for sound in sounds]
+    gaps = [after - end for end, after in zip(ends, [*starts[1:], to_ms(row["n_samples_dry"], rate)], strict=True)]
+    objects = []
+    for sound, start, end, gap in zip(sounds, starts, ends, gaps, strict=True):
+        name = sound["sound_id"]
+        if name not in bank.ids:
+            raise InputError(f"{row['scene_id']}: sound_id: found {name!r}, expected a sound of the bank")
+        if gap < 0 or end <= start:
+            raise InputError(f"{row['scene_id']}: {name}: found overlapping sounds, expected one after the other")
+        times = {"duration": end - start, "silence_after": gap}
+        known = {"filename": f"{name}.wav", "id": bank.ids[name], "is_ref": True, "pack": bank.packs.get(name)}
+        attributes = {key: value for key, value in sound.items() if key not in (*EXACT_SOUND_FIELDS, "duration_s")}
+        objects.append({**attributes, **times, **known})
+    exact = {name: row[name] for name in EXACT_SCENE_FIELDS}
+    exact["sounds"] = [{name: sound[name] for name in EXACT_SOUND_FIELDS} for sound in sounds]
+    return {
+        "scene_index": f"{index:06d}",
+        "scene_filename": f"CLEAR_{PUBLISHED_SPLITS[row['split']]}_{index:06d}.flac",
+        "silence_before": starts[0],
+        "objects": objects,
+        "relationships": relationships(len(objects)),
+        OWN_KEY: exact,
+    }
+
+
+def to_ms(n_samples: int, sample_rate: int) -> int:
+    """Samples at ``sample_rate`` (Hz) as the nearest whole number of milliseconds.
+
+    >>> to_ms(47999, 48000), to_ms(12, 8000)
+    (1000, 2)
+    """
+    return (2000 * n_samples + sample_rate) // (2 * sample_rate)
+
+
+def relationships(n_sounds: int) -> list[dict[str, Any]]:
+    """Which sounds lie before and after each one.
+
+    >>> relationships(2)
+    [{'type': 'before', 'indexes': [[], [0]]}, {'type': 'after', 'indexes': [[1], []]}]
+    """
+    everything = range(n_sounds)
+    before = [list(everything[:index]) for index in everything]
+    after = [list(everything[index + 1 :]) for index in everything]
+    return [{"type": "before", "indexes": before}, {"type": "after", "indexes": after}]
+
+
+# --- attributes.json --------------------------------------------------------------------------------------------------
+
+
+def answers(domain: Domain, most_sounds: int) -> dict[str, list[str]]:
+    """The possible answers by family, as text: the attributes that are asked for, and what the other questions give."""
+    asked = set(domain.question_types)
+    positions = [ordinal(number) for number in range(1, most_sounds + 1)]
+    families: dict[str, tuple[set[str], Sequence[str]]] = {
+        "boolean": ({"exist", "count_compare"}, ["yes", "no"]),
+        "count": ({"count", "count_instruments"}, [str(number) for number in range(most_sounds + 1)]),
+        "position": ({"absolute_position"}, positions),
+        "position_instrument": ({"relative_position"}, positions),
+        "position_global": ({"global_position"}, [f"{part} of the scene" for part in ("beginning", "middle", "end")]),
+    }
+    found = {name: [str(value) for value in rule.values] for name, rule in domain.attributes.items() if name in asked}
+    return {**found, **{name: list(values) for name, (types, values) in families.items() if asked & types}}
+
+
+_ONES = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
+_TEENS = ["eleventh", "twelfth", *(f"{stem}teenth" for stem in ("thir", "four", "fif", "six", "seven", "eigh", "nine"))]
+_TENS = ["twent", "thirt", "fort", "fift", "sixt", "sevent", "eight", "ninet"]
+
+
+def ordinal(number: int) -> str:
+    """The ordinal of 1 to 99 as a word.
+
+    >>> [ordinal(number) for number in (1, 12, 20, 45)]
+    ['first', 'twelfth', 'twentieth', 'forty-fifth']
+    """
+    if number < 20:
+        return (_ONES + _TEENS)[number - 1]
+    tens, ones = divmod(number, 10)
+    return f"{_TENS[tens - 2]}y-{_ONES[ones - 1]}" if ones else f"{_TENS[tens - 2]}ieth"

@@ -1,0 +1,111 @@
+"""What every export has in common: the folder that it writes to, and the scenes that it reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from clear_gen.dataset.finish import finished_settings
+from clear_gen.dataset.generate import check_file
+from clear_gen.dataset.identity import Settings, stored_identity
+from clear_gen.dataset.layout import scene_files
+from clear_gen.io import InputError, atomic_path, read_row_group, sha256_json, write_text
+
+MARKER = ".exporting.json"  # there as long as the export is not whole
+
+
+@dataclass(frozen=True)
+class Source:
+    """A finished dataset that is to be exported."""
+
+    folder: Path
+    settings: Settings
+    identity: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """What was written: scenes per split as the dataset has them, how many of them with audio, and remarks."""
+
+    out: Path
+    scenes: dict[str, int]
+    with_audio: dict[str, int]
+    remarks: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        splits = ", ".join(f"{split} {n:,}" for split, n in self.scenes.items() if n)
+        audio = sum(self.with_audio.values())
+        return "\n".join([f"{self.out}: {splits} scenes, {audio:,} with audio", *self.remarks])
+
+
+def open_source(folder: Path) -> Source:
+    """The dataset in ``folder``. Raises InputError if it is not a finished one."""
+    settings = finished_settings(folder)
+    return Source(folder, settings, stored_identity(folder) or {})
+
+
+@contextmanager
+def exporting(source: Source, out: Path, layout: str, overwrite: bool) -> Iterator[None]:
+    """Claim ``out`` for the time of the export; what lies there half written is of this dataset and this layout.
+
+    Raises InputError unless ``out`` is new, empty, or holds the beginning of the same export, or with ``overwrite``.
+    """
+    if out.resolve().is_relative_to(source.folder.resolve()):
+        raise InputError(f"{out}: lies inside the dataset {source.folder}, expected a folder outside of it")
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: found a file, expected a new or an empty folder")
+    marker = json.dumps({"layout": layout, "identity_sha256": sha256_json(source.identity)})
+    used = out.is_dir() and any(out.iterdir())
+    if used and not overwrite and not _continues(out / MARKER, marker):
+        raise InputError(f"{out}: found files in it, expected a new or an empty folder (or --overwrite)")
+    write_text(out / MARKER, marker)
+    yield
+    (out / MARKER).unlink()
+
+
+def _continues(path: Path, marker: str) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == marker
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def row_groups(source: Source, split: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of a split in order, one row group at a time. Raises InputError if a file was altered or is missing."""
+    digest = sha256_json(source.identity)
+    for file in scene_files(source.settings.sizes):
+        if file.split == split:
+            path = source.folder / file.name
+            opened = check_file(path, file, digest)
+            for number in range(len(file.chunks)):
+                yield read_row_group(opened, number, path, columns)
+
+
+def rows(source: Source, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a split with their index. Raises InputError unless the ids, which become file names, follow it."""
+    index = 0
+    for table in row_groups(source, split):
+        for place in range(table.num_rows):
+            row = table.slice(place, 1).to_pylist()[0]  # one at a time: its audio is copied
+            expected = f"{split}-{index:06d}"
+            if row["scene_id"] != expected:
+                raise InputError(f"{source.folder}: scene_id: found {row['scene_id']!r}, expected {expected!r}")
+            yield index, row
+            index += 1
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write a file atomically, unless it is there with these bytes already."""
+    try:
+        if not path.is_symlink() and path.stat().st_size == len(data) and path.read_bytes() == data:
+            return
+    except OSError:
+        pass  # not there, or not readable: then it is written
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
