@@ -76,7 +76,7 @@ def test_overwrite_replaces_and_its_absence_refuses(tmp_path: Path, capsys: pyte
         (["--levels", "loud"], "--levels"),
         (["--num-shards", "3", "--shard-index", "3"], "--shard-index: found 3, expected 0 to 2"),
         (["--num-shards", "3", "--overwrite"], "--overwrite: found with several shards"),
-        (["--config", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
+        (["--config", "nowhere.yaml"], "nowhere.yaml: not found"),
         (["--domain", "bird_song"], "templates/bird_song: not found, expected one of"),
     ],
 )
