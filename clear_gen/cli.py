@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -284,7 +285,7 @@ def import_(format_: str, source: Path, out: Path, domain: str, overwrite: bool)
     """Make a dataset of scenes that exist already, with their labels, positions and audio as they are.
 
     FORMAT is clear: the published CLEAR generator's layout, the published dataset included. Scenes that this package
-    exported come back as they were. Imported scenes cannot be rendered again.
+    exported come back as they were. Imported scenes cannot be rendered again: their sounds are not there.
 
     \b
     Example:
@@ -295,7 +296,7 @@ def import_(format_: str, source: Path, out: Path, domain: str, overwrite: bool)
     from clear_gen.scenes.domain import load_domain
 
     click.echo(import_clear_layout(source, out, load_domain(domain), report.progress, overwrite))
-    click.echo(f"next: clear-gen validate {out}")
+    click.echo(f"next: clear-gen validate {quote(str(out))}")
 
 
 # --- banks ------------------------------------------------------------------------------------------------------------
@@ -380,7 +381,7 @@ def bank_import(
         made = import_bank(format_, source, rules.name, rules.attributes, selection=selection, **options)
         write_bank(made, out)
     click.echo(report.counts(made, rules.attributes))
-    click.echo(f"next: clear-gen bank verify {out}")
+    click.echo(f"next: clear-gen bank verify {quote(str(out))}")
 
 
 @bank.command("show")

@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
@@ -135,17 +137,36 @@ def sha256_pcm(pcm: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(pcm, "<i2").data).hexdigest()
 
 
+@contextmanager
+def _interrupt_held() -> Iterator[None]:
+    """Hold Ctrl-C back: inside libsndfile's callbacks it would be lost, and the read or write would fail instead."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    asked = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if asked.is_set():
+        raise KeyboardInterrupt
+
+
 def encode_flac(pcm: np.ndarray, sample_rate: int) -> bytes:
     """int16 [n] -> a FLAC file (16 bit, mono) in memory."""
     buffer = BytesIO()
-    soundfile.write(buffer, pcm, sample_rate, format="FLAC", subtype="PCM_16")
+    with _interrupt_held():
+        soundfile.write(buffer, pcm, sample_rate, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
 
 
 def decode_flac(data: bytes, name: str) -> tuple[np.ndarray, int]:
     """A FLAC file in memory -> (int16 [n], sample rate in Hz). InputError naming ``name`` if it does not decode."""
     try:
-        pcm, sample_rate = soundfile.read(BytesIO(data), dtype="int16")
+        with _interrupt_held():
+            pcm, sample_rate = soundfile.read(BytesIO(data), dtype="int16")
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise InputError(f"{name}: audio does not decode ({error})") from None
     if pcm.ndim != 1:

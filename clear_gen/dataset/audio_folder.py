@@ -30,9 +30,10 @@ from clear_gen.dataset.exporting import ExportSummary, Source, exporting, open_s
 from clear_gen.dataset.generate import Advance
 from clear_gen.dataset.layout import CARD, CHUNK_SCENES
 from clear_gen.io import InputError, atomic_path
-from clear_gen.scenes.graph import scene_schema
+from clear_gen.scenes.graph import SPLITS, scene_schema
 
 METADATA, TYPED_METADATA = "metadata.jsonl", "metadata.parquet"
+PATTERNS = (CARD, *(f"{split}/{name}" for split in SPLITS for name in (f"{split}-*.flac", METADATA, TYPED_METADATA)))
 LOOKED_AT_SCENES = 500  # the loader looks at 10 MB; a scene with the most sounds there can be takes 11 kB
 
 
@@ -52,7 +53,7 @@ def export_audio_folder(folder: Path, out: Path, progress: Progress, overwrite: 
     names = (TYPED_METADATA, METADATA) if typed else (METADATA, TYPED_METADATA)
     n = sum(sizes.values())
     written = dict.fromkeys(sizes, 0)
-    with exporting(source, out, "audiofolder", overwrite), progress(n, n) as advance:
+    with exporting(source, out, "audiofolder", PATTERNS, overwrite), progress(n, n) as advance:
         for split, size in sizes.items():
             if size:
                 path, other = (out / split / name for name in names)

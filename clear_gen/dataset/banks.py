@@ -12,7 +12,8 @@ from clear_gen.io import InputError
 from clear_gen.scenes.domain import Domain, load_domain
 from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds import default
-from clear_gen.sounds.bank import Bank, check_attributes, read_bank, write_bank
+from clear_gen.sounds.bank import Bank, check_attributes, read_bank
+from clear_gen.sounds.good_sounds import shared_origins
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,9 @@ def check_banks(settings: Settings, banks: dict[str, Bank]) -> None:
         if bank.domain != settings.domain.name:
             raise InputError(f"{side} bank: domain: found {bank.domain}, expected {settings.domain.name}")
         check_attributes(bank, settings.domain.attributes, f"{side} bank")
+    sources = [[sound.source for sound in bank.sounds] for bank in banks.values()]
+    if len(banks) == 2 and (shared := shared_origins(*sources)):
+        raise InputError(f"test bank: found {', '.join(shared)} of the training bank, expected others")
     if len(banks) == 2 and banks["train"].thresholds != banks["test"].thresholds:
         raise InputError(
             "test bank: labelled by thresholds of its own; import it with --labels-from TRAIN_BANK, "
@@ -74,16 +78,18 @@ def read_banks(folder: Path, settings: Settings) -> dict[str, Bank]:
     return {side: read_bank(bank_path(folder, side)) for side in needed_banks(settings.sizes)}
 
 
-def put_bank(folder: Path, side: str, bank: Bank) -> None:
-    """Write a dataset's bank that is not there yet, or was damaged. Raises InputError if another lies in its place."""
-    path = bank_path(folder, side)
-    if path.exists():
+def missing_banks(folder: Path, banks: dict[str, Bank]) -> list[str]:
+    """The sides whose bank is not in the dataset's folder, or damaged. Raises InputError if another is in its place."""
+    missing = []
+    for side, bank in banks.items():
+        path = bank_path(folder, side)
         try:
-            found = read_bank(path)
+            found = read_bank(path).sha256 if path.exists() else None
         except InputError as error:
             log.warning("%s; writing it again", error)
-        else:
-            if found.sha256 != bank.sha256:
-                raise InputError(f"{path}: found another bank than the dataset's; move the file away and run again")
-            return
-    write_bank(bank, path)
+            found = None
+        if found not in (None, bank.sha256):
+            raise InputError(f"{path}: found another bank than the dataset's; move the file away and run again")
+        if found is None:
+            missing.append(side)
+    return missing

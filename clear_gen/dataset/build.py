@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from clear_gen.dataset import generate
-from clear_gen.dataset.banks import bank_path, check_banks, check_sampling, put_bank, read_banks
-from clear_gen.dataset.finish import finish_alone, is_finished
+from clear_gen.dataset.banks import bank_path, check_banks, check_sampling, missing_banks, read_banks
+from clear_gen.dataset.finish import finish_alone, is_finished, tidy
 from clear_gen.dataset.generate import Advance, Job
-from clear_gen.dataset.identity import Settings, begin, check_folder, identity_of, settings_of, spec_of, stored_identity
+from clear_gen.dataset.identity import (
+    Settings,
+    begin,
+    check_folder,
+    check_unchanged,
+    identity_of,
+    read_provenance,
+    settings_of,
+    spec_of,
+    stored_identity,
+)
 from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, SceneFile, scene_files, shard_of
 from clear_gen.dataset.lock import at_work, let_finish, wait_to_finish
-from clear_gen.io import InputError, sha256_json
-from clear_gen.sounds.bank import Bank
+from clear_gen.io import InputError, sha256_file, sha256_json
+from clear_gen.sounds.bank import Bank, write_bank
 
+# What lies in the folders of a dataset, half-written files included
+FILE_NAMES = re.compile(r"\.?(train|validation|test)(-\d{5}-of-\d{5})?\.parquet(\..*\.tmp)?")
 # (scenes still to make, scenes in all) -> a context that yields the function to call with the number of scenes made
 Progress = Callable[[int, int], AbstractContextManager[Advance]]
 
@@ -49,11 +62,19 @@ def create(
     check_banks(settings, banks)
     check_sampling(settings, banks)
     identity = identity_of(settings, banks)
+    claim(folder, identity, overwrite)
+    _complete(folder, identity, settings, banks, shard, workers, progress)
+
+
+def claim(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:
+    """See that ``folder`` is free for the dataset of this identity; with ``overwrite`` remove the one that is there.
+
+    Raises InputError if it holds another dataset or something else, CheckFailed if another run is at work in it.
+    """
     check_folder(folder, identity, overwrite)
     if overwrite and stored_identity(folder) is not None:
         with at_work(folder):
             discard(folder)
-    _complete(folder, identity, settings, banks, shard, workers, progress)
 
 
 def add_audio(folder: Path, workers: int, progress: Progress) -> None:
@@ -86,14 +107,24 @@ def _complete(
     mine = shard_of(files, shard.of, shard.index)
     job = _job(folder, settings, identity)
     if _is_complete(job, files, banks):
+        tidy(folder)
         return
     with at_work(folder, [files.index(file) for file in mine] if shard.of > 1 else None) as lock:
         if _is_complete(job, files, banks):  # by another shard, meanwhile
             shutil.rmtree(folder / PARTIAL, ignore_errors=True)
             return
+        try:  # before anything is written
+            check_unchanged(folder, identity)
+            generate.missing_files(job, mine)
+            to_write = missing_banks(folder, banks)
+        except InputError:
+            if is_finished(folder):
+                shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+            raise
         begin(folder, identity)
-        for side, bank in banks.items():
-            put_bank(folder, side, bank)
+        generate.remove_altered(folder, mine)
+        for side in to_write:
+            write_bank(banks[side], bank_path(folder, side))
         let_finish(lock)
         _make(job, mine, workers, progress)
         if all((folder / file.name).exists() for file in files):
@@ -103,8 +134,14 @@ def _complete(
 
 
 def _is_complete(job: Job, files: list[SceneFile], banks: dict[str, Bank]) -> bool:
-    made = is_finished(job.folder) and all(bank_path(job.folder, side).exists() for side in banks)
-    return made and not generate.missing_files(job, files)
+    """Whether the dataset is finished and nothing is missing or cut; what was altered within, ``validate`` finds."""
+    if not is_finished(job.folder) or not (job.folder / CARD).exists():
+        return False
+    hashes = read_provenance(job.folder / IDENTITY)["files"]
+    for path in (bank_path(job.folder, side) for side in banks):
+        if not path.exists() or hashes.get(f"{BANK}/{path.name}") != sha256_file(path):
+            return False
+    return not generate.missing_files(job, files)
 
 
 def discard(folder: Path) -> bool:
@@ -115,7 +152,11 @@ def discard(folder: Path) -> bool:
     if stored_identity(folder) is None:
         return False
     for name in (SCENES, BANK):
-        shutil.rmtree(folder / name, ignore_errors=True)
+        for path in (folder / name).glob("*"):
+            if FILE_NAMES.fullmatch(path.name):
+                path.unlink()
+        with suppress(OSError):  # not there, or the user's files are
+            (folder / name).rmdir()
     (folder / CARD).unlink(missing_ok=True)
     (folder / IDENTITY).unlink(missing_ok=True)
     shutil.rmtree(folder / PARTIAL, ignore_errors=True)

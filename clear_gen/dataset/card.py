@@ -11,7 +11,7 @@ from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import BANK, SCENES
 from clear_gen.dataset.statistics import Statistics, statistics_lines
 from clear_gen.io import InputError
-from clear_gen.scenes.domain import load_domain
+from clear_gen.scenes.domain import packaged_domain
 from clear_gen.sounds.attributes import measured
 from clear_gen.sounds.bank import Bank
 
@@ -174,7 +174,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
 def _packaged_sampling(settings: Settings) -> dict[str, Any] | None:
     """The sampling rules of the packaged domain of this name; None if the dataset's domain is another one."""
     try:
-        packaged = load_domain(settings.domain.name)
+        packaged = packaged_domain(settings.domain.name)
     except InputError:
         return None
     rest = {"sampling"}
@@ -197,8 +197,9 @@ def _imported(settings: Settings) -> str:
     files = "\n".join(f"- `{_cell(name)}`: SHA-256 `{sha}`" for name, sha in settings.imported.get("files", {}).items())
     return (
         f"Imported from the layout of the published CLEAR generator: {_cell(str(settings.imported.get('name')))}, "
-        f"version {_cell(str(settings.imported.get('version')))}. The audio is as it was found. The elementary sounds "
-        f"and the room are not known, so no scene can be rendered again.\n\n{files}"
+        f"version {_cell(str(settings.imported.get('version')))}. The audio is as it was found; hashes and "
+        "`clear_gen.load` use the upper 16 bits of samples that have more. The elementary sounds are not in the "
+        f"dataset, so no scene can be rendered again.\n\n{files}"
     )
 
 

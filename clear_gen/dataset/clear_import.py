@@ -15,16 +15,16 @@ from typing import Any
 import pyarrow as pa
 
 from clear_gen.dataset import generate
-from clear_gen.dataset.build import Progress, discard
+from clear_gen.dataset.build import Progress, claim
 from clear_gen.dataset.clear_layout import OWN_KEY, PUBLISHED_SPLITS, audio_folder_path, check_names
 from clear_gen.dataset.clear_scenes import published_scene_of, row_of, wrong
 from clear_gen.dataset.clear_source import Survey, count_questions, place, read_object, sorted_scenes, survey_split
-from clear_gen.dataset.finish import finish_alone, is_finished
+from clear_gen.dataset.finish import finish_alone, is_finished, tidy
 from clear_gen.dataset.generate import Advance, Job
-from clear_gen.dataset.identity import Settings, begin, check_folder, identity_of, stored_identity
+from clear_gen.dataset.identity import Settings, begin, check_unchanged, identity_of
 from clear_gen.dataset.layout import SceneFile, scene_files
 from clear_gen.dataset.lock import at_work
-from clear_gen.io import InputError, atomic_path, decode_flac, parquet_writer, sha256_json, sha256_pcm
+from clear_gen.io import InputError, atomic_path, decode_flac, parquet_writer, sha256_file, sha256_json, sha256_pcm
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import scene_schema
 from clear_gen.scenes.sampler import SceneSpec
@@ -46,7 +46,7 @@ class ImportSummary:
         lines = [f"{self.out}: scenes: " + ", ".join(f"{split} {n:,} ({k:,} with audio)" for split, n, k in counts)]
         if self.questions:
             lines.append(f"questions: {self.questions:,} found in the source, not imported yet")
-        lines.append("imported scenes cannot be rendered again: their elementary sounds and room are not known")
+        lines.append("imported scenes cannot be rendered again: their elementary sounds are not in the dataset")
         return "\n".join(lines)
 
 
@@ -62,13 +62,12 @@ def import_clear_layout(
     CheckFailed if another run is at work in ``out``.
     """
     check_names(domain.attributes)
+    if out.resolve().is_relative_to(source.resolve()):
+        raise InputError(f"{out}: lies inside {source}, expected a folder outside of it")
     surveys = {split: survey_split(source, split, domain) for split in PUBLISHED_SPLITS}
     settings = _settings(source, surveys, domain)
     identity = identity_of(settings, {})
-    check_folder(out, identity, overwrite)
-    if overwrite and stored_identity(out) is not None:
-        with at_work(out):
-            discard(out)
+    claim(out, identity, overwrite)
     _complete(source, out, settings, identity, surveys, progress)
     with_audio = {split: len(survey.flac) for split, survey in surveys.items()}
     return ImportSummary(out, settings.sizes, with_audio, sum(count_questions(source, split) for split in surveys))
@@ -117,9 +116,12 @@ def _complete(
     spec = SceneSpec(0, settings.sample_rate)  # nothing is sampled: the job says which files are this dataset's
     job = Job(out, settings.domain, spec, settings.audio, sha256_json(identity), "")
     if is_finished(out) and not generate.missing_files(job, files):
+        tidy(out)
         return
     with at_work(out):
+        check_unchanged(out, identity)
         begin(out, identity)
+        generate.remove_altered(out, files)
         left = generate.missing_files(job, files)
         n_left, n = (sum(file.stop - file.first for file in some) for some in (left, files))
         with progress(n_left, n) as advance, generate.interrupt_between() as check:
@@ -132,14 +134,16 @@ def _complete(
 
 def _write_file(file: SceneFile, scenes: _Scenes, job: Job, advance: Advance, check: Callable[[], None]) -> None:
     schema = scene_schema(job.domain.attributes, job.spec.sample_rate, job.identity_sha256)
-    with atomic_path(job.folder / file.name) as path, parquet_writer(path, schema, job.audio) as writer:
-        for chunk in file.chunks:
-            rows = []
-            for index in range(chunk.first, chunk.stop):
-                rows.append(scenes.row(index))
-                check()
-            writer.write_table(pa.Table.from_pylist(rows, schema))
-            advance(len(rows))
+    with atomic_path(job.folder / file.name) as path:
+        with parquet_writer(path, schema, job.audio) as writer:
+            for chunk in file.chunks:
+                rows = []
+                for index in range(chunk.first, chunk.stop):
+                    rows.append(scenes.row(index))
+                    check()
+                writer.write_table(pa.Table.from_pylist(rows, schema))
+                advance(len(rows))
+        generate.record_hash(job.folder, file.name, sha256_file(path))
 
 
 class _Scenes:

@@ -33,6 +33,7 @@ from clear_gen.sounds.attributes import Attribute
 
 PUBLISHED_SPLITS = {"train": "train", "validation": "val", "test": "test"}
 OWN_KEY = "clear_gen"
+PATTERNS = ("attributes.json", "scenes/CLEAR_*.json", "questions/CLEAR_*.json", "audio/*/CLEAR_*.flac")
 OBJECT_FIELDS = ("duration", "filename", "id", "is_ref", "pack", "silence_after")
 EXACT_SCENE_FIELDS = ("scene_id", "domain", "sample_rate", "n_samples", "n_samples_dry", "reverb", "noise", "rendered")
 EXACT_SOUND_FIELDS = ("sound_id", "onset_sample", "n_samples", "gain_db")
@@ -86,7 +87,7 @@ def export_clear(folder: Path, out: Path, progress: Progress, overwrite: bool = 
     banks = _published_banks(source)
     n, most_sounds = sum(settings.sizes.values()), settings.domain.sampling.sounds.max
     with_audio = dict.fromkeys(settings.sizes, 0)
-    with exporting(source, out, "clear", overwrite), progress(n, n) as advance:
+    with exporting(source, out, "clear", PATTERNS, overwrite), progress(n, n) as advance:
         for split, size in settings.sizes.items():
             if size:
                 with_audio[split], most = _export_split(source, split, banks[split], out, advance)

@@ -76,7 +76,9 @@ def _flac_header(path: Path) -> tuple[int, int, int] | None:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({first_line(error)})") from None
     if not stat.S_ISREG(found.st_mode):
-        raise InputError(f"{path}: found a link or no regular file, expected a FLAC file")
+        raise InputError(
+            f"{path}: found a link or no regular file, expected a FLAC file (cp -L copies what links lead to)"
+        )
     if found.st_size > MAX_FLAC_BYTES:
         raise InputError(f"{path}: found {found.st_size:,} bytes, expected at most {MAX_FLAC_BYTES:,}")
     try:

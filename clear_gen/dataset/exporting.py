@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +51,10 @@ def open_source(folder: Path) -> Source:
 
 
 @contextmanager
-def exporting(source: Source, out: Path, layout: str, overwrite: bool) -> Iterator[None]:
+def exporting(source: Source, out: Path, layout: str, patterns: Sequence[str], overwrite: bool) -> Iterator[None]:
     """Claim ``out`` for the time of the export; what lies there half written is of this dataset and this layout.
+
+    ``patterns`` are those of the layout's files: with ``overwrite`` the ones of an older export are removed first.
 
     Raises InputError unless ``out`` is new, empty, or holds the beginning of the same export, or with ``overwrite``.
     """
@@ -64,6 +66,9 @@ def exporting(source: Source, out: Path, layout: str, overwrite: bool) -> Iterat
     used = out.is_dir() and any(out.iterdir())
     if used and not overwrite and not _continues(out / MARKER, marker):
         raise InputError(f"{out}: found files in it, expected a new or an empty folder (or --overwrite)")
+    if overwrite:
+        for path in [path for pattern in patterns for path in out.glob(pattern)]:
+            path.unlink()
     write_text(out / MARKER, marker)
     yield
     (out / MARKER).unlink()

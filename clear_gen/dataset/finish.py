@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from clear_gen.dataset.banks import bank_path, read_banks
 from clear_gen.dataset.card import card
-from clear_gen.dataset.generate import check_file
+from clear_gen.dataset.generate import check_file, recorded_hash
 from clear_gen.dataset.identity import (
     Settings,
     environment,
@@ -34,6 +35,7 @@ def finish(folder: Path) -> Statistics:
             raise InputError(f"{folder}: found no dataset, expected one begun by clear-gen scenes")
         with at_work(folder):
             return finish_alone(folder)
+    tidy(folder)
     stored = read_provenance(folder / IDENTITY)
     for name, expected in stored["files"].items():
         if name != CARD and _hash(folder / name) != expected:
@@ -68,14 +70,32 @@ def finish_alone(folder: Path) -> Statistics:
     for side, bank in banks.items():
         if bank.sha256 != identity["banks"][side]:
             raise CheckFailed(f"{bank_path(folder, side)}: found another bank than the scenes were made from")
+    names = [*(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in banks)]
+    hashes = {name: sha256_file(folder / name) for name in names}
+    for name, found_hash in hashes.items():
+        if recorded_hash(folder, name) not in (None, found_hash):
+            raise CheckFailed(f"{folder / name}: altered since it was written; delete it and run again")
     made_with = environment()
     write_text(folder / CARD, card(identity, settings, made_with, banks, found))
-    names = [CARD, *(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in banks)]
-    write_provenance(folder, identity, made_with, {name: sha256_file(folder / name) for name in sorted(names)})
-    for leftover in (*(folder / SCENES).glob(".*.tmp"), *(folder / BANK).glob(".*.tmp")):
-        leftover.unlink(missing_ok=True)  # of a run that was killed while it wrote
-    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+    hashes[CARD] = sha256_file(folder / CARD)
+    write_provenance(folder, identity, made_with, dict(sorted(hashes.items())))
+    _remove_leftovers(folder)
     return found
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """What runs left that were killed while they wrote, and ``.partial``."""
+    patterns = (f".{CARD}.*.tmp", f".{IDENTITY}.*.tmp", f"{SCENES}/.*.tmp", f"{BANK}/.*.tmp")
+    for leftover in [path for pattern in patterns for path in folder.glob(pattern)]:
+        leftover.unlink(missing_ok=True)
+    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+
+
+def tidy(folder: Path) -> None:
+    """Remove the ``.partial`` that a run left which was killed at its very end, unless another is at work there."""
+    if (folder / PARTIAL).exists():
+        with suppress(CheckFailed, OSError), at_work(folder):
+            _remove_leftovers(folder)
 
 
 def finished_settings(folder: Path) -> Settings:

@@ -6,6 +6,7 @@ together from its chunks the same way. What is there already is not made again.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import signal
 import threading
@@ -35,6 +36,8 @@ from clear_gen.io import (
     open_parquet,
     parquet_writer,
     read_row_group,
+    sha256_file,
+    write_text,
 )
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import RENDERED_TYPE, graph_of_row, scene_schema
@@ -117,10 +120,15 @@ def _is_whole(job: Job, chunk: Chunk) -> bool:
     if not path.exists():
         return False
     try:
-        with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
-            return metadata_of(file.schema, path).get("identity_sha256") == job.identity_sha256
+        data, end = _parts(chunk, job.folder)
+        if _digest(data, chunk) == end:
+            schema = pa.ipc.open_file(pa.BufferReader(data)).schema
+            if metadata_of(schema, path).get("identity_sha256") == job.identity_sha256:
+                return True
     except (InputError, *DAMAGED):
-        return False
+        pass
+    log.warning("%s: damaged; making it again", path)
+    return False
 
 
 def _make_in_pool(job: Job, files: list[SceneFile], pool: Pool, advance: Advance) -> list[str]:
@@ -174,19 +182,24 @@ def _bank(side: str) -> Bank:
 def write_chunk(file: SceneFile, chunk: Chunk) -> int:
     """Make a chunk with audio and write it under ``.partial``; returns its number of scenes."""
     table = _with_audio(_graphs(file, chunk), _bank(BANK_OF_SPLIT[chunk.split]))
-    with atomic_path(chunk.partial_path(_job.folder)) as path, pa.ipc.new_file(path, _schema()) as writer:
-        writer.write_table(table)
+    with atomic_path(chunk.partial_path(_job.folder)) as path:
+        with pa.ipc.new_file(path, _schema()) as writer:
+            writer.write_table(table)
+        with open(path, "r+b") as written:
+            digest = _digest(written.read(), chunk)
+            written.write(digest)
     return chunk.stop - chunk.first
 
 
 def write_file(file: SceneFile) -> int:
     """Put a file together, one row group per chunk, and remove its chunks; returns the scenes not counted before."""
-    chunks = [chunk.partial_path(_job.folder) for chunk in file.chunks]
-    with atomic_path(_job.folder / file.name) as path, parquet_writer(path, _schema(), _job.audio) as writer:
-        for chunk, partial in zip(file.chunks, chunks, strict=True):
-            writer.write_table(_read_partial(partial) if _job.audio else _graphs(file, chunk))
-    for partial in chunks:
-        partial.unlink(missing_ok=True)
+    with atomic_path(_job.folder / file.name) as path:
+        with parquet_writer(path, _schema(), _job.audio) as writer:
+            for chunk in file.chunks:
+                writer.write_table(_read_chunk(chunk) if _job.audio else _graphs(file, chunk))
+        record_hash(_job.folder, file.name, sha256_file(path))
+    for chunk in file.chunks:
+        chunk.partial_path(_job.folder).unlink(missing_ok=True)
     return 0 if _job.audio else file.stop - file.first
 
 
@@ -194,21 +207,32 @@ def _schema() -> pa.Schema:
     return scene_schema(_job.domain.attributes, _job.spec.sample_rate, _job.identity_sha256)
 
 
-def _read_partial(path: Path) -> pa.Table:
-    """A chunk, mapped into memory rather than read. Raises InputError if the file is no such chunk."""
+def _digest(data: bytes | pa.Buffer, chunk: Chunk) -> bytes:
+    """What ends a chunk's file, so that no other content and no other chunk is taken for it."""
+    return hashlib.sha256(data).hexdigest().encode() + chunk.name.encode()
+
+
+def _parts(chunk: Chunk, folder: Path) -> tuple[pa.Buffer, bytes]:
+    """A chunk's Arrow file, mapped into memory rather than read, and what ends it."""
+    mapped = pa.memory_map(str(chunk.partial_path(folder)))
+    n_end = len(_digest(b"", chunk))
+    return mapped.read_buffer(mapped.size() - n_end), mapped.read(n_end)
+
+
+def _read_chunk(chunk: Chunk) -> pa.Table:
+    """The rows of a chunk. Raises InputError if the file is no such chunk."""
     try:
-        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        return pa.ipc.open_file(pa.BufferReader(_parts(chunk, _job.folder)[0])).read_all()
     except DAMAGED as error:
+        path = chunk.partial_path(_job.folder)
         raise InputError(f"{path}: not a readable chunk ({first_line(error)}); delete it and run again") from None
 
 
 def _graphs(file: SceneFile, chunk: Chunk) -> pa.Table:
     """The graphs of a chunk: those that are stored, if the dataset was made without audio first."""
     path = _job.folder / file.name
-    if path.exists():
-        stored = open_parquet(path)
-        if metadata_of(stored.schema_arrow, path).get("identity_sha256") == _job.graphs_sha256:
-            return read_row_group(stored, chunk.number, path)
+    if path.exists() and _identity_in(path) == _job.graphs_sha256:
+        return read_row_group(open_parquet(path), chunk.number, path)
     bank = _bank(BANK_OF_SPLIT[chunk.split])
     return sample_scenes(bank, _job.domain, _job.spec, chunk.split, range(chunk.first, chunk.stop))
 
@@ -252,6 +276,31 @@ class _Files:
 
 
 # --- what there is ----------------------------------------------------------------------------------------------------
+
+
+def record_path(folder: Path, name: str) -> Path:
+    """Where the SHA-256 of a file is kept from its writing until the dataset is finished."""
+    return folder / PARTIAL / f"{Path(name).name}.sha256"
+
+
+def record_hash(folder: Path, name: str, sha256: str) -> None:
+    """Keep the SHA-256 of a file, so that what happens to it before the dataset is finished is noticed."""
+    write_text(record_path(folder, name), sha256)
+
+
+def recorded_hash(folder: Path, name: str) -> str | None:
+    """The SHA-256 that a file had when it was written, if that is known."""
+    path = record_path(folder, name)
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+
+
+def remove_altered(folder: Path, files: list[SceneFile]) -> None:
+    """Remove the files that are no longer what was written, so that they are made again."""
+    for file in files:
+        path, expected = folder / file.name, recorded_hash(folder, file.name)
+        if expected is not None and path.exists() and sha256_file(path) != expected:
+            log.warning("%s: altered since it was written; making it again", path)
+            path.unlink()
 
 
 def missing_files(job: Job, files: list[SceneFile]) -> list[SceneFile]:

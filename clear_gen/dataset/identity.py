@@ -7,22 +7,25 @@ import json
 import platform
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
 import scipy
 import soundfile
+from pydantic import Field, StrictBool, StrictInt, ValidationError, model_validator
 
 from clear_gen import __version__
-from clear_gen.config import read_text
-from clear_gen.dataset.layout import IDENTITY, PARTIAL
-from clear_gen.io import InputError, first_line, sha256_json, write_text
+from clear_gen.config import Strict, misplaced, read_text
+from clear_gen.dataset.layout import IDENTITY, PARTIAL, SCENES
+from clear_gen.io import InputError, first_line, metadata_of, open_parquet, sha256_json, write_text
 from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.graph import SPLITS
 from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.sounds.bank import Bank
 
 FORMAT = 1
+MAX_SCENES = 100_000_000
 MAX_JSON_BYTES = 20_000_000  # a million scenes have a thousand files: 100 kB
 
 
@@ -64,20 +67,57 @@ def identity_of(settings: Settings, banks: dict[str, Bank]) -> dict[str, Any]:
     }
 
 
+class _NamedDomain(Strict):
+    name: str
+    sha256: str
+    definition: Domain
+
+
+class _Identity(Strict):
+    """The identity as it is stored."""
+
+    format: Literal[1]
+    generator: str
+    scenes: dict[str, Annotated[StrictInt, Field(ge=0, le=MAX_SCENES)]]
+    seed: Annotated[StrictInt, Field(ge=0)] | None
+    sample_rate: Annotated[StrictInt, Field(ge=1000, le=655_350)]
+    levels: Literal["recorded", "independent"] | None
+    audio: StrictBool
+    banks: dict[Literal["train", "test"], str]
+    domain: _NamedDomain
+    imported: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if set(self.scenes) != set(SPLITS) or not any(self.scenes.values()):
+            raise misplaced("scenes of train, validation and test", list(self.scenes.items()), "scenes")
+        if self.imported is None and (self.seed is None or self.levels is None):
+            raise misplaced("seed and levels", [self.seed, self.levels], "seed")
+        return self
+
+
 def settings_of(identity: dict[str, Any], path: Path) -> Settings:
-    """The settings that an identity was made from; InputError if it is of another format."""
+    """The settings that an identity was made from. InputError if it is of another format, or contradicts itself."""
     try:
-        return Settings(
-            sizes=dict(identity["scenes"]),
-            seed=identity["seed"],
-            sample_rate=identity["sample_rate"],
-            levels=identity["levels"],
-            audio=identity["audio"],
-            imported=identity.get("imported"),
-            domain=Domain.model_validate(identity["domain"]["definition"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: identity: cannot be understood ({type(error).__name__}: {error})") from None
+        found = _Identity.model_validate(identity)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, (*first["loc"], *first.get("ctx", {}).get("at", ()))))
+        value = first.get("ctx", {}).get("found", first["input"])
+        raise InputError(f"{path}: identity.{field}: found {_short(value)}, expected: {first['msg']}") from None
+    if (sha256 := sha256_json(identity["domain"]["definition"])) != found.domain.sha256:
+        raise InputError(f"{path}: identity.domain.sha256: found {found.domain.sha256[:60]}, expected {sha256}")
+    if found.domain.name != found.domain.definition.name:
+        raise InputError(f"{path}: identity.domain.name: found {found.domain.name}, expected the definition's")
+    return Settings(
+        sizes={split: found.scenes[split] for split in SPLITS},
+        seed=found.seed,
+        sample_rate=found.sample_rate,
+        levels=found.levels,
+        audio=found.audio,
+        imported=found.imported,
+        domain=found.domain.definition,
+    )
 
 
 def environment() -> dict[str, str]:
@@ -125,9 +165,11 @@ def stored_identity(folder: Path) -> dict[str, Any] | None:
         if path.exists():
             try:
                 return _identity_in(path)
-            except (FileNotFoundError, InputError):
+            except FileNotFoundError:
+                continue
+            except InputError as error:
                 if path.exists():
-                    raise
+                    raise InputError(f"{error}; delete it and run the same command again") from None
     return None
 
 
@@ -146,7 +188,7 @@ def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> Non
     used = folder.exists() and any(entry.name != PARTIAL for entry in folder.iterdir())
     found = stored_identity(folder)  # after the look: a shard that begins meanwhile writes its identity before all else
     if found is None:
-        if used:
+        if used and not _is_ours(folder, identity):
             raise InputError(f"{folder}: found files that are no clear-gen dataset, expected a new or an empty folder")
     elif found != identity and not overwrite:
         advice = "choose another --out, or --overwrite"
@@ -157,8 +199,28 @@ def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> Non
         raise InputError(f"{folder}: holds another dataset ({difference(found, identity)}); {advice}")
 
 
+def _is_ours(folder: Path, identity: dict[str, Any]) -> bool:
+    """Whether only ``clear.json`` was lost: there are scene files, and each says it is of this dataset."""
+    paths = sorted((folder / SCENES).glob("*.parquet"))
+    try:
+        found = {str(metadata_of(open_parquet(path).schema_arrow, path).get("identity_sha256")) for path in paths}
+    except InputError:
+        return False
+    return found == {sha256_json(identity)}
+
+
+def check_unchanged(folder: Path, identity: dict[str, Any]) -> None:
+    """The same once more for whoever holds the lock: another run may have begun and stopped meanwhile."""
+    found = stored_identity(folder)
+    if found is not None and {**found, "audio": identity["audio"]} != identity:
+        raise InputError(f"{folder}: holds another dataset now ({difference(found, identity)}); choose another --out")
+
+
 def begin(folder: Path, identity: dict[str, Any]) -> None:
-    """Write what is to be made; a dataset that was finished is so no longer."""
+    """Write what is to be made; a dataset that was finished is so no longer, but the hashes of its files are kept."""
+    if (folder / IDENTITY).exists():
+        for name, sha256 in read_provenance(folder / IDENTITY)["files"].items():
+            write_text(folder / PARTIAL / f"{Path(name).name}.sha256", str(sha256))
     write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     (folder / IDENTITY).unlink(missing_ok=True)
 
@@ -211,5 +273,5 @@ def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    text = json.dumps(value, default=str)
     return text if len(text) <= 24 else f"{text[:20]}…"

@@ -18,14 +18,17 @@ from clear_gen.dataset.banks import bank_path
 from clear_gen.dataset.generate import check_file
 from clear_gen.dataset.identity import Settings, spec_of
 from clear_gen.dataset.layout import BANK_OF_SPLIT, Chunk, SceneFile
-from clear_gen.io import InputError, decode_flac, read_row_group, sha256_pcm
+from clear_gen.io import InputError, decode_flac, encode_flac, first_line, read_row_group, sha256_pcm
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema, tail_samples
-from clear_gen.scenes.sampler import sample_scenes
+from clear_gen.scenes.sampler import SEED_BITS, sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
 
 RELATIVE_ROUNDING = 1e-9  # of a number drawn again by another mathematical library
 SAMPLE_ROUNDING = 1  # of a position computed from such a number
 SHOWN_VALUE = 60  # characters
+PCM_BITS = 16
+TOLERANCE_DB = 1e-3  # of what another mathematical library found out about a scene
+MAX_DURATION_S = 3600  # of a scene; what claims more would take memory without end
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Inspection:
     identity_sha256: str
     draws_again: bool
     renders_again: bool
+    same_environment: bool
 
 
 @dataclass(frozen=True)
@@ -81,19 +85,24 @@ def inspect_chunk(file: SceneFile, chunk: Chunk, rendered_again: frozenset[int])
     except InputError as error:
         found.findings.append(Finding("schema", chunk.name, str(error)))
         return found
-    expected = scene_schema(_inspection.settings.domain.attributes, _inspection.settings.sample_rate)
-    if not table.schema.equals(expected):
-        found.findings.append(Finding("schema", chunk.name, f"{path}: found other columns than expected"))
+    settings = _inspection.settings
+    expected = scene_schema(settings.domain.attributes, settings.sample_rate, _inspection.identity_sha256)
+    if not table.schema.equals(expected, check_metadata=True):
+        found.findings.append(Finding("schema", chunk.name, f"{path}: found other columns or metadata than expected"))
         return found
     rows = table.to_pylist()
     bank = _bank(BANK_OF_SPLIT[chunk.split]) if _inspection.renders_again else None
     for index, row in zip(range(chunk.first, chunk.stop), rows, strict=True):
         name = f"{chunk.split}-{index:06d}"
-        problems = list(_wrong_row(row, name, chunk.split)) or list(_wrong_graph(row, bank))
-        found.findings += [Finding("graph", name, problem) for problem in problems]
         found.counts["scenes"] += 1
-        if not problems:
-            _inspect_audio(row, bank if index in rendered_again else None, found)
+        try:
+            problems = list(_wrong_row(row, name, chunk.split)) or list(_wrong_graph(row, bank))
+            found.findings += [Finding("graph", name, problem) for problem in problems]
+            if not problems:
+                _inspect_audio(row, bank if index in rendered_again else None, found)
+        except Exception as error:  # whatever an altered scene can do to its reader, the others are looked at
+            problem = f"cannot be looked at ({type(error).__name__}: {first_line(error)})"
+            found.findings.append(Finding("graph", name, problem))
     if missing := found.without_audio:
         problem = f"no audio in {len(missing)} of the {len(rows)} scenes of its chunk, this one first"
         found.findings.append(Finding("audio", missing[0], problem))
@@ -166,6 +175,12 @@ def _wrong_numbers(graph: SceneGraph) -> Iterator[str]:
     for name, value in numbers.items():
         if value is None or not math.isfinite(value):
             yield f"{name}: found {value}, expected a finite number"
+        elif name.endswith("seed") and not 0 <= value < 1 << SEED_BITS:
+            yield f"{name}: found {value}, expected 0 to 2^{SEED_BITS}"
+    longest = MAX_DURATION_S * graph.sample_rate
+    if not 0 < graph.n_samples_dry <= graph.n_samples <= longest:
+        lengths = f"{graph.n_samples_dry} and {graph.n_samples}"
+        yield f"n_samples_dry, n_samples: found {lengths}, expected 1 <= n_samples_dry <= n_samples <= {longest}"
 
 
 def _differs_from_bank(sound: Any, bank: Bank) -> Iterator[str]:
@@ -235,8 +250,15 @@ def _inspect_audio(row: dict[str, Any], bank: Bank | None, found: Inspected) -> 
     if row["audio"] is None or row["audio"]["bytes"] is None or row["rendered"] is None:
         found.without_audio.append(name)
         return
+    data, imported = row["audio"]["bytes"], _inspection.settings.imported
+    if not imported and row["audio"]["path"] != f"{name}.flac":
+        shown = str(row["audio"]["path"])[:SHOWN_VALUE]
+        found.findings.append(Finding("audio", name, f"audio.path: found {shown!r}, expected {name}.flac"))
+    if data[:4] != b"fLaC" or not (imported or flac_bits(data) == PCM_BITS):
+        found.findings.append(Finding("audio", name, f"audio: found another format, expected FLAC of {PCM_BITS} bit"))
+        return
     try:
-        pcm, rate = decode_flac(row["audio"]["bytes"], "audio")
+        pcm, rate = decode_flac(data, "audio")
     except InputError as error:
         found.findings.append(Finding("audio", name, str(error)))
         return
@@ -245,6 +267,11 @@ def _inspect_audio(row: dict[str, Any], bank: Bank | None, found: Inspected) -> 
     found.findings += [Finding("audio", name, problem) for problem in problems]
     if bank is not None:
         _render_again(row, pcm, bank, found)
+
+
+def flac_bits(data: bytes) -> int:
+    """Bits per sample by a FLAC file's first block (RFC 9639, section 8.2); 0 if the file ends before that."""
+    return ((data[20] & 1) << 4 | data[21] >> 4) + 1 if len(data) > 21 else 0
 
 
 def _wrong_audio(row: dict[str, Any], pcm: np.ndarray, rate: int) -> Iterator[str]:
@@ -267,10 +294,15 @@ def _render_again(row: dict[str, Any], pcm: np.ndarray, bank: Bank, found: Inspe
     worst = differs.max(initial=0)
     outcome = "identical" if worst == 0 else "within 1 LSB" if worst <= 1 else "different"
     found.counts[f"rendered {outcome}"] += 1
+    exact = outcome == "identical" and _inspection.same_environment
+    if exact and encode_flac(expected, row["sample_rate"]) != row["audio"]["bytes"]:
+        found.findings.append(Finding("rendered again", name, "audio: found other FLAC bytes for the same samples"))
     if outcome == "different":
         problem = f"{np.count_nonzero(differs > 1)} of {len(pcm)} samples differ, by up to {worst:.0f} steps of 16 bit"
         found.findings.append(Finding("rendered again", name, problem))
     for key in ("scale_db", "peak_dbfs"):
         value, again = row["rendered"][key], getattr(rendered, key)
-        if value != again and not (value is not None and again is not None and abs(value - again) < 1e-3):
+        known = value is not None and again is not None
+        tolerance = 0 if _inspection.same_environment else TOLERANCE_DB
+        if value != again and not (known and abs(value - again) < tolerance):
             found.findings.append(Finding("rendered again", name, f"rendered.{key}: found {value}, expected {again}"))

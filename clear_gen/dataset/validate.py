@@ -15,6 +15,7 @@ from typing import Any
 
 from clear_gen import __version__
 from clear_gen.dataset.banks import bank_path, needed_banks
+from clear_gen.dataset.card import card
 from clear_gen.dataset.generate import Advance
 from clear_gen.dataset.identity import (
     Settings,
@@ -26,6 +27,7 @@ from clear_gen.dataset.identity import (
 )
 from clear_gen.dataset.inspect_scenes import Finding, Inspected, Inspection, inspect_chunk, start
 from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, Chunk, SceneFile, scene_files
+from clear_gen.dataset.statistics import statistics
 from clear_gen.dataset.workers import Died, Pool, Task
 from clear_gen.io import STAGE_VALIDATE, CheckFailed, InputError, sha256_file, sha256_json, stream, table
 from clear_gen.sounds.bank import Bank, check_attributes, read_bank
@@ -61,7 +63,7 @@ def validate(
     if (folder / IDENTITY).read_text(encoding="utf-8") != provenance_text(stored):
         result.find("provenance", IDENTITY, "altered: its content is not what its sha256 says")
     if (folder / PARTIAL).exists():
-        result.find("provenance", PARTIAL, "found unfinished work; run clear-gen scenes again")
+        result.find("provenance", PARTIAL, "found unfinished work; run clear-gen finish")
     result.counts["provenance"] = 1
     files = scene_files(settings.sizes)
     _check_files(folder, stored["files"], files, settings, result)
@@ -74,12 +76,29 @@ def validate(
         )
     elif not same_generator:
         result.remarks.append(f"not drawn again: made by {stored['identity'].get('generator')}, another version")
-    inspection = Inspection(folder, settings, sha256_json(stored["identity"]), usable and same_generator, usable)
+    digest, same_environment = sha256_json(stored["identity"]), stored["environment"] == environment()
+    inspection = Inspection(folder, settings, digest, usable and same_generator, usable, same_environment)
     _inspect(inspection, files, sample if usable else 0, workers, progress, result)
-    inexact = result.counts["rendered within 1 LSB"]
-    if inexact and stored["environment"] == environment():
-        result.find("rendered again", f"{inexact} scenes", "within 1 LSB, expected identical on the same machine")
+    for check, outcome in (("drawn", "within rounding"), ("rendered", "within 1 LSB")):
+        if same_environment and (inexact := result.counts[f"{check} {outcome}"]):
+            result.find(f"{check} again", f"{inexact} scenes", f"{outcome}, expected identical on the same machine")
+    if same_generator and not result.findings:
+        _check_card(folder, stored, settings, files, banks, result)
     return result
+
+
+def _check_card(
+    folder: Path,
+    stored: dict[str, Any],
+    settings: Settings,
+    files: list[SceneFile],
+    banks: dict[str, Bank],
+    result: Validation,
+) -> None:
+    """The card follows from all the rest, once that is known to be right."""
+    expected = card(stored["identity"], settings, stored["environment"], banks, statistics(folder, files))
+    if (folder / CARD).read_text(encoding="utf-8") != expected:
+        result.find("files", CARD, "says something else than the dataset; delete it and run clear-gen finish")
 
 
 def _provenance(folder: Path) -> tuple[dict[str, Any], Settings]:
@@ -87,7 +106,7 @@ def _provenance(folder: Path) -> tuple[dict[str, Any], Settings]:
         if stored_identity(folder) is not None:
             raise CheckFailed(f"{folder}: not finished; run clear-gen scenes again, or clear-gen finish to see why")
         if any((folder / name).exists() for name in (SCENES, BANK)):
-            raise CheckFailed(f"{folder / IDENTITY}: missing; run the clear-gen scenes command of the card again")
+            raise CheckFailed(f"{folder / IDENTITY}: missing; run the clear-gen command that made the dataset again")
         raise InputError(f"{folder}: found no dataset, expected one made by clear-gen")
     try:
         stored = read_provenance(folder / IDENTITY)
@@ -111,9 +130,10 @@ def _check_files(
         elif sha256_file(folder / name) != hashes.get(name):
             advice = "; delete it and run clear-gen finish to have it written again" if name == CARD else ""
             result.find("files", name, f"its SHA-256 is not the one in {IDENTITY}{advice}")
-    for path in sorted(entry for name in (SCENES, BANK) for entry in (folder / name).glob("*")):
-        if path.relative_to(folder).as_posix() not in expected:
-            result.find("files", path.relative_to(folder).as_posix(), "found a file that is none of this dataset's")
+    inside = {entry for name in (SCENES, BANK) for entry in (folder / name).glob("*")} | set(folder.rglob("*.parquet"))
+    for name in sorted(path.relative_to(folder).as_posix() for path in inside):
+        if name not in expected and not name.startswith(f"{PARTIAL}/"):
+            result.find("files", name, "found a file that is none of this dataset's")
 
 
 def _check_banks(folder: Path, identity: dict[str, Any], settings: Settings, result: Validation) -> dict[str, Bank]:

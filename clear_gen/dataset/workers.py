@@ -143,6 +143,8 @@ def _work(connection: Connection, initialise: Callable[[Any], None], argument: A
             connection.send(answer)
         except OSError:
             return  # the parent stopped listening
+        except Exception as error:  # a result that cannot be sent is no death
+            connection.send((False, RuntimeError(f"{answer[1]!r} cannot be sent: {error}")))
 
 
 def _end_with_parent() -> None:

@@ -179,5 +179,10 @@ def load_domain(name_or_folder: str) -> Domain:
     if not (folder / "domain.yaml").is_file():
         if folder.name != name_or_folder:
             raise InputError(f"{folder}: found no domain.yaml, expected a domain's folder or name")
-        folder = content_path("templates", name_or_folder)
+        return packaged_domain(name_or_folder)
     return load_yaml(folder / "domain.yaml", Domain)
+
+
+def packaged_domain(name: str) -> Domain:
+    """The domain that the package brings along. Raises InputError if there is none of this name."""
+    return load_yaml(content_path("templates", name) / "domain.yaml", Domain)

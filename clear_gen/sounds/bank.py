@@ -39,6 +39,7 @@ from clear_gen.sounds.recording import Recording
 from clear_gen.sounds.resample import resampled
 
 FORMAT = 1
+MAX_ID = 190  # characters; in other layouts it becomes a file name
 MIN_DURATION_S = 0.2  # one block of the loudness meter
 CLIPPED_RUN = 3  # so many neighbouring samples at full scale are clipping; fewer can be a peak that just fits
 SILENT_PEAK_DB = -60.0
@@ -113,10 +114,16 @@ def build_bank(
     for recording in recordings:
         if recording.sample_rate != rate:
             raise InputError(f"{recording.name}: sample rate: found {recording.sample_rate} Hz, expected {rate} Hz")
-    ids = [recording.sound_id for recording in recordings]
-    if len(set(ids)) < len(ids):
-        twice = next(name for name in ids if ids.count(name) > 1)
-        raise InputError(f"{twice}: sound_id: found twice, expected once in a bank")
+    named: dict[str, str] = {}
+    for recording in recordings:
+        sound_id = recording.sound_id
+        if not sound_id.isprintable() or not 0 < len(sound_id) <= MAX_ID:
+            expected = f"up to {MAX_ID} printable characters"
+            raise InputError(f"{recording.name}: sound_id: found {sound_id!r:.80}, expected {expected}")
+        if sound_id in named:
+            also = f", also that of {named[sound_id]}" if recording.file else ""
+            raise InputError(f"{recording.name}: sound_id: found {sound_id} twice{also}, expected once in a bank")
+        named[sound_id] = recording.name
     raw = [_analyse(recording, attributes) for recording in recordings]
     if thresholds is None:
         thresholds = label_thresholds(raw, attributes)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from clear_gen.io import table
 from clear_gen.sounds.attributes import Attribute, given, measured
 from clear_gen.sounds.bank import Bank
-from clear_gen.sounds.verify import CHECKS, Finding
+from clear_gen.sounds.verify import CHECKS, PAIR_CHECKS, Finding
 
 SHOWN_FINDINGS = 200
 
@@ -44,7 +44,7 @@ def findings(banks: Mapping[str, Bank], found: Sequence[Finding]) -> str:
     """One row per check with the number of findings, then every finding in a line."""
     sizes = ", ".join(f"{side} {len(bank.sounds)} sounds" for side, bank in banks.items())
     of_check = Counter(finding.check for finding in found)
-    checks = [check for check in CHECKS if "test" in banks or check not in ("thresholds", "leak")]
+    checks = [check for check in CHECKS if "test" in banks or check not in PAIR_CHECKS]
     rows = [["check", "findings"], ["decodes", "0"], *([check, str(of_check[check])] for check in checks)]
     lines = [sizes, *table(rows)]
     lines += [f"{item.check}: {item.side} {item.sound_id}: {item.problem}" for item in found[:SHOWN_FINDINGS]]

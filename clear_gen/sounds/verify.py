@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from clear_gen.sounds.analysis import cents_from, pitch_class, pitch_hz
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given, label, measured
 from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound, resampled_bank
+from clear_gen.sounds.good_sounds import shared_origins
 from clear_gen.sounds.leak import RESIDUAL_LIMIT, find_leaks
 
 MEASURE_TOLERANCE = 2e-6  # measures are stored with six decimals
+PAIR_CHECKS = ("thresholds", "origin", "leak")
 PITCH_TOLERANCE_CENTS = 60.0  # a quarter tone out of tune and still that note, plus the estimate's error
-CHECKS = ("domain", "measures", "labels", "pitch", "thresholds", "leak")
+CHECKS = ("domain", "measures", "labels", "pitch", *PAIR_CHECKS)
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,13 @@ def _check_measures(
 
 
 def check_pair(train: Bank, test: Bank) -> Iterator[Finding]:
-    """Other thresholds in the test bank, and its sounds that are recordings of the training bank."""
+    """Other thresholds in the test bank, its players and microphones, and its recordings that train has as well."""
     for name, bounds in train.thresholds.items():
         found = test.thresholds.get(name)
         if found != bounds:
             yield Finding("thresholds", "test", name, f"found {found}, expected the training bank's {bounds}")
+    for origin in shared_origins(*([sound.source for sound in bank.sounds] for bank in (train, test))):
+        yield Finding("origin", "test", origin, "is in the training bank as well, expected another")
     test = resampled_bank(test, train.sample_rate)
     train_waveforms, test_waveforms = ([sound.waveform for sound in bank.sounds] for bank in (train, test))
     best: dict[int, tuple[float, int]] = {}
