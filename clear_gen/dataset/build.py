@@ -110,11 +110,11 @@ def _complete(
         tidy(folder)
         return
     with at_work(folder, [files.index(file) for file in mine] if shard.of > 1 else None) as lock:
-        if _is_complete(job, files, banks):  # by another shard, meanwhile
-            shutil.rmtree(folder / PARTIAL, ignore_errors=True)
-            return
         try:  # before anything is written
             check_unchanged(folder, identity)
+            if _is_complete(job, files, banks):  # by another shard, meanwhile
+                shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+                return
             generate.missing_files(job, mine)
             to_write = missing_banks(folder, banks)
         except InputError:
@@ -122,7 +122,7 @@ def _complete(
                 shutil.rmtree(folder / PARTIAL, ignore_errors=True)
             raise
         begin(folder, identity)
-        generate.remove_altered(folder, mine)
+        generate.remove_damaged(job, mine)
         for side in to_write:
             write_bank(banks[side], bank_path(folder, side))
         let_finish(lock)

@@ -121,7 +121,7 @@ def _complete(
     with at_work(out):
         check_unchanged(out, identity)
         begin(out, identity)
-        generate.remove_altered(out, files)
+        generate.remove_damaged(job, files)
         left = generate.missing_files(job, files)
         n_left, n = (sum(file.stop - file.first for file in some) for some in (left, files))
         with progress(n_left, n) as advance, generate.interrupt_between() as check:

@@ -294,13 +294,24 @@ def recorded_hash(folder: Path, name: str) -> str | None:
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
 
 
-def remove_altered(folder: Path, files: list[SceneFile]) -> None:
-    """Remove the files that are no longer what was written, so that they are made again."""
+def remove_damaged(job: Job, files: list[SceneFile]) -> None:
+    """Remove, and name, the files that are no longer what was written, so that they are made again."""
     for file in files:
-        path, expected = folder / file.name, recorded_hash(folder, file.name)
-        if expected is not None and path.exists() and sha256_file(path) != expected:
-            log.warning("%s: altered since it was written; making it again", path)
+        path = job.folder / file.name
+        if problem := _damage(job, file) if path.exists() else None:
+            log.warning("%s; making it again", problem)
             path.unlink()
+
+
+def _damage(job: Job, file: SceneFile) -> str | None:
+    path, expected = job.folder / file.name, recorded_hash(job.folder, file.name)
+    if expected is not None and sha256_file(path) != expected:
+        return f"{path}: altered since it was written"
+    try:
+        check_file(path, file, _identity_in(path) or job.identity_sha256)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def missing_files(job: Job, files: list[SceneFile]) -> list[SceneFile]:
@@ -315,14 +326,11 @@ def _is_made(job: Job, file: SceneFile) -> bool:
     path = job.folder / file.name
     if not path.exists():
         return False
+    if _identity_in(path) not in (None, job.identity_sha256, job.graphs_sha256):
+        raise InputError(f"{path}: found scenes of another dataset; move the file away and run again")
     try:
         check_file(path, file, job.identity_sha256)
-    except InputError as error:
-        found = _identity_in(path)
-        if found not in (None, job.identity_sha256, job.graphs_sha256):
-            raise InputError(f"{path}: found scenes of another dataset; move the file away and run again") from None
-        if found != job.graphs_sha256:
-            log.warning("%s; making it again", error)
+    except InputError:
         return False
     return True
 

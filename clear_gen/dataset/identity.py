@@ -213,7 +213,7 @@ def check_unchanged(folder: Path, identity: dict[str, Any]) -> None:
     """The same once more for whoever holds the lock: another run may have begun and stopped meanwhile."""
     found = stored_identity(folder)
     if found is not None and {**found, "audio": identity["audio"]} != identity:
-        raise InputError(f"{folder}: holds another dataset now ({difference(found, identity)}); choose another --out")
+        raise InputError(f"{folder}: holds another dataset ({difference(found, identity)}); choose another --out")
 
 
 def begin(folder: Path, identity: dict[str, Any]) -> None:

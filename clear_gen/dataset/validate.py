@@ -81,7 +81,8 @@ def validate(
     _inspect(inspection, files, sample if usable else 0, workers, progress, result)
     for check, outcome in (("drawn", "within rounding"), ("rendered", "within 1 LSB")):
         if same_environment and (inexact := result.counts[f"{check} {outcome}"]):
-            result.find(f"{check} again", f"{inexact} scenes", f"{outcome}, expected identical on the same machine")
+            where = f"{inexact:,} scene{'s' * (inexact > 1)}"
+            result.find(f"{check} again", where, f"{outcome}, expected identical on the same machine")
     if same_generator and not result.findings:
         _check_card(folder, stored, settings, files, banks, result)
     return result

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -261,46 +259,6 @@ def test_a_test_bank_with_its_own_thresholds_is_refused(
     with pytest.raises(InputError, match="--labels-from"):
         make(tmp_path / "data", settings, {**embedded, "test": own})
     assert not (tmp_path / "data").exists()
-
-
-COMMAND = [
-    sys.executable,
-    "-m",
-    "clear_gen",
-    "scenes",
-    "--n",
-    "280",
-    "--splits",
-    "0.8,0.1,0.1",
-    "--sample-rate",
-    "8000",
-]
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_run_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path, workers: int) -> None:
-    command = [*COMMAND, "--workers", str(workers)]
-    start = time.monotonic()
-    subprocess.run([*command, "--out", tmp_path / "whole"], check=True, capture_output=True)
-    whole_s = time.monotonic() - start
-    killed = 0
-    for delay_s in np.random.default_rng(workers).uniform(0.3, 0.9, 6) * whole_s:
-        process = subprocess.Popen(
-            [*command, "--out", tmp_path / "data"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            process.wait(delay_s)
-            break
-        except subprocess.TimeoutExpired:
-            killed += 1
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    assert killed
-    subprocess.run([*command, "--out", tmp_path / "data"], check=True, capture_output=True)
-    assert hashes(tmp_path / "data") == hashes(tmp_path / "whole")
 
 
 def test_what_a_killed_run_left_half_written_is_removed(

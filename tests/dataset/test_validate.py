@@ -21,6 +21,7 @@ from runs import RATE, hashes, small_banks
 
 from clear_gen.cli import DONE, FAILED, WRONG_INPUT, run
 from clear_gen.dataset import validate as validation
+from clear_gen.dataset.finish import finish
 from clear_gen.dataset.identity import write_provenance
 from clear_gen.dataset.validate import Validation, validate
 from clear_gen.io import CheckFailed, encode_flac, from_pcm16, parquet_writer, sha256_file, sha256_pcm, to_pcm16
@@ -178,19 +179,16 @@ def test_one_flipped_bit_in_clear_json_is_found(
     monkeypatch.setattr(validation, "_check_banks", lambda *_: {})
     path = data / "clear.json"
     whole = path.read_bytes()
-    outcomes = Counter[int | str]()
+    outcomes = Counter[int]()
     for place in range(0, len(whole), 5):
         content = bytearray(whole)
         content[place] ^= 1 << place % 7
         path.write_bytes(content)
-        try:
-            outcomes[run(["validate", str(data), "--sample", "0"])] += 1
-        except (KeyError, TypeError):
-            outcomes["crash"] += 1  # the alterations marked CRASH below; none once those are findings
-    assert outcomes[FAILED] + outcomes["crash"] == outcomes.total() > 700, outcomes
-    assert outcomes["crash"] < 10
+        outcomes[run(["validate", str(data), "--sample", "0"])] += 1
+    assert outcomes[FAILED] == outcomes.total() > 700, outcomes
     assert "Traceback" not in capsys.readouterr().err
     path.write_bytes(whole)
+    monkeypatch.undo()
     assert run(["validate", str(data)]) == DONE
 
 
@@ -334,7 +332,7 @@ S = "train-000003: sounds[2]"
         (another_note, [f"graph: {S}.note: found", f"drawn again: {S}.note: found"]),
         (set_sound(note="H"), [f"graph: {S}.note: found 'H', expected a value of the domain"]),
         (set_sound(octave=None), [f"graph: {S}.octave: found None, expected the bank's"]),
-        (move(1), ["rendered again: train-000003: "]),
+        (move(1), ["drawn again: 1 scene: within rounding", "rendered again: train-000003: "]),
         (move(2), [f"drawn again: {S}.onset_sample: found", "rendered again: train-000003: "]),
         (move(-100_000), [f"graph: {S}.onset_sample: found"]),
         (louder, [f"drawn again: {S}.gain_db: found", "rendered again: train-000003: "]),
@@ -349,7 +347,11 @@ S = "train-000003: sounds[2]"
         (put("sounds", []), ["graph: train-000003: sounds: found [], expected more"]),
         (put("sounds", None), ["graph: train-000003: sounds: found None, expected more"]),
         (fewer, ["drawn again: train-000003: sounds: found"]),
-        (put("n_samples", 10), ["graph: train-000003: n_samples: found 10"]),
+        (put("n_samples", 10), ["graph: train-000003: n_samples_dry, n_samples: found"]),
+        (put("n_samples", 2**60), ["graph: train-000003: n_samples_dry, n_samples: found"]),
+        (put_in("reverb", "seed", -5), ["graph: train-000003: reverb.seed: found -5"]),
+        (put_in("reverb", "rt60_s", -1e300), ["drawn again: train-000003: reverb.rt60_s: found"]),
+        (put_in("audio", "path", "../x"), ["audio: train-000003: audio.path: found '../x'"]),
         (put("n_samples_dry", None), ["graph: train-000003: n_samples_dry: found None"]),
         (put("scene_id", "train-000004"), ["graph: train-000003: scene_id: found 'train-000004'"]),
         (put("split", "test"), ["graph: train-000003: split: found 'test', expected 'train'"]),
@@ -368,7 +370,7 @@ S = "train-000003: sounds[2]"
         (put("audio", None), ["audio: train-000003: no audio in 1 of the 8 scenes"]),
         (put("rendered", None), ["audio: train-000003: no audio in 1 of the 8 scenes"]),
         (put_in("audio", "bytes", None), ["audio: train-000003: no audio in 1 of the 8 scenes"]),
-        (put_in("audio", "bytes", b"fLaC, and no more"), ["audio: train-000003: audio: audio does not decode"]),
+        (put_in("audio", "bytes", b"fLaC, and no more"), ["audio: train-000003: audio: found another format"]),
         (put_in("rendered", "pcm_sha256", "0" * 64), ["audio: train-000003: audio: found other samples than"]),
         (put_in("rendered", "pcm_sha256", None), ["audio: train-000003: audio: found other samples than"]),
         (put_in("rendered", "scale_db", -3.0), ["rendered again: train-000003: rendered.scale_db: found -3.0"]),
@@ -384,14 +386,24 @@ def test_an_altered_scene_is_found_though_every_hash_was_adapted(
     for finding in findings:
         assert any(line.startswith(finding) for line in lines), lines
     touched = ("train-000003", "train-000004") if change.__qualname__.startswith("exchange") else ("train-000003",)
-    assert all(any(f" {scene}: " in line for scene in touched) for line in lines), lines
+    assert all(any(f" {where}: " in line for where in (*touched, "1 scene")) for line in lines), lines
 
 
 @pytest.mark.usefixtures("inline")
 def test_one_sample_is_the_rounding_of_another_machine_unless_the_scene_is_rendered(data: Path) -> None:
     rewrite(data, move(1))
+    from_another_machine(data)
     result = validate(data, 0, 1, silent)
     assert (result.findings, result.counts["drawn within rounding"]) == ([], 1)
+
+
+def from_another_machine(data: Path) -> None:
+    """As if it had been finished elsewhere, the card included."""
+    stored = json.loads((data / "clear.json").read_text())
+    seal(data, environment={**stored["environment"], "cpu": "another"})
+    (data / "README.md").unlink()
+    finish(data)
+    seal(data)
 
 
 def pcm_of(row: Row) -> np.ndarray:
@@ -415,7 +427,7 @@ def nudge(steps: int) -> Callable[[list[Row]], None]:
 @pytest.mark.parametrize(
     ("steps", "same_machine", "findings"),
     [
-        (1, True, ["rendered again: 1 scenes: within 1 LSB, expected identical on the same machine"]),
+        (1, True, ["rendered again: 1 scene: within 1 LSB, expected identical on the same machine"]),
         (1, False, []),
         (2, True, ["rendered again: train-000003: 1 of {n} samples differ, by up to 2 steps of 16 bit"]),
         (-2, False, ["rendered again: train-000003: 1 of {n} samples differ, by up to 2 steps of 16 bit"]),
@@ -427,8 +439,7 @@ def test_one_step_of_16_bit_is_allowed_on_another_machine_only(
 ) -> None:
     rewrite(data, nudge(steps))
     if not same_machine:
-        stored = json.loads((data / "clear.json").read_text())
-        seal(data, environment={**stored["environment"], "cpu": "another"})
+        from_another_machine(data)
     n = pq.read_table(data / TRAIN, columns=["n_samples"]).column(0)[3].as_py()
     result = validate(data, None, 1, silent)
     assert list(map(line, result.findings)) == [finding.format(n=n) for finding in findings]
@@ -452,7 +463,7 @@ def test_audio_of_another_kind(data: Path, change: Callable[[list[Row]], None], 
 
 
 @pytest.mark.usefixtures("inline")
-def test_the_same_samples_in_another_flac_file_are_fine(data: Path) -> None:
+def test_the_same_samples_in_another_flac_file_are_fine_on_another_machine_only(data: Path) -> None:
     def encode_again(rows: list[Row]) -> None:
         buffer = BytesIO()
         with soundfile.SoundFile(buffer, "w", RATE, 1, "PCM_16", format="FLAC", compression_level=1.0) as file:
@@ -461,6 +472,8 @@ def test_the_same_samples_in_another_flac_file_are_fine(data: Path) -> None:
         rows[3]["audio"]["bytes"] = buffer.getvalue()
 
     rewrite(data, encode_again)
+    assert found(data) == ["rendered again: train-000003: audio: found other FLAC bytes for the same samples"]
+    from_another_machine(data)
     assert found(data) == []
 
 
@@ -476,8 +489,8 @@ def write_scenes(folder: Path, table: pa.Table, row_group: int = 100) -> None:
 @pytest.mark.parametrize(
     ("change", "row_group", "problem"),
     [
-        (lambda table: table.drop(["noise"]), 100, "found other columns than expected"),
-        (lambda table: table.append_column("x", pa.array(range(8))), 100, "found other columns than expected"),
+        (lambda table: table.drop(["noise"]), 100, "found other columns or metadata"),
+        (lambda table: table.append_column("x", pa.array(range(8))), 100, "found other columns or metadata"),
         (lambda table: table.slice(0, 7), 100, "found 7 scenes in 1 row groups, expected 8 in 1"),
         (lambda table: table, 4, "found 8 scenes in 2 row groups, expected 8 in 1"),
         (lambda table: table.replace_schema_metadata({}), 100, "found no clear_gen metadata"),
