@@ -387,6 +387,25 @@ def test_a_test_bank_of_a_player_or_microphone_of_the_training_bank_is_refused(c
     assert not (tmp_path / "test").exists()
 
 
+def test_a_player_on_both_sides_is_found_by_verify_and_refused_by_scenes(cli, tmp_path):
+    write_tree(tmp_path / "corpus", "sqlite")
+    importing = ["bank", "import", "good-sounds", tmp_path / "corpus", "--instrument", "flute"]
+    assert cli("bank", "import", "good-sounds", tmp_path / "corpus", "--out", tmp_path / "labels").code == 0
+    for side, microphone in (("train", "neumann"), ("test", "akg")):
+        chosen = ["--player", "almudena", "--microphone", microphone]
+        bank = read_bank(tmp_path / "labels")
+        assert cli(*importing, *chosen, "--out", tmp_path / side).code == 0
+        write_bank(replace(read_bank(tmp_path / side), thresholds=bank.thresholds), tmp_path / side)
+    result = cli("bank", "verify", tmp_path / "train", tmp_path / "test")
+    assert result.code == 1
+    assert "origin: test player almudena: is in the training bank as well" in result.out
+    banks = ["--bank", tmp_path / "train", "--test-bank", tmp_path / "test"]
+    result = cli("scenes", *banks, "--n", "10", "--out", tmp_path / "data")
+    assert result.code == 2
+    assert "player almudena" in result.message
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize(
     ("format_", "option"),
     [

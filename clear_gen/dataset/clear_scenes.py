@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from clear_gen.config import has_controls
 from clear_gen.dataset.clear_layout import EXACT_SCENE_FIELDS, EXACT_SOUND_FIELDS, OWN_KEY, relationships
 from clear_gen.io import InputError
 from clear_gen.scenes.domain import Domain
@@ -110,8 +111,8 @@ def _milliseconds(at: str, field: str, value: Any) -> float:
 
 
 def _text(at: str, field: str, value: Any) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > MAX_TEXT:
-        raise wrong(at, field, value, f"text of 1 to {MAX_TEXT} printable characters")
+    if not isinstance(value, str) or not value or has_controls(value) or len(value) > MAX_TEXT:
+        raise wrong(at, field, value, f"text of 1 to {MAX_TEXT} characters without controls")
     return value
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import soundfile
 
+from clear_gen.config import has_controls
 from clear_gen.dataset.clear_layout import OWN_KEY, audio_folder_path, questions_path, scenes_path
 from clear_gen.dataset.clear_scenes import (
     RATES_HZ,
@@ -135,7 +136,7 @@ def _info(content: dict[str, Any], path: Path) -> dict[str, str | None]:
     found = {}
     for name, key in (("name", "name"), ("version", "version"), ("licence", "license")):
         value = info.get(key)
-        if value is not None and not (isinstance(value, str) and value.isprintable() and len(value) <= 1000):
+        if value is not None and not (isinstance(value, str) and not has_controls(value) and len(value) <= 1000):
             raise wrong(str(path), f"info.{key}", value, "text of one line, or null")
         found[name] = value
     return found

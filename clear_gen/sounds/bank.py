@@ -17,6 +17,7 @@ from statistics import median
 import numpy as np
 import pyarrow as pa
 
+from clear_gen.config import has_controls
 from clear_gen.io import (
     AUDIO,
     DAMAGED,
@@ -117,12 +118,12 @@ def build_bank(
     named: dict[str, str] = {}
     for recording in recordings:
         sound_id = recording.sound_id
-        if not sound_id.isprintable() or not 0 < len(sound_id) <= MAX_ID:
-            expected = f"up to {MAX_ID} printable characters"
-            raise InputError(f"{recording.name}: sound_id: found {sound_id!r:.80}, expected {expected}")
+        if has_controls(sound_id) or not 0 < len(sound_id) <= MAX_ID:
+            expected = f"1 to {MAX_ID} characters without controls"
+            raise InputError(f"{recording.name!r:.200}: sound_id: found {sound_id!r:.80}, expected {expected}")
         if sound_id in named:
             also = f", also that of {named[sound_id]}" if recording.file else ""
-            raise InputError(f"{recording.name}: sound_id: found {sound_id} twice{also}, expected once in a bank")
+            raise InputError(f"{recording.name}: sound_id: found twice ({sound_id}{also}), expected once in a bank")
         named[sound_id] = recording.name
     raw = [_analyse(recording, attributes) for recording in recordings]
     if thresholds is None:

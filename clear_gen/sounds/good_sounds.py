@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 import numpy as np
 
+from clear_gen.config import has_controls
 from clear_gen.io import InputError, first_line
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
 from clear_gen.sounds.bank import check_usable
@@ -192,7 +193,7 @@ def _referred(row: Row, field: str, rows: Rows) -> Row:
 def _selected(takes: list[Row], selection: Selection, rules: Mapping[str, GivenAttribute], folder: Path) -> list[Row]:
     wanted: dict[str, tuple[str, ...]] = {}
     for field in ("instrument", "microphone", "player", "pack"):
-        there = {take[field] for take in takes if isinstance(take[field], str) and take[field].isprintable()}
+        there = {take[field] for take in takes if isinstance(take[field], str) and not has_controls(take[field])}
         if field == "instrument" and field in rules:
             there &= set(rules[field].values)
         names = getattr(selection, f"{field}s")
@@ -244,6 +245,6 @@ def _recording(take: Row, folder: Path, sample_rate: int) -> Recording:
 
 def _text(row: Row, field: str, where: str) -> str:
     cell = row[field]
-    if not isinstance(cell, str) or not cell or not cell.isprintable():
+    if not isinstance(cell, str) or not cell or has_controls(cell):
         raise InputError(f"{where}: {field}: found {cell!r:.100}, expected a name")
     return cell

@@ -201,9 +201,10 @@ def test_a_folder_of_something_else_is_left_alone(
 def test_discard_removes_the_dataset_and_nothing_else(reference: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     shutil.copytree(reference, folder)
-    (folder / "notes.txt").write_text("mine")
+    for name in ("notes.txt", "scenes/notes.txt", "bank/mine.parquet"):
+        (folder / name).write_text("mine")
     discard(folder)
-    assert hashes(folder).keys() == {"notes.txt"}
+    assert hashes(folder).keys() == {"notes.txt", "scenes/notes.txt", "bank/mine.parquet"}
 
 
 def test_finish_says_what_is_missing(tmp_path: Path, settings: Settings, embedded: dict[str, Bank]) -> None:

@@ -243,6 +243,24 @@ def test_an_export_leaves_other_files_alone(ours: Path, exported: Path, tmp_path
         export_clear(ours, ours / "clear", silent, overwrite=True)
 
 
+def test_overwriting_an_export_leaves_nothing_of_the_older_one(
+    exported: Path, tmp_path: Path, settings: Settings, embedded: dict[str, Bank]
+) -> None:
+    smaller = replace(settings, sizes={"train": 1, "validation": 0, "test": 0})
+    one = make(tmp_path / "one", smaller, {"train": embedded["train"]})
+    shutil.copytree(exported, tmp_path / "out")
+    export_clear(one, tmp_path / "out", silent, overwrite=True)
+    export_clear(one, tmp_path / "alone", silent)
+    assert hashes(tmp_path / "out") == hashes(tmp_path / "alone")
+
+
+def test_importing_into_the_source_is_refused(exported: Path, clear2: Domain) -> None:
+    before = hashes(exported)
+    with pytest.raises(InputError, match="lies inside"):
+        read_in(exported, exported / "in", clear2)
+    assert hashes(exported) == before
+
+
 def test_a_row_that_would_be_written_elsewhere_is_refused(ours: Path, tmp_path: Path) -> None:
     shutil.copytree(ours, tmp_path / "data")
     path = tmp_path / "data/scenes/test-00000-of-00001.parquet"

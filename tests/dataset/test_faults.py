@@ -493,6 +493,59 @@ def foreign_bank(folder: Path, other: Path) -> None:
     write_bank(small_banks()["test"], folder / "bank/train.parquet")
 
 
+def flip(path: Path, part: float) -> None:
+    """Alter one byte, that far into the file."""
+    content = bytearray(path.read_bytes())
+    content[int(part * len(content))] ^= 4
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_one_byte_of_a_chunk_is_no_chunk(run: Runner, banks: list[str], few: Path, tmp_path: Path, part: float) -> None:
+    folder = tmp_path / "data"
+    unfinished(run, banks, folder)
+    flip(folder / ".partial/train-0000000.arrow", part)
+    assert run(*command(banks, folder, FEW)).code == 0
+    assert hashes(folder) == hashes(few)
+
+
+def test_a_chunk_in_the_place_of_another_is_no_chunk(run: Runner, banks: list[str], many: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    fault = {"folder": str(folder), "action": "kill", "step": f"replace {TRAIN}"}
+    assert run(*command(banks, folder, MANY), fault=fault).code == -signal.SIGKILL
+    shutil.copy(folder / ".partial/train-0000000.arrow", folder / ".partial/train-0000100.arrow")
+    assert run(*command(banks, folder, MANY)).code == 0
+    assert hashes(folder) == hashes(many)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.99])
+def test_a_file_altered_before_the_end_is_made_again(
+    run: Runner, banks: list[str], few: Path, tmp_path: Path, part: float
+) -> None:
+    folder = tmp_path / "data"
+    fault = {"folder": str(folder), "action": "kill", "step": "fsync README.md~"}
+    assert run(*command(banks, folder, FEW), fault=fault).code == -signal.SIGKILL
+    flip(folder / TRAIN, part)
+    one_line(run("finish", str(folder)), 1, str(folder / TRAIN))
+    done = run(*command(banks, folder, FEW))
+    assert done.code == 0
+    assert done.said == [f"{folder / TRAIN}: altered since it was written; making it again"]
+    assert hashes(folder) == hashes(few)
+
+
+def test_making_a_lost_file_again_does_not_bless_an_altered_one(
+    run: Runner, banks: list[str], few: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(few, folder)
+    flip(folder / TRAIN, 0.5)
+    (folder / "scenes/test-00000-of-00001.parquet").unlink()
+    done = run(*command(banks, folder, FEW))
+    assert done.code == 0
+    assert done.said == [f"{folder / TRAIN}: altered since it was written; making it again"]
+    assert hashes(folder) == hashes(few)
+
+
 MOVE = "move the file away and run again"
 
 

@@ -119,7 +119,7 @@ def with_atheris(campaign: Campaign, seed: int) -> None:
         (corpus / f"seed-{place}").write_bytes(data)
     words = campaign.scratch / "words"
     words.write_text("".join(f'"{escaped(word)}"\n' for word in campaign.target.words))
-    options = [f"-seed={seed or 1}", f"-max_len={MAX_BYTES}", "-rss_limit_mb=4096", "-verbosity=0"]
+    options = [f"-seed={seed or 1}", f"-max_len={MAX_BYTES}", "-rss_limit_mb=16384", "-verbosity=0"]
     options += [f"-artifact_prefix={tempfile.gettempdir()}/fuzz-{campaign.name}-"]
     options += [f"-dict={words}"] if campaign.target.words else []  # libFuzzer takes an empty one for a mistake
     atheris.Setup([sys.argv[0], *options, str(corpus)], campaign.execute)

@@ -301,6 +301,13 @@ def test_an_unusable_recording_is_named_in_one_line(kind):
     assert reason in one_line(caught)
 
 
+@pytest.mark.parametrize("sound_id", ["", "two\nlines", "half \ud800", "x" * 191])
+def test_a_sound_id_that_is_no_file_name_elsewhere_is_refused(sound_id):
+    with pytest.raises(InputError) as caught:
+        build_bank([*scale(2), note_recording(sound_id)], "clear2", ATTRIBUTES)
+    assert "sound_id: found" in one_line(caught)
+
+
 @pytest.mark.parametrize("n_samples", [0, 1, 2, 3, 100, 2047, 2048, round(0.2 * RATE) - 1])
 def test_a_recording_that_is_too_short_is_named_in_one_line(n_samples):
     bad = replace(note_recording("the-bad-one"), samples=note_samples(duration_s=1.0)[:n_samples])
