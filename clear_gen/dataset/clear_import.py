@@ -24,7 +24,7 @@ from clear_gen.dataset.generate import Advance, Job
 from clear_gen.dataset.identity import Settings, begin, check_unchanged, identity_of
 from clear_gen.dataset.layout import SceneFile, scene_files
 from clear_gen.dataset.lock import at_work
-from clear_gen.io import InputError, atomic_path, decode_flac, parquet_writer, sha256_file, sha256_json, sha256_pcm
+from clear_gen.io import InputError, decode_flac, parquet_writer, sha256_json, sha256_pcm
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import scene_schema
 from clear_gen.scenes.sampler import SceneSpec
@@ -134,16 +134,14 @@ def _complete(
 
 def _write_file(file: SceneFile, scenes: _Scenes, job: Job, advance: Advance, check: Callable[[], None]) -> None:
     schema = scene_schema(job.domain.attributes, job.spec.sample_rate, job.identity_sha256)
-    with atomic_path(job.folder / file.name) as path:
-        with parquet_writer(path, schema, job.audio) as writer:
-            for chunk in file.chunks:
-                rows = []
-                for index in range(chunk.first, chunk.stop):
-                    rows.append(scenes.row(index))
-                    check()
-                writer.write_table(pa.Table.from_pylist(rows, schema))
-                advance(len(rows))
-        generate.record_hash(job.folder, file.name, sha256_file(path))
+    with generate.recorded_path(job.folder, file.name) as path, parquet_writer(path, schema, job.audio) as writer:
+        for chunk in file.chunks:
+            rows = []
+            for index in range(chunk.first, chunk.stop):
+                rows.append(scenes.row(index))
+                check()
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+            advance(len(rows))
 
 
 class _Scenes:

@@ -34,7 +34,7 @@ def finish(folder: Path) -> Statistics:
         if stored_identity(folder) is None:
             raise InputError(f"{folder}: found no dataset, expected one begun by clear-gen scenes")
         with at_work(folder):
-            return finish_alone(folder)
+            return finish_alone(folder, read_again=True)
     tidy(folder)
     stored = read_provenance(folder / IDENTITY)
     for name, expected in stored["files"].items():
@@ -52,8 +52,11 @@ def _hash(path: Path) -> str | None:
     return sha256_file(path) if path.is_file() else None
 
 
-def finish_alone(folder: Path) -> Statistics:
-    """The same, by whoever holds the lock and when nothing is finished."""
+def finish_alone(folder: Path, read_again: bool = False) -> Statistics:
+    """The same, by whoever holds the lock and when nothing is finished.
+
+    ``clear.json`` gets the hashes that the files had when they were written; with ``read_again`` they are compared.
+    """
     identity = stored_identity(folder) or {}
     settings = settings_of(identity, folder / IDENTITY)
     files = scene_files(settings.sizes)
@@ -71,9 +74,11 @@ def finish_alone(folder: Path) -> Statistics:
         if bank.sha256 != identity["banks"][side]:
             raise CheckFailed(f"{bank_path(folder, side)}: found another bank than the scenes were made from")
     names = [*(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in banks)]
-    hashes = {name: sha256_file(folder / name) for name in names}
-    for name, found_hash in hashes.items():
-        if recorded_hash(folder, name) not in (None, found_hash):
+    hashes = {}
+    for name in names:
+        recorded = recorded_hash(folder, name)
+        hashes[name] = sha256_file(folder / name) if read_again or recorded is None else recorded
+        if recorded not in (None, hashes[name]):
             raise CheckFailed(f"{folder / name}: altered since it was written; delete it and run again")
     made_with = environment()
     write_text(folder / CARD, card(identity, settings, made_with, banks, found))

@@ -6,10 +6,10 @@ together from its chunks the same way. What is there already is not made again.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import signal
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,7 +121,7 @@ def _is_whole(job: Job, chunk: Chunk) -> bool:
         return False
     try:
         data, end = _parts(chunk, job.folder)
-        if _digest(data, chunk) == end:
+        if _end(data, chunk) == end:
             schema = pa.ipc.open_file(pa.BufferReader(data)).schema
             if metadata_of(schema, path).get("identity_sha256") == job.identity_sha256:
                 return True
@@ -185,19 +185,21 @@ def write_chunk(file: SceneFile, chunk: Chunk) -> int:
     with atomic_path(chunk.partial_path(_job.folder)) as path:
         with pa.ipc.new_file(path, _schema()) as writer:
             writer.write_table(table)
-        with open(path, "r+b") as written:
-            digest = _digest(written.read(), chunk)
-            written.write(digest)
+        with pa.memory_map(str(path)) as written:
+            end = _end(written.read_buffer(), chunk)
+        with open(path, "ab") as appended:
+            appended.write(end)
     return chunk.stop - chunk.first
 
 
 def write_file(file: SceneFile) -> int:
     """Put a file together, one row group per chunk, and remove its chunks; returns the scenes not counted before."""
-    with atomic_path(_job.folder / file.name) as path:
-        with parquet_writer(path, _schema(), _job.audio) as writer:
-            for chunk in file.chunks:
-                writer.write_table(_read_chunk(chunk) if _job.audio else _graphs(file, chunk))
-        record_hash(_job.folder, file.name, sha256_file(path))
+    with (
+        recorded_path(_job.folder, file.name) as path,
+        parquet_writer(path, _schema(), _job.audio) as writer,
+    ):
+        for chunk in file.chunks:
+            writer.write_table(_read_chunk(chunk) if _job.audio else _graphs(file, chunk))
     for chunk in file.chunks:
         chunk.partial_path(_job.folder).unlink(missing_ok=True)
     return 0 if _job.audio else file.stop - file.first
@@ -207,15 +209,15 @@ def _schema() -> pa.Schema:
     return scene_schema(_job.domain.attributes, _job.spec.sample_rate, _job.identity_sha256)
 
 
-def _digest(data: bytes | pa.Buffer, chunk: Chunk) -> bytes:
-    """What ends a chunk's file, so that no other content and no other chunk is taken for it."""
-    return hashlib.sha256(data).hexdigest().encode() + chunk.name.encode()
+def _end(data: bytes | pa.Buffer, chunk: Chunk) -> bytes:
+    """What a chunk's file ends with, so that no damaged and no other chunk is taken for it."""
+    return f"{zlib.crc32(data):08x} {chunk.name}".encode()
 
 
 def _parts(chunk: Chunk, folder: Path) -> tuple[pa.Buffer, bytes]:
     """A chunk's Arrow file, mapped into memory rather than read, and what ends it."""
     mapped = pa.memory_map(str(chunk.partial_path(folder)))
-    n_end = len(_digest(b"", chunk))
+    n_end = len(_end(b"", chunk))
     return mapped.read_buffer(mapped.size() - n_end), mapped.read(n_end)
 
 
@@ -283,8 +285,13 @@ def record_path(folder: Path, name: str) -> Path:
     return folder / PARTIAL / f"{Path(name).name}.sha256"
 
 
-def record_hash(folder: Path, name: str, sha256: str) -> None:
-    """Keep the SHA-256 of a file, so that what happens to it before the dataset is finished is noticed."""
+@contextmanager
+def recorded_path(folder: Path, name: str) -> Iterator[Path]:
+    """``atomic_path``, and the SHA-256 is kept: what happens to the file before the dataset is finished is noticed."""
+    record_path(folder, name).unlink(missing_ok=True)
+    with atomic_path(folder / name) as path:
+        yield path
+        sha256 = sha256_file(path)
     write_text(record_path(folder, name), sha256)
 
 

@@ -220,7 +220,8 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
     """Write what is to be made; a dataset that was finished is so no longer, but the hashes of its files are kept."""
     if (folder / IDENTITY).exists():
         for name, sha256 in read_provenance(folder / IDENTITY)["files"].items():
-            write_text(folder / PARTIAL / f"{Path(name).name}.sha256", str(sha256))
+            if name.startswith(f"{SCENES}/"):
+                write_text(folder / PARTIAL / f"{Path(name).name}.sha256", str(sha256))
     write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     (folder / IDENTITY).unlink(missing_ok=True)
 
