@@ -72,8 +72,8 @@ def _check_independent(recordings: list[Recording], training: Bank, path: Path |
     sides = [[sound.source for sound in sounds] for sounds in (training.sounds, recordings)]
     if shared := shared_origins(*sides):
         raise InputError(
-            f"{path}: has {', '.join(shared)} as well; choose others by --player, --microphone or --pack, "
-            "so that the test bank is heard by nobody in training"
+            f"{path}: found {', '.join(shared)} there as well; choose others by --player, --microphone or --pack, "
+            "so that nobody is heard on both sides"
         )
 
 
