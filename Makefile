@@ -17,6 +17,7 @@ demo: $(VENV)/.installed
 	@echo
 	@echo "The dataset is in $(DEMO)/, a picture of its first scene in $(DEMO)/scene.png. Next:"
 	@echo "  $(BIN)/clear-gen --help"
+	@echo "  $(BIN)/clear-gen validate $(DEMO) --all"
 	@echo "  $(BIN)/clear-gen scenes --n 1000 --out clear2"
 	@echo "  $(BIN)/clear-gen bank show $(DEMO)/bank/train.parquet --out sounds.html   # and listen"
 
