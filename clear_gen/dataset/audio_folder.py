@@ -33,7 +33,8 @@ from clear_gen.io import InputError, atomic_path
 from clear_gen.scenes.graph import SPLITS, scene_schema
 
 METADATA, TYPED_METADATA = "metadata.jsonl", "metadata.parquet"
-PATTERNS = (CARD, *(f"{split}/{name}" for split in SPLITS for name in (f"{split}-*.flac", METADATA, TYPED_METADATA)))
+WRITTEN = (f"*-{'[0-9]' * 6}.flac", METADATA, TYPED_METADATA)
+PATTERNS = (CARD, *(f"{split}/{name}" for split in SPLITS for name in WRITTEN))
 LOOKED_AT_SCENES = 500  # the loader looks at 10 MB; a scene with the most sounds there can be takes 11 kB
 
 

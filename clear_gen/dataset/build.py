@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -26,8 +27,8 @@ from clear_gen.dataset.identity import (
     stored_identity,
 )
 from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, SceneFile, scene_files, shard_of
-from clear_gen.dataset.lock import at_work, let_finish, wait_to_finish
-from clear_gen.io import InputError, sha256_file, sha256_json
+from clear_gen.dataset.lock import LOCK, at_work, let_finish, wait_to_finish
+from clear_gen.io import InputError, sha256_file, sha256_json, write_text
 from clear_gen.sounds.bank import Bank, write_bank
 
 # What lies in the folders of a dataset, half-written files included
@@ -74,7 +75,7 @@ def claim(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:
     check_folder(folder, identity, overwrite)
     if overwrite and stored_identity(folder) is not None:
         with at_work(folder):
-            discard(folder)
+            discard(folder, identity)
 
 
 def add_audio(folder: Path, workers: int, progress: Progress) -> None:
@@ -115,7 +116,8 @@ def _complete(
             if _is_complete(job, files, banks):  # by another shard, meanwhile
                 shutil.rmtree(folder / PARTIAL, ignore_errors=True)
                 return
-            generate.missing_files(job, mine)
+            if generate.missing_files(job, mine):
+                generate.check_version(job, mine, identity["generator"])
             to_write = missing_banks(folder, banks)
         except InputError:
             if is_finished(folder):
@@ -131,6 +133,8 @@ def _complete(
             wait_to_finish(lock)
             if not is_finished(folder):  # or another shard has seen the last file first
                 finish_alone(folder)
+    if is_finished(folder):
+        tidy(folder)
 
 
 def _is_complete(job: Job, files: list[SceneFile], banks: dict[str, Bank]) -> bool:
@@ -144,23 +148,23 @@ def _is_complete(job: Job, files: list[SceneFile], banks: dict[str, Bank]) -> bo
     return not generate.missing_files(job, files)
 
 
-def discard(folder: Path) -> bool:
-    """Remove a dataset that this package made, and nothing else; whether there was one.
+def discard(folder: Path, identity: dict[str, Any]) -> None:
+    """Remove the dataset that is in ``folder``, and nothing else, to make room for the one of this identity.
 
-    Its identity goes last, so that a run that is killed meanwhile leaves a folder that can still be overwritten.
+    The new identity is written first, so that a run that is killed meanwhile leaves a folder that can be overwritten.
     """
-    if stored_identity(folder) is None:
-        return False
+    write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
+    (folder / IDENTITY).unlink(missing_ok=True)
     for name in (SCENES, BANK):
         for path in (folder / name).glob("*"):
-            if FILE_NAMES.fullmatch(path.name):
+            if FILE_NAMES.fullmatch(path.name) and not path.is_dir():
                 path.unlink()
         with suppress(OSError):  # not there, or the user's files are
             (folder / name).rmdir()
     (folder / CARD).unlink(missing_ok=True)
-    (folder / IDENTITY).unlink(missing_ok=True)
-    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
-    return True
+    for path in (folder / PARTIAL).glob("*"):
+        if path.name not in (IDENTITY, LOCK):
+            path.unlink()
 
 
 def _make(job: Job, files: list[SceneFile], workers: int, progress: Progress) -> None:

@@ -120,6 +120,7 @@ def _complete(
         return
     with at_work(out):
         check_unchanged(out, identity)
+        generate.missing_files(job, files)  # before anything is written: it refuses files of another dataset
         begin(out, identity)
         generate.remove_damaged(job, files)
         left = generate.missing_files(job, files)

@@ -33,7 +33,9 @@ from clear_gen.sounds.attributes import Attribute
 
 PUBLISHED_SPLITS = {"train": "train", "validation": "val", "test": "test"}
 OWN_KEY = "clear_gen"
-PATTERNS = ("attributes.json", "scenes/CLEAR_*.json", "questions/CLEAR_*.json", "audio/*/CLEAR_*.flac")
+FLAC = f"audio/{{0}}/CLEAR_{{0}}_{'[0-9]' * 6}.flac"
+WRITTEN = ("scenes/CLEAR_{0}_scenes.json", "questions/CLEAR_{0}_questions.json", FLAC)
+PATTERNS = ("attributes.json", *(name.format(split) for split in PUBLISHED_SPLITS.values() for name in WRITTEN))
 OBJECT_FIELDS = ("duration", "filename", "id", "is_ref", "pack", "silence_after")
 EXACT_SCENE_FIELDS = ("scene_id", "domain", "sample_rate", "n_samples", "n_samples_dry", "reverb", "noise", "rendered")
 EXACT_SOUND_FIELDS = ("sound_id", "onset_sample", "n_samples", "gain_db")

@@ -66,6 +66,8 @@ def exporting(source: Source, out: Path, layout: str, patterns: Sequence[str], o
     used = out.is_dir() and any(out.iterdir())
     if used and not overwrite and not _continues(out / MARKER, marker):
         raise InputError(f"{out}: found files in it, expected a new or an empty folder (or --overwrite)")
+    for file in scene_files(source.settings.sizes):
+        check_file(source.folder / file.name, file, sha256_json(source.identity))
     if overwrite:
         for path in [path for pattern in patterns for path in out.glob(pattern)]:
             path.unlink()

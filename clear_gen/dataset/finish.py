@@ -13,11 +13,12 @@ from clear_gen.dataset.identity import (
     Settings,
     environment,
     read_provenance,
+    read_record,
     settings_of,
     stored_identity,
     write_provenance,
 )
-from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, scene_files
+from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, SceneFile, scene_files
 from clear_gen.dataset.lock import at_work
 from clear_gen.dataset.statistics import Statistics, statistics
 from clear_gen.io import CheckFailed, InputError, sha256_file, sha256_json, write_text
@@ -80,12 +81,20 @@ def finish_alone(folder: Path, read_again: bool = False) -> Statistics:
         hashes[name] = sha256_file(folder / name) if read_again or recorded is None else recorded
         if recorded not in (None, hashes[name]):
             raise CheckFailed(f"{folder / name}: altered since it was written; delete it and run again")
-    made_with = environment()
+    made_with = _made_with(folder, files)
     write_text(folder / CARD, card(identity, settings, made_with, banks, found))
     hashes[CARD] = sha256_file(folder / CARD)
     write_provenance(folder, identity, made_with, dict(sorted(hashes.items())))
     _remove_leftovers(folder)
     return found
+
+
+def _made_with(folder: Path, files: list[SceneFile]) -> dict[str, str]:
+    """This machine's environment; where files come from another one, too, it says so."""
+    here = environment()
+    records = [read_record(folder, file.name) for file in files]
+    elsewhere = sum(record is not None and record.get("environment") != here for record in records)
+    return {**here, "files made elsewhere": str(elsewhere)} if elsewhere else here
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clear_gen.audio.render import render_pcm
+from clear_gen.dataset.identity import GENERATOR, environment, read_record, write_record
 from clear_gen.dataset.layout import BANK_OF_SPLIT, PARTIAL, Chunk, SceneFile
 from clear_gen.dataset.workers import TRIES, Died, Pool, Task
 from clear_gen.io import (
@@ -37,7 +38,6 @@ from clear_gen.io import (
     parquet_writer,
     read_row_group,
     sha256_file,
-    write_text,
 )
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import RENDERED_TYPE, graph_of_row, scene_schema
@@ -280,25 +280,18 @@ class _Files:
 # --- what there is ----------------------------------------------------------------------------------------------------
 
 
-def record_path(folder: Path, name: str) -> Path:
-    """Where the SHA-256 of a file is kept from its writing until the dataset is finished."""
-    return folder / PARTIAL / f"{Path(name).name}.sha256"
-
-
 @contextmanager
 def recorded_path(folder: Path, name: str) -> Iterator[Path]:
     """``atomic_path``, and the SHA-256 is kept: what happens to the file before the dataset is finished is noticed."""
-    record_path(folder, name).unlink(missing_ok=True)
     with atomic_path(folder / name) as path:
         yield path
-        sha256 = sha256_file(path)
-    write_text(record_path(folder, name), sha256)
+        write_record(folder, name, sha256_file(path), environment())
 
 
 def recorded_hash(folder: Path, name: str) -> str | None:
     """The SHA-256 that a file had when it was written, if that is known."""
-    path = record_path(folder, name)
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else None
+    record = read_record(folder, name)
+    return record["sha256"] if record else None
 
 
 def remove_damaged(job: Job, files: list[SceneFile]) -> None:
@@ -311,14 +304,28 @@ def remove_damaged(job: Job, files: list[SceneFile]) -> None:
 
 
 def _damage(job: Job, file: SceneFile) -> str | None:
+    """What is wrong with a file. Graphs that are to be rendered are only read, which checks them page by page."""
     path, expected = job.folder / file.name, recorded_hash(job.folder, file.name)
+    found = _identity_in(path)
+    if found is not None and found != job.identity_sha256:
+        return None
     if expected is not None and sha256_file(path) != expected:
         return f"{path}: altered since it was written"
     try:
-        check_file(path, file, _identity_in(path) or job.identity_sha256)
+        check_file(path, file, job.identity_sha256)
     except InputError as error:
         return str(error)
     return None
+
+
+def check_version(job: Job, files: list[SceneFile], generator: str) -> None:
+    """Raise InputError if graphs are missing that another version of this package has drawn, and only it can."""
+    if generator == GENERATOR:
+        return
+    for file in files:
+        path = job.folder / file.name
+        if not path.exists() or _damage(job, file):
+            raise InputError(f"{path}: missing or damaged, and made by {generator}, which alone can make it again")
 
 
 def missing_files(job: Job, files: list[SceneFile]) -> list[SceneFile]:

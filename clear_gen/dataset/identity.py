@@ -25,6 +25,7 @@ from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.sounds.bank import Bank
 
 FORMAT = 1
+GENERATOR = f"clear-gen {__version__}"
 MAX_SCENES = 100_000_000
 MAX_JSON_BYTES = 20_000_000  # a million scenes have a thousand files: 100 kB
 
@@ -51,7 +52,7 @@ def identity_of(settings: Settings, banks: dict[str, Bank]) -> dict[str, Any]:
     imported = {"imported": settings.imported} if settings.imported else {}
     return {
         "format": FORMAT,
-        "generator": f"clear-gen {__version__}",
+        "generator": GENERATOR,
         "scenes": settings.sizes,
         "seed": settings.seed,
         "sample_rate": settings.sample_rate,
@@ -200,13 +201,12 @@ def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> Non
 
 
 def _is_ours(folder: Path, identity: dict[str, Any]) -> bool:
-    """Whether only ``clear.json`` was lost: there are scene files, and each says it is of this dataset."""
-    paths = sorted((folder / SCENES).glob("*.parquet"))
-    try:
-        found = {str(metadata_of(open_parquet(path).schema_arrow, path).get("identity_sha256")) for path in paths}
-    except InputError:
-        return False
-    return found == {sha256_json(identity)}
+    """Whether only ``clear.json`` was lost: all scene files that can be read say that they are of this dataset."""
+    found = set()
+    for path in sorted((folder / SCENES).glob("*.parquet")):
+        with contextlib.suppress(InputError):  # a damaged one is made again
+            found.add(str(metadata_of(open_parquet(path).schema_arrow, path).get("identity_sha256")))
+    return bool(found) and found <= {sha256_json({**identity, "audio": audio}) for audio in (identity["audio"], False)}
 
 
 def check_unchanged(folder: Path, identity: dict[str, Any]) -> None:
@@ -219,11 +219,30 @@ def check_unchanged(folder: Path, identity: dict[str, Any]) -> None:
 def begin(folder: Path, identity: dict[str, Any]) -> None:
     """Write what is to be made; a dataset that was finished is so no longer, but the hashes of its files are kept."""
     if (folder / IDENTITY).exists():
-        for name, sha256 in read_provenance(folder / IDENTITY)["files"].items():
+        stored = read_provenance(folder / IDENTITY)
+        for name, sha256 in stored["files"].items():
             if name.startswith(f"{SCENES}/"):
-                write_text(folder / PARTIAL / f"{Path(name).name}.sha256", str(sha256))
+                write_record(folder, name, str(sha256), stored["environment"])
     write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     (folder / IDENTITY).unlink(missing_ok=True)
+
+
+def _record_path(folder: Path, name: str) -> Path:
+    return folder / PARTIAL / f"{Path(name).name}.sha256"
+
+
+def write_record(folder: Path, name: str, sha256: str, made_with: dict[str, str]) -> None:
+    """Keep a file's SHA-256, and where it was made, until the dataset is finished."""
+    write_text(_record_path(folder, name), json.dumps({"sha256": sha256, "environment": made_with}))
+
+
+def read_record(folder: Path, name: str) -> dict[str, Any] | None:
+    """What was kept of a file: ``sha256`` and ``environment``; None if nothing was."""
+    try:
+        record = read_json(_record_path(folder, name))
+    except (FileNotFoundError, InputError):
+        return None
+    return record if isinstance(record.get("sha256"), str) else None
 
 
 def spec_of(settings: Settings) -> SceneSpec:

@@ -98,7 +98,7 @@ def _check_card(
 ) -> None:
     """The card follows from all the rest, once that is known to be right."""
     expected = card(stored["identity"], settings, stored["environment"], banks, statistics(folder, files))
-    if (folder / CARD).read_text(encoding="utf-8") != expected:
+    if (folder / CARD).read_bytes() != expected.encode():
         result.find("files", CARD, "says something else than the dataset; delete it and run clear-gen finish")
 
 

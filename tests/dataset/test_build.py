@@ -19,9 +19,9 @@ import pytest
 import clear_gen
 from clear_gen.audio.render import render_pcm
 from clear_gen.dataset.banks import needed_banks
-from clear_gen.dataset.build import Progress, Shard, add_audio, create, discard
+from clear_gen.dataset.build import Progress, Shard, add_audio, claim, create, discard
 from clear_gen.dataset.finish import finish
-from clear_gen.dataset.identity import Settings
+from clear_gen.dataset.identity import Settings, identity_of
 from clear_gen.dataset.layout import scene_files
 from clear_gen.io import CheckFailed, InputError, sha256_file, sha256_pcm, to_pcm16
 from clear_gen.scenes.domain import Domain
@@ -194,7 +194,8 @@ def test_a_folder_of_something_else_is_left_alone(
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="no clear-gen dataset"):
         make(tmp_path, settings, embedded)
-    discard(tmp_path)
+    with pytest.raises(InputError, match="no clear-gen dataset"):
+        claim(tmp_path, identity_of(settings, embedded), overwrite=True)
     assert hashes(tmp_path).keys() == {"thesis.txt"}
 
 
@@ -203,8 +204,9 @@ def test_discard_removes_the_dataset_and_nothing_else(reference: Path, tmp_path:
     shutil.copytree(reference, folder)
     for name in ("notes.txt", "scenes/notes.txt", "bank/mine.parquet"):
         (folder / name).write_text("mine")
-    discard(folder)
-    assert hashes(folder).keys() == {"notes.txt", "scenes/notes.txt", "bank/mine.parquet"}
+    discard(folder, {"seed": 8})
+    left = {"notes.txt", "scenes/notes.txt", "bank/mine.parquet", ".partial/clear.json"}
+    assert hashes(folder).keys() == left
 
 
 def test_finish_says_what_is_missing(tmp_path: Path, settings: Settings, embedded: dict[str, Bank]) -> None:
