@@ -18,11 +18,13 @@ import pytest
 
 import clear_gen
 from clear_gen.audio.render import render_pcm
+from clear_gen.dataset import generate
 from clear_gen.dataset.banks import needed_banks
 from clear_gen.dataset.build import Progress, Shard, add_audio, claim, create, discard
 from clear_gen.dataset.finish import finish
 from clear_gen.dataset.identity import Settings, identity_of
 from clear_gen.dataset.layout import scene_files
+from clear_gen.dataset.validate import validate
 from clear_gen.io import CheckFailed, InputError, sha256_file, sha256_pcm, to_pcm16
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.bank import Bank, resampled_bank
@@ -197,6 +199,42 @@ def test_a_folder_of_something_else_is_left_alone(
     with pytest.raises(InputError, match="no clear-gen dataset"):
         claim(tmp_path, identity_of(settings, embedded), overwrite=True)
     assert hashes(tmp_path).keys() == {"thesis.txt"}
+
+
+def test_graphs_of_another_version_are_never_drawn_anew(
+    tmp_path: Path, settings: Settings, embedded: dict[str, Bank], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        for module in ("identity", "generate"):
+            older.setattr(f"clear_gen.dataset.{module}.GENERATOR", "clear-gen 0.0.9")
+        folder = make(tmp_path / "data", replace(settings, audio=False), embedded)
+    (folder / "scenes/validation-00000-of-00001.parquet").unlink()
+    before = hashes(folder)
+    with pytest.raises(InputError, match=r"missing or damaged, and made by clear-gen 0\.0\.9"):
+        add_audio(folder, 1, silent)
+    assert hashes(folder) == before
+
+
+def test_files_of_several_machines_are_no_reason_to_be_strict(
+    tmp_path: Path, settings: Settings, embedded: dict[str, Bank], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(generate, "environment", lambda: {"cpu": "another"})
+        folder = make(tmp_path / "data", replace(settings, audio=False), embedded, Shard(1, 3))
+    make(folder, replace(settings, audio=False), embedded)
+    assert json.loads((folder / "clear.json").read_text())["environment"]["files made elsewhere"] == "1"
+    assert not validate(folder, 0, 1, silent).findings
+
+
+def test_a_lost_identity_and_a_damaged_file_are_mended_together(
+    reference: Path, tmp_path: Path, settings: Settings, embedded: dict[str, Bank]
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(reference, folder)
+    (folder / "clear.json").unlink()
+    (folder / "scenes/test-00000-of-00001.parquet").write_bytes(b"PAR1")
+    make(folder, settings, embedded)
+    assert hashes(folder) == hashes(reference)
 
 
 def test_discard_removes_the_dataset_and_nothing_else(reference: Path, tmp_path: Path) -> None:

@@ -254,6 +254,19 @@ def test_overwriting_an_export_leaves_nothing_of_the_older_one(
     assert hashes(tmp_path / "out") == hashes(tmp_path / "alone")
 
 
+def test_overwriting_removes_nothing_while_the_source_cannot_be_read(
+    ours: Path, exported: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(ours, tmp_path / "damaged")
+    next((tmp_path / "damaged/scenes").glob("test-*")).write_bytes(b"PAR1")
+    shutil.copytree(exported, tmp_path / "out")
+    (tmp_path / "out/questions/CLEAR_train_questions_mine.json").write_text("mine")
+    before = hashes(tmp_path / "out")
+    with pytest.raises(InputError, match="not a readable Parquet file"):
+        export_clear(tmp_path / "damaged", tmp_path / "out", silent, overwrite=True)
+    assert {name: sha for name, sha in hashes(tmp_path / "out").items() if name != MARKER} == before
+
+
 def test_importing_into_the_source_is_refused(exported: Path, clear2: Domain) -> None:
     before = hashes(exported)
     with pytest.raises(InputError, match="lies inside"):

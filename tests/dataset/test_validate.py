@@ -308,6 +308,14 @@ def test_a_card_that_says_something_else_is_found_though_its_hash_was_adapted(da
 
 
 @pytest.mark.usefixtures("inline")
+def test_a_card_that_is_no_text_is_found_though_its_hash_was_adapted(data: Path) -> None:
+    (data / "README.md").write_bytes(b"\xff\xfe")
+    seal(data)
+    (only,) = found(data, 0)
+    assert only.startswith("files: README.md: ")
+
+
+@pytest.mark.usefixtures("inline")
 def test_a_parquet_file_anywhere_is_none_of_the_dataset(data: Path) -> None:
     (data / "questions").mkdir()
     (data / "questions/train.parquet").write_bytes(b"")
