@@ -340,12 +340,12 @@ def _is_made(job: Job, file: SceneFile) -> bool:
     path = job.folder / file.name
     if not path.exists():
         return False
-    if _identity_in(path) not in (None, job.identity_sha256, job.graphs_sha256):
-        raise InputError(f"{path}: found scenes of another dataset; move the file away and run again")
     try:
         check_file(path, file, job.identity_sha256)
     except InputError:
-        return False
+        if _identity_in(path) in (None, job.identity_sha256, job.graphs_sha256):
+            return False
+        raise InputError(f"{path}: found scenes of another dataset; move the file away and run again") from None
     return True
 
 

@@ -147,6 +147,7 @@ ENGINES: dict[str, Callable[[Campaign, int], object]] = {"atheris": with_atheris
 
 
 def main() -> None:
+    """Read the options and fuzz until the executions or the seconds are used up."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     has_atheris = importlib.util.find_spec("atheris") is not None
     parser.add_argument("target", choices=["manifest", "domain", "graph", "planted"])
