@@ -10,7 +10,7 @@ import pytest
 import clear_gen
 
 PACKAGE = Path(clear_gen.__file__).parent
-ORDER = ("io", "config", "sounds", "scenes", "audio", "dataset", "cli")
+ORDER = ("io", "config", "sounds", "scenes", "audio", "questions", "dataset", "cli")
 
 
 def part_of(module: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
 
 from clear_gen.config import Strict, load_yaml, misplaced
 from clear_gen.io import InputError, content_path
@@ -34,6 +34,7 @@ NotNegativeRange = Annotated[tuple[float, float], _at_least(0)]
 DecayRange = Annotated[tuple[float, float], _at_least(0.02)]
 AudibleRange = Annotated[tuple[float, float], _at_least(20)]
 MAX_INT32 = 2**31 - 1  # as the tables of scenes and banks store an attribute's numbers
+MAX_PARTS = 10
 # Names that the tables of scenes and banks use for something else
 RESERVED = {"sound_id", "onset_sample", "n_samples", "gain_db", "duration_s", "brightness_points", "loudness_lufs"} | {
     "licence",
@@ -127,6 +128,13 @@ class Sampling(Strict):
     independent_levels: IndependentLevels | None = None
 
 
+class Relation(Strict):
+    """Which sounds a relation leads to: those before or after a sound, all of them or the ``nearest`` so many."""
+
+    side: Literal["before", "after"]
+    nearest: StrictInt | None = Field(default=None, ge=1)
+
+
 class Published(Strict):
     """Minimum, mean and maximum of the quantities of a published dataset that this domain is to resemble."""
 
@@ -139,7 +147,10 @@ class Domain(Strict):
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     attributes: dict[str, Attribute] = Field(min_length=1)
-    relations: list[str]
+    relations: dict[str, Relation]
+    relative_position_among: str | None = None
+    parts: list[StrictStr] = Field(default_factory=list, max_length=MAX_PARTS)
+    wording: dict[str, str] = Field(default_factory=dict)
     question_types: list[str]
     sampling: Sampling
     published: Published | None = None
@@ -167,6 +178,12 @@ class Domain(Strict):
             if not isinstance(rule, MeasuredAttribute) or rule.measure != "loudness":
                 expected = "an attribute measured as loudness"
                 raise misplaced(expected, levels.attribute, "sampling", "independent_levels", "attribute")
+        among = self.relative_position_among
+        if among is not None and among not in given(self.attributes):
+            expected = f"an attribute with a list of values: {', '.join(given(self.attributes))}"
+            raise misplaced(expected, among, "relative_position_among")
+        if len(set(self.parts)) != len(self.parts):
+            raise misplaced("distinct names", ", ".join(self.parts), "parts")
         return self
 
 

@@ -118,7 +118,7 @@ def manifest(scratch: Path) -> Target:
 
 SMALL_DOMAIN = b"""name: x
 attributes: {kind: {values: [1, 2]}, level: {measure: loudness, low: l, high: h, dead_zone: 1}}
-relations: []
+relations: {}
 question_types: [count]
 sampling:
   sounds: {min: 1, max: 2}

@@ -22,7 +22,7 @@ attributes:
     low: quiet
     high: loud
     dead_zone: 1.0
-relations: [before, after]
+relations: {before: {side: before}}
 question_types:
   - count
   - exist
@@ -138,7 +138,7 @@ MISTAKES = {
     "word in a range": ("    drr_db: [3, 15]", "    drr_db:\n      - 3\n      - high", 32, "'high'"),
     "null for a range": ("    share: [0.05, 0.2]", "    share: null", 27, "share"),
     "list for a mapping": ("  sounds:\n    min: 2\n    max: 6\n", "  sounds: [2, 6]\n", 16, "sampling.sounds"),
-    "mapping for a list": ("relations: [before, after]", "relations: {before: after}", 11, "relations"),
+    "mapping for a list": ("relations: {before: {side: before}}", "relations: [before, after]", 11, "relations"),
     "upper case in the name": ("name: birds", "name: Birds", 1, "'Birds'"),
     "reversed range": ("    rt60_s: [0.2, 0.5]", "    rt60_s: [0.5, 0.2]", 29, "rt60_s"),
     "reversed levels": ("level_dbfs: [-80, -50]", "level_dbfs: [-50, -80]", 34, "level_dbfs"),
@@ -160,9 +160,9 @@ MISTAKES = {
     "no kind in a constraint": ("      values_at_least: 2\n", "", 20, "either"),
     "value twice": ("[owl, wren, heron]", "[owl, wren, owl]", 4, "distinct"),
     "key twice": ("    max: 6\n", "    max: 6\n    min: 3\n", 17, "min: found twice"),
-    "key twice at the top": ("relations: [before, after]", "name: owls\nrelations: []", 1, "name: found twice"),
+    "key twice at the top": ("relations: {before: {side: before}}", "name: owls\nrelations: []", 1, "name: found twice"),
     "key twice in braces": ("  noise:\n    level_dbfs", "  noise: {level_dbfs: [-9, -8], level_dbfs", 33, "twice"),
-    "alias": ("relations: [before, after]", "relations: &r [before]\nquestions: *r", 12, "alias"),
+    "alias": ("relations: {before: {side: before}}", "relations: &r [before]\nquestions: *r", 12, "alias"),
     "merge key": ("    min: 2", "    <<: {min: 2}", 17, "merge"),
     "tag": ("    min: 2", "    min: !!int two", 17, "two"),
     "impossible date": ("    min: 2", "    min: 2001-99-99", 17, ""),

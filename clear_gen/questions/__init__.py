@@ -1,0 +1,1 @@
+"""Questions about scenes: programs, templates, instantiation, selection, audit."""
