@@ -160,7 +160,12 @@ MISTAKES = {
     "no kind in a constraint": ("      values_at_least: 2\n", "", 20, "either"),
     "value twice": ("[owl, wren, heron]", "[owl, wren, owl]", 4, "distinct"),
     "key twice": ("    max: 6\n", "    max: 6\n    min: 3\n", 17, "min: found twice"),
-    "key twice at the top": ("relations: {before: {side: before}}", "name: owls\nrelations: []", 1, "name: found twice"),
+    "key twice at the top": (
+        "relations: {before: {side: before}}",
+        "name: owls\nrelations: []",
+        1,
+        "name: found twice",
+    ),
     "key twice in braces": ("  noise:\n    level_dbfs", "  noise: {level_dbfs: [-9, -8], level_dbfs", 33, "twice"),
     "alias": ("relations: {before: {side: before}}", "relations: &r [before]\nquestions: *r", 12, "alias"),
     "merge key": ("    min: 2", "    <<: {min: 2}", 17, "merge"),
