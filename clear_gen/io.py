@@ -26,6 +26,7 @@ import soundfile
 STAGE_SCENE = 0
 STAGE_IMPORT = 1
 STAGE_VALIDATE = 2
+STAGE_QUESTIONS = 3
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:

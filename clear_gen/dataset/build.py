@@ -26,7 +26,7 @@ from clear_gen.dataset.identity import (
     spec_of,
     stored_identity,
 )
-from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, SceneFile, scene_files, shard_of
+from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, QUESTIONS, SCENES, SceneFile, scene_files, shard_of
 from clear_gen.dataset.lock import LOCK, at_work, let_finish, wait_to_finish
 from clear_gen.io import InputError, sha256_file, sha256_json, write_text
 from clear_gen.sounds.bank import Bank, write_bank
@@ -155,7 +155,7 @@ def discard(folder: Path, identity: dict[str, Any]) -> None:
     """
     write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     (folder / IDENTITY).unlink(missing_ok=True)
-    for name in (SCENES, BANK):
+    for name in (SCENES, BANK, QUESTIONS):
         for path in (folder / name).glob("*"):
             if FILE_NAMES.fullmatch(path.name) and not path.is_dir():
                 path.unlink()

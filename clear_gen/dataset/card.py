@@ -35,6 +35,7 @@ def card(
     made_with: dict[str, str],
     banks: dict[str, Bank],
     found: Statistics,
+    questions: dict[str, Any] | None = None,
 ) -> str:
     """The text of ``README.md``: YAML for the Hub, then statistics, sources, making, limitations and use."""
     sources = _sources(settings, banks, found)

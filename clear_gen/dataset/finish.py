@@ -10,15 +10,27 @@ from clear_gen.dataset.banks import bank_path, read_banks
 from clear_gen.dataset.card import card
 from clear_gen.dataset.generate import check_file, recorded_hash
 from clear_gen.dataset.identity import (
+    KEPT_QUESTIONS,
     Settings,
     environment,
+    kept_questions,
     read_provenance,
     read_record,
     settings_of,
     stored_identity,
     write_provenance,
 )
-from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, SceneFile, scene_files
+from clear_gen.dataset.layout import (
+    BANK,
+    CARD,
+    IDENTITY,
+    PARTIAL,
+    QUESTIONS,
+    SCENES,
+    SceneFile,
+    questions_name,
+    scene_files,
+)
 from clear_gen.dataset.lock import at_work
 from clear_gen.dataset.statistics import Statistics, statistics
 from clear_gen.io import CheckFailed, InputError, sha256_file, sha256_json, write_text
@@ -45,7 +57,8 @@ def finish(folder: Path) -> Statistics:
     found = statistics(folder, scene_files(settings.sizes))
     if not (folder / CARD).exists():
         banks = read_banks(folder, settings)
-        write_text(folder / CARD, card(stored["identity"], settings, stored["environment"], banks, found))
+        made_with, questions = stored["environment"], stored.get("questions")
+        write_text(folder / CARD, card(stored["identity"], settings, made_with, banks, found, questions))
     return found
 
 
@@ -74,17 +87,20 @@ def finish_alone(folder: Path, read_again: bool = False) -> Statistics:
     for side, bank in banks.items():
         if bank.sha256 != identity["banks"][side]:
             raise CheckFailed(f"{bank_path(folder, side)}: found another bank than the scenes were made from")
-    names = [*(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in banks)]
+    asked = [questions_name(split) for split in (kept_questions(folder) or {}).get("splits", ())]
+    names = [*(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in banks), *asked]
+    if missing := [name for name in asked if not (folder / name).exists()]:
+        raise CheckFailed(f"{folder / missing[0]}: missing; delete {folder / PARTIAL / KEPT_QUESTIONS} to do without")
     hashes = {}
     for name in names:
         recorded = recorded_hash(folder, name)
         hashes[name] = sha256_file(folder / name) if read_again or recorded is None else recorded
         if recorded not in (None, hashes[name]):
             raise CheckFailed(f"{folder / name}: altered since it was written; delete it and run again")
-    made_with = _made_with(folder, files)
-    write_text(folder / CARD, card(identity, settings, made_with, banks, found))
+    made_with, questions = _made_with(folder, files), kept_questions(folder)
+    write_text(folder / CARD, card(identity, settings, made_with, banks, found, questions))
     hashes[CARD] = sha256_file(folder / CARD)
-    write_provenance(folder, identity, made_with, dict(sorted(hashes.items())))
+    write_provenance(folder, identity, made_with, dict(sorted(hashes.items())), questions)
     _remove_leftovers(folder)
     return found
 
@@ -99,7 +115,7 @@ def _made_with(folder: Path, files: list[SceneFile]) -> dict[str, str]:
 
 def _remove_leftovers(folder: Path) -> None:
     """What runs left that were killed while they wrote, and ``.partial``."""
-    patterns = (f".{CARD}.*.tmp", f".{IDENTITY}.*.tmp", f"{SCENES}/.*.tmp", f"{BANK}/.*.tmp")
+    patterns = (f".{CARD}.*.tmp", f".{IDENTITY}.*.tmp", f"{SCENES}/.*.tmp", f"{BANK}/.*.tmp", f"{QUESTIONS}/.*.tmp")
     for leftover in [path for pattern in patterns for path in folder.glob(pattern)]:
         leftover.unlink(missing_ok=True)
     shutil.rmtree(folder / PARTIAL, ignore_errors=True)
@@ -107,7 +123,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 def tidy(folder: Path) -> None:
     """Remove the ``.partial`` that a run left which was killed at its very end, unless another is at work there."""
-    if (folder / PARTIAL).exists():
+    if (folder / PARTIAL).exists() and not (folder / PARTIAL / f"{QUESTIONS}.json").exists():  # candidates stay
         with suppress(CheckFailed, OSError), at_work(folder):
             _remove_leftovers(folder)
 

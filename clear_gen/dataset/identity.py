@@ -17,7 +17,7 @@ from pydantic import Field, StrictBool, StrictInt, ValidationError, model_valida
 
 from clear_gen import __version__
 from clear_gen.config import Strict, misplaced, read_text
-from clear_gen.dataset.layout import IDENTITY, PARTIAL, SCENES
+from clear_gen.dataset.layout import IDENTITY, PARTIAL, QUESTIONS, SCENES
 from clear_gen.io import InputError, first_line, metadata_of, open_parquet, sha256_json, write_text
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SPLITS
@@ -26,6 +26,7 @@ from clear_gen.sounds.bank import Bank
 
 FORMAT = 1
 GENERATOR = f"clear-gen {__version__}"
+KEPT_QUESTIONS = "kept-questions.json"  # what clear.json says of them, while audio is added to the scenes
 MAX_SCENES = 100_000_000
 MAX_JSON_BYTES = 20_000_000  # a million scenes have a thousand files: 100 kB
 
@@ -221,10 +222,20 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
     if (folder / IDENTITY).exists():
         stored = read_provenance(folder / IDENTITY)
         for name, sha256 in stored["files"].items():
-            if name.startswith(f"{SCENES}/"):
+            if name.startswith((f"{SCENES}/", f"{QUESTIONS}/")):
                 write_record(folder, name, str(sha256), stored["environment"])
+        if "questions" in stored:
+            write_text(folder / PARTIAL / KEPT_QUESTIONS, json.dumps(stored["questions"]))
     write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     (folder / IDENTITY).unlink(missing_ok=True)
+
+
+def kept_questions(folder: Path) -> dict[str, Any] | None:
+    """What ``clear.json`` said of the questions before ``begin``; None if there were none."""
+    try:
+        return read_json(folder / PARTIAL / KEPT_QUESTIONS)
+    except FileNotFoundError:
+        return None
 
 
 def _record_path(folder: Path, name: str) -> Path:
@@ -252,9 +263,17 @@ def spec_of(settings: Settings) -> SceneSpec:
     return SceneSpec(settings.seed, settings.sample_rate, settings.levels)
 
 
-def write_provenance(folder: Path, identity: dict[str, Any], made_with: dict[str, str], files: dict[str, str]) -> None:
-    """Write ``clear.json``: identity, environment, SHA-256 of every file, and the SHA-256 of all that."""
-    content = {"identity": identity, "environment": made_with, "files": files}
+def write_provenance(
+    folder: Path,
+    identity: dict[str, Any],
+    made_with: dict[str, str],
+    files: dict[str, str],
+    questions: dict[str, Any] | None = None,
+) -> None:
+    """Write ``clear.json``: identity, environment, SHA-256 of every file, what the questions are if there are any, and
+    the SHA-256 of all that."""
+    asked = {} if questions is None else {"questions": questions}
+    content = {"identity": identity, "environment": made_with, **asked, "files": files}
     write_text(folder / IDENTITY, provenance_text(content))
 
 
@@ -264,6 +283,9 @@ def read_provenance(path: Path) -> dict[str, Any]:
     for name in ("identity", "environment", "files"):
         if not isinstance(stored.get(name), dict):
             raise InputError(f"{path}: {name}: found {type(stored.get(name)).__name__}, expected an object")
+    questions = stored.get("questions")
+    if questions is not None and not (isinstance(questions, dict) and isinstance(questions.get("identity"), dict)):
+        raise InputError(f"{path}: questions: found {_short(questions)}, expected an object with their identity")
     return stored
 
 

@@ -17,6 +17,7 @@ FILE_CHUNKS = 12
 FILE_SCENES = CHUNK_SCENES * FILE_CHUNKS
 SCENES = "scenes"
 BANK = "bank"
+QUESTIONS = "questions"
 PARTIAL = ".partial"
 IDENTITY = "clear.json"
 CARD = "README.md"
@@ -97,3 +98,8 @@ def scene_files(sizes: dict[str, int]) -> list[SceneFile]:
 def shard_of(files: Sequence[SceneFile], num_shards: int, shard_index: int) -> list[SceneFile]:
     """The files that one of several jobs makes: every ``num_shards``-th."""
     return list(files[shard_index::num_shards])
+
+
+def questions_name(split: str) -> str:
+    """Path of a split's questions below the dataset's folder: one file, they are small."""
+    return f"{QUESTIONS}/{split}-00000-of-00001.parquet"

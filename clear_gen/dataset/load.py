@@ -55,6 +55,20 @@ def load_scene(folder: str | Path, scene_id: str | None = None) -> Scene:
     return _scene(table.slice(row, 1).to_pylist()[0], folder / file.name)
 
 
+def load_graph(folder: Path, scene_id: str) -> SceneGraph:
+    """The graph of one scene of a finished dataset, its audio left alone.
+
+    Raises InputError if there is no dataset in ``folder`` or no such scene in it.
+    """
+    settings = finished_settings(folder)
+    file, index = _place(folder, settings.sizes, scene_id)
+    row_group, row = divmod(index - file.first, CHUNK_SCENES)
+    path = folder / file.name
+    columns = [name for name in scene_schema(settings.domain.attributes, settings.sample_rate).names if name != "audio"]
+    table = read_row_group(_opened(path, settings), row_group, path, columns)
+    return graph_of_row(table.slice(row, 1).to_pylist()[0])
+
+
 def _scenes(paths: list[Path], settings: Settings) -> Iterator[Scene]:
     for path in paths:
         file = _opened(path, settings)

@@ -1,0 +1,227 @@
+"""Commands that make, complete, check, draw and exchange datasets of scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import click
+
+from clear_gen.cli.common import PATH, busy, cores, shard_of_array
+
+
+def _shares(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    try:
+        shares = tuple(float(part) for part in value.split(","))
+    except ValueError:
+        shares = ()
+    if len(shares) != 3:
+        raise click.BadParameter(f"found {value!r}, expected three numbers such as 0.7,0.15,0.15")
+    return shares
+
+
+@click.command()
+@click.option("--out", type=PATH, default=Path("clear2"), show_default=True, help="Folder of the dataset.")
+@click.option("--n", type=int, help="Number of scenes in all splits together.  [default: 1000]")
+@click.option("--bank", type=PATH, help="Training bank, also of the validation split.  [default: the embedded one]")
+@click.option("--test-bank", type=PATH, help="Bank of the test split.")
+@click.option("--domain", help="Name, or a folder with a domain.yaml.  [default: the bank's]")
+@click.option("--splits", callback=_shares, help="Shares of train, validation, test.  [default: 0.7,0.15,0.15]")
+@click.option("--seed", type=int, help="Every random choice follows from it.  [default: 0]")
+@click.option("--sample-rate", type=int, help="In Hz.  [default: 48000]")
+@click.option(
+    "--levels",
+    type=click.Choice(["recorded", "independent"]),
+    help="Levels as recorded, or drawn by a fair coin per sound.  [default: recorded]",
+)
+@click.option(
+    "--config", type=PATH, help="YAML file with these options, and `sampling` rules that replace the domain's."
+)
+@click.option("--no-audio", is_flag=True, help="Graphs only; `clear-gen render` adds the audio later.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+@click.option(
+    "--num-shards",
+    type=click.IntRange(min=1),
+    help="Jobs that share the work.  [default: SLURM_ARRAY_TASK_COUNT, or 1]",
+)
+@click.option("--shard-index", type=int, help="Which of them, from 0.  [default: from SLURM_ARRAY_TASK_ID, or 0]")
+@click.option("--dry-run", is_flag=True, help="Print what would be made, how long it takes and how large it gets.")
+@click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
+def scenes(
+    out: Path,
+    config: Path | None,
+    no_audio: bool,
+    workers: int | None,
+    num_shards: int | None,
+    shard_index: int | None,
+    dry_run: bool,
+    overwrite: bool,
+    **flags: Any,
+) -> None:
+    """Make scenes: graphs and audio, in three splits.
+
+    The same command again makes what is missing. Several machines share the work with --num-shards and --shard-index.
+
+    \b
+    Example:
+        clear-gen scenes --n 50000 --bank train.parquet --test-bank test.parquet --out clear2
+    """
+    from clear_gen.dataset import banks as dataset_banks
+    from clear_gen.dataset import build, options, report
+
+    asked, node = options.read_options({name: value for name, value in flags.items() if value is not None}, config)
+    with busy("reading the banks"):
+        banks, domain = dataset_banks.banks_for(asked)
+    settings = options.settings_from(asked, domain, not no_audio, config, node)
+    shard, workers = build.Shard(*shard_of_array(shard_index, num_shards)), workers or cores()
+    if overwrite and shard.of > 1:
+        raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
+    if dry_run:
+        with busy("rendering a few scenes"):
+            plan = report.plan(settings, banks, shard, workers)
+        click.echo(plan)
+        return
+    build.create(out, settings, banks, shard, workers, report.progress, overwrite)
+    click.echo(report.summary(out))
+
+
+@click.command()
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+def render(folder: Path, workers: int | None) -> None:
+    """Add the audio to a dataset made with --no-audio.
+
+    \b
+    Example:
+        clear-gen render clear2
+    """
+    from clear_gen.dataset import build, report
+
+    build.add_audio(folder, workers or cores(), report.progress)
+    click.echo(report.summary(folder))
+
+
+@click.command("finish")
+@click.argument("folder", type=PATH, metavar="DIR")
+def finish_(folder: Path) -> None:
+    """Check that every shard has delivered, then write clear.json and the dataset card.
+
+    The last shard does this by itself; this command says what is missing when one did not.
+
+    \b
+    Example:
+        clear-gen finish clear2
+    """
+    from clear_gen.dataset import finish, report
+
+    finish.finish(folder)
+    click.echo(report.summary(folder))
+
+
+@click.command()
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="Render this many scenes again, drawn by chance.",
+)
+@click.option("--all", "all_", is_flag=True, help="Render every scene again.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+def validate(folder: Path, sample: int, all_: bool, workers: int | None) -> None:
+    """Check a dataset: every hash, every graph (drawn again from the seed), every scene's audio, the banks, and some
+    scenes rendered again.
+
+    Exit code 1, with the list of what is wrong, if anything is.
+
+    \b
+    Example:
+        clear-gen validate clear2 --all
+    """
+    from clear_gen.dataset import report
+    from clear_gen.dataset import validate as validation
+    from clear_gen.io import CheckFailed
+
+    result = validation.validate(folder, None if all_ else sample, workers or cores(), report.progress)
+    click.echo("\n".join(validation.lines(result)))
+    if result.findings:
+        raise CheckFailed(f"{folder}: {len(result.findings)} finding{'s' * (len(result.findings) > 1)}")
+
+
+@click.command()
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.option("--scene", help="Id of the scene.  [default: the first of the first split]")
+@click.option(
+    "--out", type=PATH, default=Path("scene.png"), show_default=True, help="Picture to write (png, svg, pdf)."
+)
+def show(folder: Path, scene: str | None, out: Path) -> None:
+    """Draw a scene: waveform, mel spectrogram and its labelled sounds.
+
+    \b
+    Example:
+        clear-gen show clear2 --scene train-000017 --out scene.png
+    """
+    from clear_gen.dataset import figure
+
+    figure.draw_scene(folder, scene, out)
+    click.echo(out)
+
+
+@click.command()
+@click.argument("folder", type=PATH, metavar="DIR")
+@click.argument("out", type=PATH, metavar="OUT")
+@click.option("--format", "format_", type=click.Choice(["clear", "audiofolder"]), required=True, help="Layout of OUT.")
+@click.option("--overwrite", is_flag=True, help="Write into a folder that is not empty.")
+def export(folder: Path, out: Path, format_: str, overwrite: bool) -> None:
+    """Write a dataset in another layout, the audio's bytes as they are.
+
+    \b
+    Formats:
+        clear        the published CLEAR generator's: JSON of scenes and questions per
+                     split, one FLAC per scene; existing CLEAR and NAAQA code reads it
+        audiofolder  the Hugging Face Hub's: FLAC files and metadata beside them
+
+    The same command again continues an export that was interrupted.
+
+    \b
+    Example:
+        clear-gen export clear2 --format clear clear2-json
+    """
+    from clear_gen.dataset import report
+
+    if format_ == "clear":
+        from clear_gen.dataset.clear_layout import export_clear as write
+    else:
+        from clear_gen.dataset.audio_folder import export_audio_folder as write
+    click.echo(write(folder, out, report.progress, overwrite))
+
+
+@click.command("import")
+@click.argument("format_", metavar="FORMAT", type=click.Choice(["clear"]))
+@click.argument("source", type=PATH, metavar="SRC")
+@click.option("--out", type=PATH, required=True, help="Folder of the dataset.")
+@click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
+@click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
+def import_(format_: str, source: Path, out: Path, domain: str, overwrite: bool) -> None:
+    """Make a dataset of scenes that exist already, with their labels, positions and audio as they are.
+
+    FORMAT is clear: the published CLEAR generator's layout, the published dataset included. Scenes that this package
+    exported come back as they were. Imported scenes cannot be rendered again: their sounds are not there.
+
+    \b
+    Example:
+        clear-gen import clear CLEAR_dataset --out published
+    """
+    from clear_gen.dataset import report
+    from clear_gen.dataset.clear_import import import_clear_layout
+    from clear_gen.scenes.domain import load_domain
+
+    click.echo(import_clear_layout(source, out, load_domain(domain), report.progress, overwrite))
+    click.echo(f"next: clear-gen validate {quote(str(out))}")
+
+
+COMMANDS = (scenes, render, finish_, validate, show, export, import_)

@@ -1,0 +1,197 @@
+"""Commands that ask questions about scenes, answer them, and look after their templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+
+import click
+
+from clear_gen.cli.common import PATH, busy, cores, shard_of_array
+
+TEMPLATES = click.option(
+    "--templates",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Families (YAML) or templates in CLEVR's form (JSON); may be repeated.  [default: the domain's]",
+)
+FOLDER = click.argument("folder", type=PATH, metavar="DIR", default=Path("clear2"))
+
+
+def _combination(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> tuple[tuple[str, str], ...]:
+    parts = [tuple(part.split("=")) for part in value.split(",")] if value else []
+    if any(len(part) != 2 or not all(part) for part in parts) or len({part[0] for part in parts}) != len(parts):
+        raise click.BadParameter(f"found {value!r}, expected such as instrument=violin,note=C#")
+    return tuple((name.strip(), label.strip()) for name, label in parts)
+
+
+@click.command()
+@FOLDER
+@click.option("--per-scene", type=click.IntRange(1, 100), default=4, show_default=True, help="Questions per scene.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Every choice follows from it.")
+@TEMPLATES
+@click.option("--types", help="Question types, separated by commas.  [default: all of the domain's]")
+@click.option(
+    "--rules",
+    type=click.Choice(["strict", "paper"]),
+    default="strict",
+    show_default=True,
+    help="strict: every relation matters, answers are balanced within all that the text tells; "
+    "paper: well-posed, balanced per type.",
+)
+@click.option(
+    "--holdout",
+    callback=_combination,
+    help="A combination such as instrument=violin,note=C# that no training question needs; in the other splits the "
+    "column needs_holdout says which questions do.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+@click.option("--num-shards", type=click.IntRange(min=1), help="Jobs that share the candidates.  [default: as scenes]")
+@click.option("--shard-index", type=int, help="Which of them, from 0.  [default: as scenes]")
+@click.option("--select", "select_only", is_flag=True, help="Only select: every shard has made its candidates.")
+@click.option("--overwrite", is_flag=True, help="Replace the questions that are there.")
+def questions(
+    folder: Path,
+    per_scene: int,
+    seed: int,
+    templates: tuple[Path, ...],
+    types: str | None,
+    rules: str,
+    holdout: tuple[tuple[str, str], ...],
+    workers: int | None,
+    num_shards: int | None,
+    shard_index: int | None,
+    select_only: bool,
+    overwrite: bool,
+) -> None:
+    """Ask questions about the scenes of a dataset, with answers that need the audio and are balanced.
+
+    Candidates are made scene by scene (shards share them), then selected once for every split. The same command again
+    goes on where it was interrupted.
+
+    \b
+    Example:
+        clear-gen questions clear2 --per-scene 4
+    """
+    from clear_gen.dataset import question_report, report
+    from clear_gen.dataset import questions as asking
+    from clear_gen.dataset.build import Shard
+    from clear_gen.dataset.finish import finished_settings
+
+    domain = finished_settings(folder).domain
+    wanted, read = asking.checked_rules(domain, seed, per_scene, types, rules == "strict", holdout, templates)
+    shard = Shard(*shard_of_array(shard_index, num_shards))
+    if overwrite and shard.of > 1:
+        raise click.UsageError("--overwrite: found with several shards, which would remove each other's candidates")
+    job = asking.question_job(folder, wanted, read)
+    finished = asking.make_questions(job, shard, workers or cores(), report.progress, overwrite, select_only)
+    click.echo(question_report.summary(folder) if finished else question_report.shard_done(folder))
+
+
+@click.command()
+@FOLDER
+@click.option("--question", "question_id", required=True, help="Id of the question, such as train-000017-2.")
+@click.option("--trace", is_flag=True, help="Print every step in words.")
+def answer(folder: Path, question_id: str, trace: bool) -> None:
+    """Answer a question of a dataset from its scene graph, and compare with the answer that is stored.
+
+    Exit code 1 if they differ.
+
+    \b
+    Example:
+        clear-gen answer clear2 --question train-000017-2 --trace
+    """
+    from clear_gen.dataset import question_report
+    from clear_gen.io import CheckFailed
+
+    lines, right = question_report.answered(folder, question_id, trace)
+    click.echo("\n".join(lines))
+    if not right:
+        raise CheckFailed(f"{question_id}: the stored answer is another one")
+
+
+@click.command()
+@FOLDER
+@click.option("--scene", required=True, help="Id of the scene, such as train-000017.")
+@click.option("--program", type=PATH, required=True, help="JSON: a list of {function, inputs, values}.")
+@click.option("--trace/--no-trace", default=True, show_default=True, help="Print every step in words.")
+def ask(folder: Path, scene: str, program: Path, trace: bool) -> None:
+    """Run any program on a scene. Exit code 1 if it has no certain answer.
+
+    \b
+    Example:
+        clear-gen ask clear2 --scene train-000017 --program violins.json
+    """
+    from clear_gen.dataset import question_report
+    from clear_gen.io import CheckFailed
+
+    lines, outcome = question_report.asked(folder, scene, program, trace)
+    click.echo("\n".join(lines))
+    if outcome is not None:
+        raise CheckFailed(f"{scene}: {outcome}")
+
+
+@click.group()
+def templates() -> None:
+    """Templates of questions: export, lint."""
+
+
+DOMAIN = click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
+
+
+@templates.command("export")
+@click.option("--out", type=PATH, required=True, help="JSON file to write.")
+@TEMPLATES
+@DOMAIN
+def templates_export(out: Path, templates: tuple[Path, ...], domain: str) -> None:
+    """Write the templates in CLEVR's form, as `clear-gen questions --templates` reads them.
+
+    \b
+    Example:
+        clear-gen templates export --out templates.json
+    """
+    from clear_gen.io import write_text
+    from clear_gen.questions.collection import read_templates
+    from clear_gen.questions.template import as_json
+    from clear_gen.scenes.domain import load_domain
+
+    rules = load_domain(domain)
+    found = read_templates(rules, templates, domain)
+    write_text(out, as_json(found))
+    click.echo(f"{out}: {len(found):,} templates")
+
+
+@templates.command("lint")
+@TEMPLATES
+@DOMAIN
+def templates_lint(templates: tuple[Path, ...], domain: str) -> None:
+    """Check the language of templates: agreement, articles, doubled phrases, words that contradict the program.
+
+    Exit code 1 if anything is wrong.
+
+    \b
+    Example:
+        clear-gen templates lint
+    """
+    from clear_gen.io import CheckFailed, table
+    from clear_gen.questions.collection import counts_of, read_templates
+    from clear_gen.questions.lint import lint
+    from clear_gen.scenes.domain import load_domain
+
+    rules = load_domain(domain)
+    with busy("reading the templates"):
+        found = read_templates(rules, templates, domain)
+        findings = lint(found, rules)
+    click.echo("\n".join(table(counts_of(found, rules))))
+    for finding in findings:
+        click.echo(f"{finding.template_id}: {finding.rule}: {finding.problem}")
+    click.echo(f"{len(findings)} findings")
+    if findings:
+        raise CheckFailed(f"{len(findings)} finding{'s' * (len(findings) > 1)} in the templates")
+    click.echo(f"next: clear-gen questions {quote('DIR')}")
+
+
+COMMANDS = (questions, answer, ask, templates)

@@ -1,0 +1,428 @@
+"""Questions of a dataset: candidates scene file by scene file (pass 1), then one selection per split (pass 2).
+
+Candidates lie under ``.partial`` until all are there; shards share them like scene files. The selection needs all of
+them and is one job per split.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from clear_gen.dataset.banks import bank_path, read_banks
+from clear_gen.dataset.build import Shard
+from clear_gen.dataset.card import card
+from clear_gen.dataset.finish import finished_settings
+from clear_gen.dataset.generate import Advance, check_file
+from clear_gen.dataset.identity import (
+    GENERATOR,
+    Settings,
+    difference,
+    read_json,
+    read_provenance,
+    settings_of,
+    write_provenance,
+)
+from clear_gen.dataset.layout import (
+    BANK_OF_SPLIT,
+    CARD,
+    IDENTITY,
+    PARTIAL,
+    QUESTIONS,
+    SceneFile,
+    questions_name,
+    scene_files,
+    shard_of,
+)
+from clear_gen.dataset.lock import at_work, let_finish, wait_to_finish
+from clear_gen.dataset.statistics import statistics
+from clear_gen.dataset.workers import TRIES, Died, Pool, Task
+from clear_gen.io import (
+    CheckFailed,
+    InputError,
+    atomic_path,
+    dataset_schema,
+    metadata_of,
+    open_parquet,
+    parquet_writer,
+    read_row_group,
+    sha256_file,
+    sha256_json,
+    write_text,
+)
+from clear_gen.questions.candidates import Maker, Rules, bank_labels, candidates, maker_of
+from clear_gen.questions.collection import read_templates
+from clear_gen.questions.columns import columns_of
+from clear_gen.questions.records import Chosen, Recorder
+from clear_gen.questions.selection import pool_of, select
+from clear_gen.questions.template import Template, as_json
+from clear_gen.questions.vocabulary import values_of
+from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.graph import SPLITS
+
+ROWS_PER_GROUP = 5000
+GRAPH_COLUMNS = ["sounds", "n_samples_dry", "sample_rate"]
+Progress = Callable[[int, int], AbstractContextManager[Advance]]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class QuestionJob:
+    """What a worker must know: where, by which rules, from which templates."""
+
+    folder: Path
+    settings: Settings
+    scenes_sha256: str
+    rules: Rules
+    templates: tuple[Template, ...]
+    identity: dict[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the questions' identity."""
+        return sha256_json(self.identity)
+
+
+def checked_rules(
+    domain: Domain,
+    seed: int,
+    per_scene: int,
+    types: str | None,
+    strict: bool,
+    holdout: tuple[tuple[str, str], ...],
+    paths: Sequence[Path],
+) -> tuple[Rules, list[Template]]:
+    """The rules and templates that the options ask for. Raises InputError naming the option that is wrong."""
+    wanted = tuple(dict.fromkeys(types.split(","))) if types else tuple(domain.question_types)
+    for name in wanted:
+        if name not in domain.question_types:
+            raise InputError(f"--types: found {name!r}, expected some of: {', '.join(domain.question_types)}")
+    for name, value in holdout:
+        if name not in domain.attributes:
+            raise InputError(f"--holdout: found {name!r}, expected an attribute: {', '.join(domain.attributes)}")
+        if value not in (known := values_of(name, domain)):
+            raise InputError(f"--holdout: {name}: found {value!r}, expected one of: {', '.join(known)}")
+    templates = read_templates(domain, paths)
+    there = {template.question_type for template in templates}
+    if types is None:
+        wanted = tuple(name for name in wanted if name in there)
+    if missing := [name for name in wanted if name not in there]:
+        raise InputError(f"--types: found {missing[0]}, of which there is no template")
+    return Rules(seed, per_scene, wanted, strict, holdout), templates
+
+
+def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> QuestionJob:
+    """The job of asking about the finished dataset in ``folder``. Raises InputError if there is none."""
+    settings = finished_settings(folder)
+    scenes = read_provenance(folder / IDENTITY)["identity"]
+    identity = {
+        "generator": GENERATOR,
+        "scenes_sha256": sha256_json({**scenes, "audio": False}),  # audio changes no question
+        "seed": rules.seed,
+        "per_scene": rules.per_scene,
+        "types": list(rules.types),
+        "rules": "strict" if rules.strict else "paper",
+        "holdout": dict(rules.holdout),
+        "templates": {"n": len(templates), "sha256": sha256_json(as_json(templates))},
+    }
+    return QuestionJob(folder, settings, sha256_json(scenes), rules, tuple(templates), identity)
+
+
+def make_questions(
+    job: QuestionJob,
+    shard: Shard,
+    workers: int,
+    progress: Progress,
+    overwrite: bool = False,
+    select_only: bool = False,
+) -> bool:
+    """Write the candidates that this shard lacks and, once all are there, the questions; whether they are finished.
+
+    Raises InputError if the folder holds other questions (unless ``overwrite``), CheckFailed if another run is at work
+    in it, if a worker died, or, with ``select_only``, if candidates are missing.
+    """
+    _check(job, overwrite)
+    if _is_finished(job):
+        return True
+    files = scene_files(job.settings.sizes)
+    mine = shard_of(files, shard.of, shard.index)
+    with at_work(job.folder, [files.index(file) for file in mine] if shard.of > 1 else None) as lock:
+        _begin(job)
+        let_finish(lock)
+        left = [file for file in files if not _is_whole(job, file)]
+        if select_only and left:
+            names = ", ".join(file.name for file in left[:5])
+            raise CheckFailed(f"{job.folder}: {len(left)} of {len(files)} files have no candidates yet, first {names}")
+        to_do = [file for file in left if file in mine]
+        total = sum(job.settings.sizes.values())
+        with progress(sum(file.stop - file.first for file in to_do), total) as advance:
+            _in_workers(job, [Task(file.name, write_candidates, (file,)) for file in to_do], workers, advance)
+        if all(_is_whole(job, file) for file in files):
+            wait_to_finish(lock)
+            if not _is_finished(job):  # or another shard has seen the last candidates first
+                _select(job, files, workers)
+        return _is_finished(job)
+
+
+def _check(job: QuestionJob, overwrite: bool) -> None:
+    """Raise InputError if the folder holds other questions, finished or begun."""
+    stored = read_provenance(job.folder / IDENTITY).get("questions")
+    begun = _begun(job.folder)
+    for found in (stored["identity"] if stored else None, begun):
+        if found is not None and found != job.identity and not overwrite:
+            raise InputError(
+                f"{job.folder}: holds other questions ({difference(found, job.identity)}); --overwrite replaces them"
+            )
+    if stored is None and begun is None and not overwrite:
+        entries = sorted(path.name for path in (job.folder / QUESTIONS).glob("*"))
+        if entries:
+            raise InputError(f"{job.folder / QUESTIONS / entries[0]}: found a file that is none of this dataset's")
+
+
+def _begun(folder: Path) -> dict[str, Any] | None:
+    try:
+        return read_json(folder / PARTIAL / f"{QUESTIONS}.json")
+    except FileNotFoundError:
+        return None
+
+
+def _is_finished(job: QuestionJob) -> bool:
+    """Whether these questions are all there; what was altered within, ``validate`` finds."""
+    stored = read_provenance(job.folder / IDENTITY)
+    if (stored.get("questions") or {}).get("identity") != job.identity:
+        return False
+    names = [questions_name(split) for split, size in job.settings.sizes.items() if size]
+    return all((job.folder / name).is_file() for name in names) and (job.folder / CARD).exists()
+
+
+def _begin(job: QuestionJob) -> None:
+    """Say what is to be made; questions that are there and others are no longer the dataset's."""
+    if _begun(job.folder) == job.identity:
+        return
+    for path in (job.folder / PARTIAL).glob(f"{QUESTIONS}-*.arrow"):
+        path.unlink()
+    write_text(job.folder / PARTIAL / f"{QUESTIONS}.json", json.dumps(job.identity, indent=1))
+    discard_questions(job.folder)
+
+
+def discard_questions(folder: Path) -> None:
+    """Remove the questions of a finished dataset."""
+    stored = read_provenance(folder / IDENTITY)
+    files = {name: sha for name, sha in stored["files"].items() if not name.startswith(f"{QUESTIONS}/")}
+    if stored.pop("questions", None) is not None:
+        _write(folder, stored, files, None)
+    for split in SPLITS:
+        (folder / questions_name(split)).unlink(missing_ok=True)
+
+
+def _write(folder: Path, stored: dict[str, Any], files: dict[str, str], questions: dict[str, Any] | None) -> None:
+    """Card first, ``clear.json`` last: it holds the hashes of all the rest."""
+    settings = settings_of(stored["identity"], folder / IDENTITY)
+    found = statistics(folder, scene_files(settings.sizes))
+    banks = read_banks(folder, settings)
+    write_text(folder / CARD, card(stored["identity"], settings, stored["environment"], banks, found, questions))
+    files = dict(sorted({**files, CARD: sha256_file(folder / CARD)}.items()))
+    write_provenance(folder, stored["identity"], stored["environment"], files, questions)
+
+
+def _in_workers(job: QuestionJob, tasks: list[Task], workers: int, advance: Advance) -> list[tuple[Task, Any]]:
+    """The results of tasks, in any order. Raises CheckFailed if a worker died over one of them."""
+    results, lost = [], []
+    if workers == 1 or len(tasks) <= 1:
+        start(job)
+        for task in tasks:
+            results.append((task, task.function(*task.arguments)))
+            advance(results[-1][1] if isinstance(results[-1][1], int) else 0)
+        return results
+    with Pool(min(workers, len(tasks)), start, job) as pool:
+        for task in tasks:
+            pool.submit(task)
+        for task, result in pool.results():
+            if isinstance(result, Died):
+                lost.append(f"{task.name} (its worker died {TRIES} times, {result.how})")
+            else:
+                results.append((task, result))
+                advance(result if isinstance(result, int) else 0)
+    if lost:
+        raise CheckFailed(f"{len(lost)} not made: {'; '.join(lost[:5])}; the rest is written: run again to go on")
+    return results
+
+
+# --- pass 1, in a worker ----------------------------------------------------------------------------------------------
+
+_job: QuestionJob
+
+
+def start(job: QuestionJob) -> None:
+    """Prepare this process."""
+    global _job
+    _job = job
+    _maker.cache_clear()
+
+
+@cache
+def _maker(side: str) -> Maker:
+    domain, levels = _job.settings.domain, _job.settings.domain.sampling.independent_levels
+    columns = _bank_columns(side)
+    if _job.settings.levels == "independent" and levels is not None:
+        columns.pop(levels.attribute)  # drawn by a coin, whatever the sound
+    return maker_of(domain, _job.rules, _job.templates, bank_labels(columns, domain))
+
+
+def _bank_columns(side: str) -> dict[str, list[Any]]:
+    """Attribute -> value of every elementary sound: of the bank or, in an imported dataset, of the scenes."""
+    attributes = list(_job.settings.domain.attributes)
+    if not _job.settings.imported:
+        path = bank_path(_job.folder, side)
+        return dict(open_parquet(path).read(attributes).to_pydict())
+    distinct: dict[str, tuple[Any, ...]] = {}
+    for file in scene_files(_job.settings.sizes):
+        if BANK_OF_SPLIT[file.split] == side:
+            path = _job.folder / file.name
+            sounds = open_parquet(path).read(["sounds"])["sounds"].combine_chunks().flatten()
+            rows = zip(*(sounds.field(name).to_pylist() for name in ("sound_id", *attributes)), strict=True)
+            distinct.update({sound_id: values for sound_id, *values in rows})
+    return {name: [values[k] for values in distinct.values()] for k, name in enumerate(attributes)}
+
+
+def candidates_path(folder: Path, file: SceneFile) -> Path:
+    """Where the candidates of a scene file lie until all are selected."""
+    return folder / PARTIAL / f"{QUESTIONS}-{file.split}-{file.number:05d}.arrow"
+
+
+def write_candidates(file: SceneFile) -> int:
+    """Pass 1 for the scenes of one file; returns their number."""
+    path = _job.folder / file.name
+    opened = check_file(path, file, _job.scenes_sha256)
+    tables = [read_row_group(opened, number, path, GRAPH_COLUMNS) for number in range(opened.num_row_groups)]
+    maker = _maker(BANK_OF_SPLIT[file.split])
+    columns = columns_of(pa.concat_tables(tables), _job.settings.domain)
+    found = candidates(maker, columns, file.split, file.first)
+    found = found.replace_schema_metadata({"identity_sha256": _job.sha256, "sha256": _digest(found)})
+    with atomic_path(candidates_path(_job.folder, file)) as temporary, pa.ipc.new_file(temporary, found.schema) as out:
+        out.write_table(found.combine_chunks())
+    return file.stop - file.first
+
+
+def _digest(table: pa.Table) -> str:
+    """SHA-256 of a table's values."""
+    from hashlib import sha256
+
+    digest = sha256()
+    for batch in table.combine_chunks().to_batches():
+        for column in batch.columns:
+            for buffer in (column.flatten() if pa.types.is_fixed_size_list(column.type) else column).buffers():
+                if buffer is not None:
+                    digest.update(buffer)
+    return digest.hexdigest()
+
+
+def _read_candidates(job: QuestionJob, file: SceneFile) -> pa.Table | None:
+    """The candidates of a scene file, or None if they are missing, damaged or others'."""
+    path = candidates_path(job.folder, file)
+    if not path.exists():
+        return None
+    try:
+        with pa.memory_map(str(path)) as mapped:
+            table = pa.ipc.open_file(mapped).read_all()
+        found = table.schema.metadata or {}
+        if found.get(b"identity_sha256") == job.sha256.encode() and found.get(b"sha256") == _digest(table).encode():
+            return table
+    except (pa.ArrowException, OSError, ValueError):
+        pass
+    log.warning("%s: damaged; making it again", path)
+    return None
+
+
+def _is_whole(job: QuestionJob, file: SceneFile) -> bool:
+    return _read_candidates(job, file) is not None
+
+
+# --- pass 2 -----------------------------------------------------------------------------------------------------------
+
+
+def _select(job: QuestionJob, files: list[SceneFile], workers: int) -> None:
+    """Write every split's questions, then the card and ``clear.json``."""
+    splits = [split for split, size in job.settings.sizes.items() if size]
+    tasks = [Task(f"questions of {split}", write_questions, (split,)) for split in splits]
+    results = {task.arguments[0]: found for task, found in _in_workers(job, tasks, workers, lambda _: None)}
+    stored = read_provenance(job.folder / IDENTITY)
+    files_of = {name: sha for name, sha in stored["files"].items() if not name.startswith(f"{QUESTIONS}/")}
+    questions = {"identity": job.identity, "splits": {split: asdict(results[split]) for split in splits}}
+    for split in splits:
+        files_of[questions_name(split)] = questions["splits"][split].pop("sha256")
+    _write(job.folder, stored, files_of, questions)
+    shutil.rmtree(job.folder / PARTIAL, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class Written:
+    """One split's questions: how many were wanted, how many there are, of each type, with a word too many; the hash."""
+
+    wanted: int
+    written: int
+    of_type: dict[str, int]
+    with_droppable_word: int
+    sha256: str
+
+
+def write_questions(split: str) -> Written:
+    """Pass 2 for one split."""
+    job = _job
+    files = [file for file in scene_files(job.settings.sizes) if file.split == split]
+    tables = [table for file in files if (table := _read_candidates(job, file)) is not None]
+    pool = pa.concat_tables([table.replace_schema_metadata() for table in tables]).combine_chunks()
+    maker = _maker(BANK_OF_SPLIT[split])
+    columns = pool_of(pool, maker.templates, job.settings.domain, job.rules.types)
+    places = select(columns, job.rules.per_scene, job.rules.strict)
+    chosen = Chosen(
+        scene=columns.scene[places],
+        template=columns.template[places],
+        values=columns.values[places],
+        answer=columns.answer[places],
+        phrase=columns.phrase[places],
+        needs_holdout=columns.needs_holdout[places] if job.rules.holdout else None,
+    )
+    records = Recorder(maker.templates, job.settings.domain).records(chosen, split)
+    path = job.folder / questions_name(split)
+    schema = questions_schema(records.schema, job)
+    with atomic_path(path) as temporary:
+        with parquet_writer(temporary, schema, audio=False) as writer:
+            writer.write_table(records.cast(schema), row_group_size=ROWS_PER_GROUP)
+        sha256 = sha256_file(temporary)
+    return Written(
+        wanted=job.settings.sizes[split] * job.rules.per_scene,
+        written=len(records),
+        of_type=dict(sorted(Counter(records["question_type"].to_pylist()).items())),
+        with_droppable_word=int(np.count_nonzero(columns.droppable[places])),
+        sha256=sha256,
+    )
+
+
+def questions_schema(schema: pa.Schema, job: QuestionJob) -> pa.Schema:
+    """Schema of the config ``questions``; a file's says to which dataset and which questions it belongs."""
+    extra = {"kind": "questions", "format": 1, "questions_sha256": job.sha256}
+    return dataset_schema(list(schema), job.settings.sample_rate, extra)
+
+
+def read_questions(folder: Path, split: str) -> pa.Table:
+    """All questions of a split. Raises InputError if there are none, or the file is damaged or another's."""
+    path = folder / questions_name(split)
+    if not path.exists():
+        raise InputError(f"{path}: not found; run clear-gen questions {folder}")
+    opened = open_parquet(path)
+    if metadata_of(opened.schema_arrow, path).get("kind") != "questions":
+        raise InputError(f"{path}: found no questions, expected a file written by clear-gen questions")
+    groups = [read_row_group(opened, number, path) for number in range(opened.num_row_groups)]
+    return pa.concat_tables(groups) if groups else opened.schema_arrow.empty_table()

@@ -1,0 +1,196 @@
+"""Filling a template's open values: only with values that lead somewhere on the scene at hand.
+
+A description's values are those of a sound, its guide. The guides that make a referent unique are enumerated by bit
+masks, and one of them is drawn; where a description need not match anything (to count, to ask whether there is one),
+the guide is as often a sound from elsewhere in the scene, or from the bank.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from clear_gen.questions.columns import UNKNOWN
+from clear_gen.questions.evaluate import Rows, Run, Setting, popcount
+from clear_gen.questions.shapes import ANY, REFERENT, SOME, Shape, Step
+from clear_gen.questions.vocabulary import ABSOLUTE, RELATIVE
+
+INSIDE_SHARE = 0.5  # of the guides of descriptions that need not match
+DRAWS_PER_DESCRIPTION = 3
+
+
+@dataclass(eq=False)
+class BankLabels:
+    """``labels`` int8 [B, K]: number of each elementary sound's value, UNKNOWN where it is unknown, or of no bank (the
+    part of the scene, drawn independently). ``n_values`` int64 [K]."""
+
+    labels: np.ndarray
+    n_values: np.ndarray
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """bool [K]: the kinds that some sound has a value of."""
+        return (self.labels != UNKNOWN).any(axis=0)
+
+    @cached_property
+    def _counted(self) -> dict[tuple[int, ...], int]:
+        return {}
+
+    def n_labels(self, described: tuple[int, ...]) -> int:
+        """How many sounds have the values [K] of a description; if a kind follows, how many labels of it they have.
+
+        Kinds that the bank does not know, such as the part of the scene, exclude none.
+        """
+        found = self._counted.get(described)
+        if found is None:
+            *values, asked = described
+            wanted = np.array(values)
+            named = (wanted != ANY) & self.known
+            match = (self.labels[:, named] == wanted[named]).all(axis=1)
+            if asked == ANY:
+                found = int(match.sum())
+            elif not self.known[asked]:
+                found = int(self.n_values[asked])
+            else:
+                labels = self.labels[match, asked]
+                found = len(np.unique(labels[labels != UNKNOWN]))
+            self._counted[described] = found
+        return found
+
+
+def n_draws(shape: Shape) -> int:
+    """Random numbers that one row of a shape takes."""
+    return DRAWS_PER_DESCRIPTION * shape.descriptions.shape[1] + shape.ranks.shape[1] + shape.relations.shape[1]
+
+
+class Drawer:
+    """Fills open values step by step. ``uniform`` float [R, n_draws]: random numbers of each row's scene."""
+
+    def __init__(self, uniform: np.ndarray, bank: BankLabels) -> None:
+        self._uniform, self._bank = uniform, bank
+        self._next = 0
+        self._guides: dict[int, np.ndarray] = {}  # description's step -> guide, a sound of the scene
+
+    def open(self, run: Run, number: int, step: Step) -> None:
+        """Give values to what a step leaves open; rows for which there are none are no longer ok."""
+        if step.function == "describe":
+            self._description(run, number, step)
+        elif step.function in (ABSOLUTE, RELATIVE):
+            self._rank(run, step)
+        elif step.function == "relate":
+            places = run.shape.relations[run.rows.templates, step.slot]
+            n = len(run.setting.relations.nearest)
+            _fill(run.rows, places, (self._draw() * n).astype(np.int64))
+
+    def _draw(self) -> np.ndarray:
+        self._next += 1
+        return self._uniform[:, self._next - 1]
+
+    # --- descriptions ---
+
+    def _description(self, run: Run, number: int, step: Step) -> None:
+        rows, columns = run.rows, run.setting.columns
+        mode, pick, part = (self._draw() for _ in range(DRAWS_PER_DESCRIPTION))
+        places = run.shape.descriptions[rows.templates, step.slot]  # [R, K]
+        base_may, base_must = run.bounds(step.inputs[0])
+        labels = columns.labels[rows.scenes]  # [R, K, N]
+        named, possible = places != ANY, (base_must[:, None] & columns.bits) != 0
+        purpose = run.shape.purposes[step.slot]
+        matches = _Matches(run.setting, rows.scenes, base_may, base_must)
+        fits = np.ones_like(possible)
+        for kind in np.flatnonzero(named.any(axis=0)).tolist():
+            here = named[:, kind]
+            fits &= (labels[:, kind] >= 0) | ~here[:, None]
+            wanted = run.filled(places[:, kind], ANY)
+            fits &= (labels[:, kind] == wanted[:, None]) | (wanted == ANY)[:, None]
+            if purpose != SOME:
+                matches.narrow(kind, here)
+        if purpose == SOME:
+            self._some(run, step, places, (possible & fits, ~possible & fits), mode, pick, part)
+            return
+        suits = possible & fits & matches.suit(purpose)
+        guide = _chosen(suits, pick)
+        run.require(suits.any(axis=1))
+        self._guides[number] = guide
+        _fill_labels(rows, places, labels[np.arange(len(rows)), :, guide])
+
+    def _some(
+        self,
+        run: Run,
+        step: Step,
+        places: np.ndarray,
+        pools: tuple[np.ndarray, np.ndarray],
+        mode: np.ndarray,
+        pick: np.ndarray,
+        part: np.ndarray,
+    ) -> None:
+        """A guide from the set, from the rest of the scene, or, where there is no rest, from the bank."""
+        rows, columns = run.rows, run.setting.columns
+        inside, outside = pools
+        outside = outside & ((run.everything[:, None] & columns.bits) != 0)
+        take_inside = (mode < INSIDE_SHARE) & inside.any(axis=1)
+        guide = _chosen(np.where(take_inside[:, None], inside, outside), pick)
+        found = columns.labels[rows.scenes, :, guide]
+        from_bank = ~take_inside & ~outside.any(axis=1)
+        drawn = self._bank.labels[(pick * len(self._bank.labels)).astype(np.int64)]
+        drawn = np.where(drawn == UNKNOWN, (part[:, None] * self._bank.n_values).astype(np.int64), drawn)
+        _fill_labels(rows, places, np.where(from_bank[:, None], drawn, found))
+
+    # --- ranks ---
+
+    def _rank(self, run: Run, step: Step) -> None:
+        """The rank of the guide of the description before, or of any sound of the set."""
+        columns, rows = run.setting.columns, run.rows
+        pick = self._draw()
+        _, must = run.bounds(step.inputs[0])
+        guide = self._guides.get(step.inputs[0])
+        if guide is None:
+            guide = _chosen((must[:, None] & columns.bits) != 0, pick)
+        earlier = must & (columns.bits[guide] - np.uint64(1))
+        if step.function == RELATIVE:
+            earlier &= columns.same_must[rows.scenes, run.setting.among, guide]
+        _fill(rows, run.shape.ranks[rows.templates, step.slot], popcount(earlier))
+
+
+class _Matches:
+    """For every sound of a set, as a guide: the sounds of the set that may, and that must, match its description."""
+
+    def __init__(self, setting: Setting, scenes: np.ndarray, may: np.ndarray, must: np.ndarray) -> None:
+        n_sounds = setting.columns.labels.shape[2]
+        self._setting, self._scenes = setting, scenes
+        self._may = np.repeat(may[:, None], n_sounds, axis=1)
+        self._must = np.repeat(must[:, None], n_sounds, axis=1)
+
+    def narrow(self, kind: int, here: np.ndarray) -> None:
+        """Let the description name one more kind of label, in the rows that are ``here``."""
+        columns = self._setting.columns
+        keep = np.where(here, np.uint64(0), ~np.uint64(0))[:, None]
+        self._may &= columns.same_may[self._scenes, kind] | keep
+        self._must &= columns.same_must[self._scenes, kind] | keep
+
+    def suit(self, purpose: str) -> np.ndarray:
+        """bool [R, N]: the guides that a description can have: matched by itself alone; for ranks and extremes, by
+        others too."""
+        certain = self._may == self._must
+        n = popcount(self._may)
+        return certain & ((n == 1) if purpose == REFERENT else (n >= 2))
+
+
+def _chosen(suits: np.ndarray, pick: np.ndarray) -> np.ndarray:
+    """int64 [R]: one of the sounds for which ``suits`` [R, N], by a random number; 0 where there are none."""
+    place = (pick * suits.sum(axis=1)).astype(np.int64)
+    return np.argmax(np.cumsum(suits, axis=1) > place[:, None], axis=1)
+
+
+def _fill_labels(rows: Rows, places: np.ndarray, labels: np.ndarray) -> None:
+    for kind in np.flatnonzero((places >= 0).any(axis=0)).tolist():
+        _fill(rows, places[:, kind], labels[:, kind].astype(np.int64))
+
+
+def _fill(rows: Rows, places: np.ndarray, values: np.ndarray) -> None:
+    """Give a value to the parameters at ``places`` [R] that are still open."""
+    wanted = np.flatnonzero(places >= 0)
+    still = wanted[rows.values[wanted, places[wanted]] == ANY]
+    rows.values[still, places[still]] = values[still]

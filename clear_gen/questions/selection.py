@@ -1,0 +1,222 @@
+"""Pass 2: one question for every slot, chosen from the candidates so that a deaf reader learns nothing.
+
+For every feature that such a reader can see (``features``) the answers are kept near the shares they are to have. The
+slots of a few scenes at a time take the candidate that disturbs the balance least; then all choose once more, given the
+others. Everything is decided from the candidates of one split alone, in an order that a scene's own stream gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from clear_gen.questions.candidates import BLIND_RIGHT, NO_RELATION, SPARE_SLOTS
+from clear_gen.questions.features import N_FEATURES, NONE, RANKS, RELATIONS, SHAPE, SIGNATURE, TYPE
+from clear_gen.questions.template import Template
+from clear_gen.questions.vocabulary import ABSOLUTE, RELATIVE, answers_of_type, is_count
+from clear_gen.scenes.domain import Domain
+
+SCENES_AT_A_TIME = 12
+SWEEPS = 4
+# How much the balance within a feature matters; what many questions share is seen best.
+WEIGHTS = np.ones(N_FEATURES)
+WEIGHTS[[TYPE, RELATIONS, SHAPE, SIGNATURE, RANKS]] = 4.0, 2.0, 1.0, 1.0, 1.0
+BLIND_WEIGHT = 3.0
+TEMPLATE_WEIGHT = 0.5
+DROPPABLE_COST = 1.0  # of a question with a word that could be left out
+NATURAL_SHARE = 0.01  # of an answer among the candidates: rarer ranks and numbers come as they come
+FLATTEST = 2.0  # largest share of a rank or a number, in times the uniform share
+LEAST_CANDIDATES = 3  # a signature with so many of one answer has only that
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The candidates of one split, sorted by scene and slot. C candidates, F features.
+
+    ``scene``, ``slot``, ``template``, ``type``, ``answer``, ``blind``, ``droppable`` [C], ``values`` [C, P],
+    ``features`` uint32 [C, F], ``phrase``, ``order`` float [C], ``needs_holdout`` bool [C]; ``n_answers`` [type];
+    ``is_graded`` [type]: whether the answers are ranks or numbers, whose natural shares differ.
+    """
+
+    scene: np.ndarray
+    slot: np.ndarray
+    template: np.ndarray
+    type: np.ndarray
+    answer: np.ndarray
+    blind: np.ndarray
+    droppable: np.ndarray
+    values: np.ndarray
+    features: np.ndarray
+    phrase: np.ndarray
+    order: np.ndarray
+    needs_holdout: np.ndarray
+    n_answers: np.ndarray
+    is_graded: np.ndarray
+
+
+def pool_of(table: pa.Table, templates: Sequence[Template], domain: Domain, types: Sequence[str]) -> Pool:
+    """The candidates of all scenes of a split, each question of a scene once."""
+    lists = {name: table[name].combine_chunks() for name in ("values", "features")}
+    flat = {
+        name: column.flatten().to_numpy().reshape(len(column), column.type.list_size) for name, column in lists.items()
+    }
+    template = table["template"].to_numpy()
+    same = np.column_stack([table["scene"].to_numpy(), template, flat["values"]])
+    kept = np.sort(np.unique(same, axis=0, return_index=True)[1])
+    type_of = np.array([types.index(one.question_type) for one in templates], np.int64)
+    names = ("scene", "slot", "answer", "blind", "droppable", "phrase", "order", "needs_holdout")
+    return Pool(
+        **{name: table[name].to_numpy()[kept] for name in names},
+        **{name: column[kept] for name, column in flat.items()},
+        template=template[kept],
+        type=type_of[template[kept]],
+        n_answers=np.array([len(answers_of_type(name, domain)) for name in types]),
+        is_graded=np.array([is_count(name) or name in (ABSOLUTE, RELATIVE) for name in types]),
+    )
+
+
+def select(pool: Pool, per_scene: int, strict: bool) -> np.ndarray:
+    """int64: the chosen candidates, in the order of the pool; at most ``per_scene`` of a scene.
+
+    With ``strict`` answers are balanced within every feature, else within each type only.
+    """
+    usable = _usable(pool) if strict else np.arange(len(pool.scene))
+    usable = usable[_in_used_slots(pool, usable, per_scene)]
+    if not len(usable):
+        return usable
+    return usable[_balanced(pool, usable, strict)]
+
+
+def _usable(pool: Pool) -> np.ndarray:
+    """The candidates without those whose signature has one possible answer."""
+    _, signature = np.unique(pool.features[:, SIGNATURE], return_inverse=True)
+    n = np.bincount(signature)
+    least, most = np.full(len(n), 127), np.full(len(n), -1)
+    np.minimum.at(least, signature, pool.answer)
+    np.maximum.at(most, signature, pool.answer)
+    return np.flatnonzero(((least != most) | (n < LEAST_CANDIDATES))[signature])
+
+
+def _in_used_slots(pool: Pool, usable: np.ndarray, per_scene: int) -> np.ndarray:
+    """bool: whether a candidate is of one of its scene's first ``per_scene`` slots that have any."""
+    scene, slot = pool.scene[usable], pool.slot[usable]
+    place = scene * (per_scene + SPARE_SLOTS) + slot
+    distinct, which = np.unique(place, return_inverse=True)
+    owner = distinct // (per_scene + SPARE_SLOTS)
+    first = np.searchsorted(owner, owner)
+    return (np.arange(len(distinct)) - first)[which] < per_scene
+
+
+def _targets(pool: Pool, chosen: np.ndarray) -> np.ndarray:
+    """float [type, answer]: the shares that answers are to have, from the candidates ``chosen``."""
+    shares = np.zeros((len(pool.n_answers), int(pool.n_answers.max())))
+    for number, n in enumerate(pool.n_answers.tolist()):
+        natural = np.bincount(pool.answer[chosen][pool.type[chosen] == number], minlength=n)[:n].astype(float)
+        if not natural.sum():
+            natural[:] = 1
+        natural /= natural.sum()
+        shares[number, :n] = _flattened(natural) if pool.is_graded[number] else 1 / n
+    return shares
+
+
+def _flattened(natural: np.ndarray) -> np.ndarray:
+    """Shares between the natural ones and uniform: the largest at most FLATTEST times uniform among those not rare."""
+    common = natural >= NATURAL_SHARE
+    for power in np.arange(1.0, 0.0, -0.05):
+        flat = natural**power
+        flat = np.where(common, flat / flat[common].sum() * natural[common].sum(), natural)
+        if flat.max() <= FLATTEST / common.sum():
+            return flat
+    return np.where(common, natural[common].sum() / common.sum(), natural)
+
+
+def _balanced(pool: Pool, chosen: np.ndarray, strict: bool) -> np.ndarray:
+    """One candidate of ``chosen`` for every slot, by blocks of scenes in random order, several times over."""
+    columns = _Columns(pool, chosen, strict)
+    scenes, where = np.unique(pool.scene[chosen], return_index=True)
+    ends = np.append(where[1:], len(chosen))
+    shuffled = np.argsort(pool.order[chosen][where], kind="stable")
+    blocks = [shuffled[start : start + SCENES_AT_A_TIME] for start in range(0, len(scenes), SCENES_AT_A_TIME)]
+    members = [np.concatenate([np.arange(where[scene], ends[scene]) for scene in block]) for block in blocks]
+    slots = [_starts(pool, chosen[rows]) for rows in members]
+    selected: list[np.ndarray | None] = [None] * len(blocks)
+    for _ in range(SWEEPS):
+        for number, rows in enumerate(members):
+            before = selected[number]
+            if before is not None:
+                columns.count(before, -1)
+            now = rows[_cheapest(columns.cost(rows), slots[number])]
+            columns.count(now, 1)
+            selected[number] = now
+    return np.sort(np.concatenate([rows for rows in selected if rows is not None]))
+
+
+def _starts(pool: Pool, candidates: np.ndarray) -> np.ndarray:
+    """Where a new slot begins among candidates that are sorted by slot."""
+    place = pool.scene[candidates] * 1000 + pool.slot[candidates]
+    return np.flatnonzero(np.diff(place, prepend=-1))
+
+
+def _cheapest(cost: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The place of the least cost in every slot."""
+    least = np.minimum.reduceat(cost, starts)
+    slot = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(cost))))
+    hit = np.flatnonzero(cost == least[slot])
+    return hit[np.unique(slot[hit], return_index=True)[1]]
+
+
+class _Columns:
+    """How often each answer has been chosen within each feature, and what one more of it costs."""
+
+    def __init__(self, pool: Pool, chosen: np.ndarray, strict: bool) -> None:
+        names, feature = np.unique(pool.features[chosen], return_inverse=True)
+        self._feature = feature.reshape(len(chosen), -1).astype(np.int32)
+        self._weight = np.where(pool.features[chosen] == NONE, 0.0, WEIGHTS)
+        if not strict:
+            self._weight[:, [column for column in range(N_FEATURES) if column != TYPE]] = 0.0
+        self._answer = pool.answer[chosen]
+        types, templates = pool.type[chosen], pool.template[chosen]
+        self._share = _targets(pool, chosen)[types, self._answer]
+        # the relation-blind answer: right as often as wrong, within each type
+        self._blind = np.where(pool.blind[chosen] == NO_RELATION, -1, 2 * types + (pool.blind[chosen] == BLIND_RIGHT))
+        self._template = templates
+        self._extra = DROPPABLE_COST * (pool.droppable[chosen] > 0) * strict + 1e-6 * pool.order[chosen]
+        self._is_blind = (self._blind >= 0) & ~np.isin(types, _never_blind(pool, chosen))
+        self._counts = np.zeros((len(names), int(self._answer.max()) + 1))
+        self._totals = np.zeros(len(names))
+        self._blind_counts = np.zeros(2 * (int(types.max()) + 1))
+        self._template_counts = np.zeros(int(templates.max()) + 1)
+        self._strict = strict
+
+    def count(self, rows: np.ndarray, sign: int) -> None:
+        """Add candidates to, or take them from, what is chosen."""
+        feature = self._feature[rows]
+        np.add.at(self._counts, (feature, self._answer[rows][:, None]), sign)
+        np.add.at(self._totals, feature, sign)
+        blind = rows[self._is_blind[rows]]
+        np.add.at(self._blind_counts, self._blind[blind], sign)
+        np.add.at(self._template_counts, self._template[rows], sign)
+
+    def cost(self, rows: np.ndarray) -> np.ndarray:
+        """float [R]: by how many standard deviations the answers are over-represented, weighted, over all features."""
+        feature, share = self._feature[rows], self._share[rows][:, None]
+        expected = self._totals[feature] * share
+        excess = (self._counts[feature, self._answer[rows][:, None]] - expected) / np.sqrt(expected + 1)
+        cost = (excess * self._weight[rows]).sum(axis=1) + self._extra[rows]
+        used = self._template_counts[self._template[rows]]
+        cost += TEMPLATE_WEIGHT * used / np.sqrt(used + 1)
+        if self._strict:
+            blind = self._blind[rows]
+            half = (self._blind_counts[blind] - self._blind_counts[blind ^ 1]) / 2
+            both = self._blind_counts[blind] + self._blind_counts[blind ^ 1]
+            cost += np.where(self._is_blind[rows], BLIND_WEIGHT * half / np.sqrt(both / 2 + 1), 0.0)
+        return cost
+
+
+def _never_blind(pool: Pool, chosen: np.ndarray) -> np.ndarray:
+    """The types whose questions are never answered rightly without their relations."""
+    right = pool.type[chosen][pool.blind[chosen] == BLIND_RIGHT]
+    return np.setdiff1d(np.unique(pool.type[chosen]), right)
