@@ -72,6 +72,7 @@ from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SPLITS
 
 ROWS_PER_GROUP = 5000
+FILES_AT_A_TIME = 4
 GRAPH_COLUMNS = ["sounds", "n_samples_dry", "sample_rate"]
 Progress = Callable[[int, int], AbstractContextManager[Advance]]
 log = logging.getLogger(__name__)
@@ -153,6 +154,9 @@ def make_questions(
     in it, if a worker died, or, with ``select_only``, if candidates are missing.
     """
     _check(job, overwrite)
+    if overwrite:
+        with at_work(job.folder):
+            _begin(job, anew=True)
     if _is_finished(job):
         return True
     files = scene_files(job.settings.sizes)
@@ -166,13 +170,23 @@ def make_questions(
             raise CheckFailed(f"{job.folder}: {len(left)} of {len(files)} files have no candidates yet, first {names}")
         to_do = [file for file in left if file in mine]
         total = sum(job.settings.sizes.values())
+        tasks = [Task(some[0].name, write_candidates, (some,)) for some in _batches(to_do)]
         with progress(sum(file.stop - file.first for file in to_do), total) as advance:
-            _in_workers(job, [Task(file.name, write_candidates, (file,)) for file in to_do], workers, advance)
+            _in_workers(job, tasks, workers, advance)
         if all(_is_whole(job, file) for file in files):
             wait_to_finish(lock)
             if not _is_finished(job):  # or another shard has seen the last candidates first
                 _select(job, files, workers)
         return _is_finished(job)
+
+
+def _batches(files: list[SceneFile]) -> list[tuple[SceneFile, ...]]:
+    """Files of one split together: the more rows side by side, the quicker."""
+    batches = []
+    for split in SPLITS:
+        of = [file for file in files if file.split == split]
+        batches += [tuple(of[start : start + FILES_AT_A_TIME]) for start in range(0, len(of), FILES_AT_A_TIME)]
+    return batches
 
 
 def _check(job: QuestionJob, overwrite: bool) -> None:
@@ -206,9 +220,9 @@ def _is_finished(job: QuestionJob) -> bool:
     return all((job.folder / name).is_file() for name in names) and (job.folder / CARD).exists()
 
 
-def _begin(job: QuestionJob) -> None:
-    """Say what is to be made; questions that are there and others are no longer the dataset's."""
-    if _begun(job.folder) == job.identity:
+def _begin(job: QuestionJob, anew: bool = False) -> None:
+    """Say what is to be made; questions and candidates that are there are no longer the dataset's."""
+    if _begun(job.folder) == job.identity and not anew:
         return
     for path in (job.folder / PARTIAL).glob(f"{QUESTIONS}-*.arrow"):
         path.unlink()
@@ -301,18 +315,28 @@ def candidates_path(folder: Path, file: SceneFile) -> Path:
     return folder / PARTIAL / f"{QUESTIONS}-{file.split}-{file.number:05d}.arrow"
 
 
-def write_candidates(file: SceneFile) -> int:
-    """Pass 1 for the scenes of one file; returns their number."""
-    path = _job.folder / file.name
-    opened = check_file(path, file, _job.scenes_sha256)
-    tables = [read_row_group(opened, number, path, GRAPH_COLUMNS) for number in range(opened.num_row_groups)]
-    maker = _maker(BANK_OF_SPLIT[file.split])
+def write_candidates(files: tuple[SceneFile, ...]) -> int:
+    """Pass 1 for the scenes of some files of one split; returns their number."""
+    tables = []
+    for file in files:
+        path = _job.folder / file.name
+        opened = check_file(path, file, _job.scenes_sha256)
+        tables += [read_row_group(opened, number, path, GRAPH_COLUMNS) for number in range(opened.num_row_groups)]
+    split, numbers = files[0].split, np.concatenate([np.arange(file.first, file.stop) for file in files])
     columns = columns_of(pa.concat_tables(tables), _job.settings.domain)
-    found = candidates(maker, columns, file.split, file.first)
+    found = candidates(_maker(BANK_OF_SPLIT[split]), columns, split, numbers)
+    scene = found["scene"].to_numpy()
+    for file in files:
+        start, stop = np.searchsorted(scene, [file.first, file.stop]).tolist()
+        _write_candidates(file, found.slice(start, stop - start))
+    return len(numbers)
+
+
+def _write_candidates(file: SceneFile, found: pa.Table) -> None:
+    found = pa.table({name: pa.concat_arrays(found[name].chunks) for name in found.column_names}, schema=found.schema)
     found = found.replace_schema_metadata({"identity_sha256": _job.sha256, "sha256": _digest(found)})
-    with atomic_path(candidates_path(_job.folder, file)) as temporary, pa.ipc.new_file(temporary, found.schema) as out:
-        out.write_table(found.combine_chunks())
-    return file.stop - file.first
+    with atomic_path(candidates_path(_job.folder, file)) as path, pa.ipc.new_file(path, found.schema) as out:
+        out.write_table(found)
 
 
 def _digest(table: pa.Table) -> str:

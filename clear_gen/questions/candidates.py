@@ -25,9 +25,10 @@ from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SPLITS
 
 SPARE_SLOTS = 2  # for the types of which a scene has no question
-CANDIDATES_PER_SLOT = 4
-TRIES = 3  # at finding values for a candidate's template
-FREE_DRAWS = 3  # of a candidate besides its values: template, paraphrase, place among equals
+CANDIDATES_PER_SLOT = 3
+ROUNDS = 2  # templates that a candidate tries
+TRIES = 2  # at finding values for a template
+FREE_DRAWS = 2  # of a candidate besides its templates and values: paraphrase, place among equals
 NO_RELATION, BLIND_WRONG, BLIND_RIGHT = -1, 0, 1  # whether the answer is the same without any relation
 
 
@@ -103,30 +104,86 @@ def bank_labels(columns: Mapping[str, Sequence[object]], domain: Domain) -> Bank
     return BankLabels(labels, np.array([len(names[kind]) for kind in kinds]))
 
 
-def candidates(maker: Maker, columns: SceneColumns, split: str, first: int) -> pa.Table:
-    """The candidates of consecutive scenes of a split, the first of which has the number ``first``."""
-    n_scenes, rules = len(columns.n_sounds), maker.rules
-    setting = setting_of(columns, maker.domain)
-    n_uniform = FREE_DRAWS + TRIES * max(n_draws(shape) for shape in maker.shapes)
-    uniform = np.empty((n_scenes, maker.n_slots, CANDIDATES_PER_SLOT, n_uniform), np.float32)
-    for scene in range(n_scenes):
-        key = (STAGE_QUESTIONS, SPLITS.index(split), first + scene)
-        stream(rules.seed, *key).random(out=uniform[scene], dtype=np.float32)
-    type_of_slot = (np.arange(first, first + n_scenes)[:, None] * rules.per_scene + np.arange(maker.n_slots)) % len(
-        rules.types
-    )
-    flat = uniform.reshape(-1, n_uniform)
-    slots = np.indices(uniform.shape[:3]).reshape(3, -1)  # scene, slot, candidate
-    template = _templates(maker, type_of_slot[slots[0], slots[1]], flat[:, 0], slots[2])
-    shape_of, place_of = _places(maker)
-    parts = []
-    for number, shape in enumerate(maker.shapes):
-        rows = np.flatnonzero((template != ANY) & (shape_of[template] == number))
-        if len(rows):
-            asking = _Asking(maker, shape, setting, split)
-            parts.append(asking.ask(slots[0][rows], place_of[template[rows]], flat[rows], rows))
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
-    return _table(maker, found, slots, template, flat, first)
+def candidates(maker: Maker, columns: SceneColumns, split: str, numbers: np.ndarray) -> pa.Table:
+    """The candidates of scenes of a split, in their order; ``numbers`` int64 [S] are the scenes' in the split."""
+    drawing = _Drawing(maker, setting_of(columns, maker.domain), split, numbers)
+    drawing.draw()
+    return drawing.table()
+
+
+class _Drawing:
+    """The candidates of some scenes: which slots there are, and what was drawn for them."""
+
+    def __init__(self, maker: Maker, setting: Setting, split: str, numbers: np.ndarray) -> None:
+        self._maker, self._setting, self._split, self._numbers = maker, setting, split, numbers
+        self._n_values = max(n_draws(shape) for shape in maker.shapes)
+        uniform = _uniform(maker, split, numbers, FREE_DRAWS + ROUNDS * (1 + TRIES * self._n_values))
+        self.slots = np.indices(uniform.shape[:3]).reshape(3, -1)  # scene, slot, candidate
+        self._uniform = uniform.reshape(-1, uniform.shape[-1])
+        self._types = (numbers[self.slots[0]] * maker.rules.per_scene + self.slots[1]) % len(maker.rules.types)
+        self._template = np.full(len(self._types), ANY)
+        self._parts: list[dict[str, np.ndarray]] = []
+
+    def draw(self) -> None:
+        """Draw candidates: a template each, values for it, and once more for those that found none; from the second
+        round on also for the spare slots of scenes that lack a slot."""
+        scene, slot, candidate = self.slots
+        shape_of, place_of = _places(self._maker)
+        is_spare = slot >= self._maker.rules.per_scene
+        left = np.flatnonzero(~is_spare)
+        for round_ in range(ROUNDS):
+            start = FREE_DRAWS + round_ * (1 + TRIES * self._n_values)
+            self._template[left] = _templates(
+                self._maker, self._types[left], self._uniform[left, start], candidate[left]
+            )
+            for number, shape in enumerate(self._maker.shapes):
+                rows = left[shape_of[self._template[left]] == number]
+                if len(rows):
+                    asking = _Asking(self._maker, shape, self._setting, self._split)
+                    places, draws = place_of[self._template[rows]], self._uniform[rows, start + 1 :]
+                    self._parts.append(asking.ask(scene[rows], places, draws, rows))
+            passed = np.concatenate([np.empty(0, np.int64), *(part["row"] for part in self._parts)])
+            filled = np.zeros((len(self._numbers), self._maker.n_slots), bool)
+            filled[scene[passed], slot[passed]] = True
+            lacking = ~np.all(filled[:, : self._maker.rules.per_scene], axis=1)
+            open_ = np.ones(len(scene), bool)
+            open_[passed] = False
+            left = np.flatnonzero(open_ & (~is_spare | lacking[scene]))
+
+    def table(self) -> pa.Table:
+        """All that passed, by scene and slot."""
+        wanted = schema(self._maker)
+        if not self._parts:
+            return wanted.empty_table()
+        found = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
+        order = np.argsort(found["row"], kind="stable")
+        rows = found.pop("row")[order]
+        columns = {
+            "scene": self._numbers[self.slots[0][rows]],
+            "slot": self.slots[1][rows],
+            "template": self._template[rows],
+            "phrase": self._uniform[rows, 0],
+            "order": self._uniform[rows, 1],
+            **{name: column[order] for name, column in found.items()},
+        }
+        return pa.Table.from_arrays([_array(columns[field.name], field.type) for field in wanted], schema=wanted)
+
+
+def _array(column: np.ndarray, type_: pa.DataType) -> pa.Array:
+    if not pa.types.is_fixed_size_list(type_):
+        return pa.array(column).cast(type_)
+    flat = np.ascontiguousarray(column).reshape(-1).astype(type_.value_type.to_pandas_dtype())
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=type_)
+
+
+def _uniform(maker: Maker, split: str, numbers: np.ndarray, n: int) -> np.ndarray:
+    """float32 [S, slot, candidate, n]: random numbers from each scene's own stream."""
+    uniform = np.empty((len(numbers), maker.n_slots, CANDIDATES_PER_SLOT, n), np.float32)
+    for scene, number in enumerate(numbers.tolist()):
+        stream(maker.rules.seed, STAGE_QUESTIONS, SPLITS.index(split), number).random(
+            out=uniform[scene], dtype=np.float32
+        )
+    return uniform
 
 
 def _templates(maker: Maker, types: np.ndarray, uniform: np.ndarray, candidate: np.ndarray) -> np.ndarray:
@@ -135,9 +192,8 @@ def _templates(maker: Maker, types: np.ndarray, uniform: np.ndarray, candidate: 
     by_type = np.argsort(names, kind="stable")
     counts = np.bincount(names, minlength=len(maker.rules.types))
     starts = np.cumsum(counts) - counts
-    spread = (uniform + candidate / CANDIDATES_PER_SLOT) % 1.0
-    places = starts[types] + np.minimum((spread * counts[types]).astype(np.int64), counts[types] - 1)
-    return np.where(counts[types] > 0, by_type[np.minimum(places, len(by_type) - 1)], ANY)
+    spread = (uniform.astype(np.float64) + candidate / CANDIDATES_PER_SLOT) % 1.0
+    return by_type[starts[types] + (spread * counts[types]).astype(np.int64)]
 
 
 def _places(maker: Maker) -> tuple[np.ndarray, np.ndarray]:
@@ -147,38 +203,6 @@ def _places(maker: Maker) -> tuple[np.ndarray, np.ndarray]:
         shape_of[shape.templates] = number
         place_of[shape.templates] = np.arange(len(shape.templates))
     return shape_of, place_of
-
-
-def _table(
-    maker: Maker,
-    found: dict[str, np.ndarray],
-    slots: np.ndarray,
-    template: np.ndarray,
-    uniform: np.ndarray,
-    first: int,
-) -> pa.Table:
-    wanted = schema(maker)
-    if not found:
-        return wanted.empty_table()
-    order = np.argsort(found["row"], kind="stable")
-    rows = found["row"][order]
-    columns = {
-        "scene": slots[0][rows] + first,
-        "slot": slots[1][rows],
-        "template": template[rows],
-        "phrase": uniform[rows, 1],
-        "order": uniform[rows, 2],
-        **{name: column[order] for name, column in found.items() if name != "row"},
-    }
-    arrays = []
-    for name in wanted.names:
-        column, type_ = columns[name], wanted.field(name).type
-        if pa.types.is_fixed_size_list(type_):
-            flat = pa.array(np.ascontiguousarray(column).reshape(-1).astype(type_.value_type.to_pandas_dtype()))
-            arrays.append(pa.FixedSizeListArray.from_arrays(flat, type=type_))
-        else:
-            arrays.append(pa.array(column).cast(type_))
-    return pa.Table.from_arrays(arrays, schema=wanted)
 
 
 class _Asking:
@@ -200,7 +224,7 @@ class _Asking:
         parts = []
         n = n_draws(self._shape)
         for attempt in range(TRIES):
-            start = FREE_DRAWS + attempt * n
+            start = attempt * n
             values = np.full((len(left), self._maker.n_parameters), ANY)
             rows = Rows(scenes[left], templates[left], values)
             passed, part = self._attempt(rows, uniform[left, start : start + n])
@@ -270,9 +294,18 @@ class _Asking:
         return kept
 
     def _droppable(self, rows: Rows, answer: np.ndarray) -> np.ndarray:
-        """int64 [R]: how many words of the descriptions could be left out without changing the answer."""
+        """int64 [R]: how many words of the descriptions could be left out without changing the answer.
+
+        Where the answer is yes or no, only those of the anchors are meant: a yes stays a yes with fewer words. Where it
+        is a relative position, the kind among which it ranks has to be said.
+        """
         n = np.zeros(len(rows), np.int64)
         named = self._shape.descriptions[rows.templates] != ANY
+        if not (self._shape.is_query or is_count(self._shape.question_types[0])):
+            named[:, self._shape.targets] = False
+        relative = self._shape.asked[rows.templates] == self._setting.columns.labels.shape[1] + 1
+        if self._setting.among != ANY:
+            named[np.ix_(relative, self._shape.targets, [self._setting.among])] = False
         for slot, kind in np.argwhere(named.any(axis=0)).tolist():
             here = np.flatnonzero(named[:, slot, kind])
             without = Run(self._shape, rows.at(here), self._setting, Change({}, (slot, kind)))

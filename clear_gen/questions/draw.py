@@ -86,7 +86,7 @@ class Drawer:
 
     def _draw(self) -> np.ndarray:
         self._next += 1
-        return self._uniform[:, self._next - 1]
+        return self._uniform[:, self._next - 1].astype(np.float64)
 
     # --- descriptions ---
 
@@ -111,6 +111,9 @@ class Drawer:
             self._some(run, step, places, (possible & fits, ~possible & fits), mode, pick, part)
             return
         suits = possible & fits & matches.suit(purpose)
+        if purpose == REFERENT:
+            terse = suits & matches.terse()
+            suits = np.where(terse.any(axis=1)[:, None], terse, suits)
         guide = _chosen(suits, pick)
         run.require(suits.any(axis=1))
         self._guides[number] = guide
@@ -162,13 +165,17 @@ class _Matches:
         self._setting, self._scenes = setting, scenes
         self._may = np.repeat(may[:, None], n_sounds, axis=1)
         self._must = np.repeat(must[:, None], n_sounds, axis=1)
+        self._without: list[np.ndarray] = []  # of each kind: the sounds that must match all the other kinds
 
     def narrow(self, kind: int, here: np.ndarray) -> None:
         """Let the description name one more kind of label, in the rows that are ``here``."""
         columns = self._setting.columns
         keep = np.where(here, np.uint64(0), ~np.uint64(0))[:, None]
+        must = columns.same_must[self._scenes, kind] | keep
+        self._without = [before & must for before in self._without]
+        self._without.append(np.where(here[:, None], self._must, ~np.uint64(0)))
         self._may &= columns.same_may[self._scenes, kind] | keep
-        self._must &= columns.same_must[self._scenes, kind] | keep
+        self._must &= must
 
     def suit(self, purpose: str) -> np.ndarray:
         """bool [R, N]: the guides that a description can have: matched by itself alone; for ranks and extremes, by
@@ -176,6 +183,13 @@ class _Matches:
         certain = self._may == self._must
         n = popcount(self._may)
         return certain & ((n == 1) if purpose == REFERENT else (n >= 2))
+
+    def terse(self) -> np.ndarray:
+        """bool [R, N]: the guides that others match as soon as one kind is left out."""
+        terse = np.ones(self._may.shape, bool)
+        for without in self._without:
+            terse &= (without & (without - np.uint64(1))) != 0
+        return terse
 
 
 def _chosen(suits: np.ndarray, pick: np.ndarray) -> np.ndarray:
