@@ -18,7 +18,7 @@ from clear_gen.questions.columns import UNKNOWN, SceneColumns, kinds_of
 from clear_gen.questions.draw import BankLabels, Drawer, n_draws
 from clear_gen.questions.evaluate import EVERYTHING, OTHERS, REVERSED, Change, Rows, Run, Setting, setting_of
 from clear_gen.questions.features import N_FEATURES, Described, features_of
-from clear_gen.questions.shapes import ANY, Shape, shapes_of
+from clear_gen.questions.shapes import ANY, SOME, Shape, shapes_of
 from clear_gen.questions.template import Template
 from clear_gen.questions.vocabulary import answers_of_type, is_count, values_of
 from clear_gen.scenes.domain import Domain
@@ -271,13 +271,12 @@ class _Asking:
         """Whether the bank has sounds of every description, and, if one is asked about, sounds of several answers."""
         possible = np.ones(len(rows), bool)
         described, asked = Described(self._shape, rows).descriptions(), self._shape.asked[rows.templates]
-        for slot in range(described.shape[1]):
-            kind = np.where(asked < described.shape[2], asked, ANY) if slot == self._shape.referent else ANY + 0 * asked
-            codes, which = np.unique(np.column_stack([described[:, slot], kind]), axis=0, return_inverse=True)
-            enough = [
-                self._maker.bank.n_labels(tuple(code)) >= (1 if code[-1] == ANY else 2) for code in codes.tolist()
-            ]
-            possible &= np.array(enough, bool)[which.reshape(-1)]
+        for slot, purpose in enumerate(self._shape.purposes):
+            if slot == self._shape.referent and self._shape.is_query:
+                kind = np.where(asked < described.shape[2], asked, ANY)
+                possible &= self._maker.bank.n_labels(described[:, slot], kind) >= np.where(kind == ANY, 1, 2)
+            elif purpose == SOME:  # others are described after a sound that is there
+                possible &= self._maker.bank.n_labels(described[:, slot], np.full(len(rows), ANY)) >= 1
         return possible
 
     def _relations_matter(self, rows: Rows, answer: np.ndarray, kept: np.ndarray) -> np.ndarray:

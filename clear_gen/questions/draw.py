@@ -35,29 +35,33 @@ class BankLabels:
         return (self.labels != UNKNOWN).any(axis=0)
 
     @cached_property
-    def _counted(self) -> dict[tuple[int, ...], int]:
-        return {}
+    def _counted(self) -> np.ndarray:
+        """int16: the answers of ``n_labels`` by the number of the question, ANY where it was not asked yet."""
+        return np.full(int(np.prod(self.n_values + 1)) * (len(self.n_values) + 1), ANY, np.int16)
 
-    def n_labels(self, described: tuple[int, ...]) -> int:
-        """How many sounds have the values [K] of a description; if a kind follows, how many labels of it they have.
+    def n_labels(self, described: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        """int64 [R]: how many labels of the kinds ``asked`` [R] the sounds have that have the values ``described``
+        [R, K]; how many sounds there are where ``asked`` is ANY.
 
         Kinds that the bank does not know, such as the part of the scene, exclude none.
         """
-        found = self._counted.get(described)
-        if found is None:
-            *values, asked = described
-            wanted = np.array(values)
-            named = (wanted != ANY) & self.known
-            match = (self.labels[:, named] == wanted[named]).all(axis=1)
-            if asked == ANY:
-                found = int(match.sum())
-            elif not self.known[asked]:
-                found = int(self.n_values[asked])
-            else:
-                labels = self.labels[match, asked]
-                found = len(np.unique(labels[labels != UNKNOWN]))
-            self._counted[described] = found
-        return found
+        number = asked + 1
+        for kind, n_values in enumerate(self.n_values.tolist()):
+            number = number * (n_values + 1) + described[:, kind] + 1
+        new = np.flatnonzero(self._counted[number] == ANY)
+        for row in new[np.unique(number[new], return_index=True)[1]].tolist():
+            self._counted[number[row]] = self._count(described[row], int(asked[row]))
+        return self._counted[number].astype(np.int64)
+
+    def _count(self, described: np.ndarray, asked: int) -> int:
+        named = (described != ANY) & self.known
+        match = (self.labels[:, named] == described[named]).all(axis=1)
+        if asked == ANY:
+            return int(match.sum())
+        if not self.known[asked]:
+            return int(self.n_values[asked])
+        labels = self.labels[match, asked]
+        return len(np.unique(labels[labels != UNKNOWN]))
 
 
 def n_draws(shape: Shape) -> int:
@@ -98,7 +102,7 @@ class Drawer:
         labels = columns.labels[rows.scenes]  # [R, K, N]
         named, possible = places != ANY, (base_must[:, None] & columns.bits) != 0
         purpose = run.shape.purposes[step.slot]
-        matches = _Matches(run.setting, rows.scenes, base_may, base_must)
+        matches = _Matches(run.setting, rows.scenes, base_may, base_must, purpose)
         fits = np.ones_like(possible)
         for kind in np.flatnonzero(named.any(axis=0)).tolist():
             here = named[:, kind]
@@ -110,7 +114,7 @@ class Drawer:
         if purpose == SOME:
             self._some(run, step, places, (possible & fits, ~possible & fits), mode, pick, part)
             return
-        suits = possible & fits & matches.suit(purpose)
+        suits = possible & fits & matches.suit()
         if purpose == REFERENT:
             terse = suits & matches.terse()
             suits = np.where(terse.any(axis=1)[:, None], terse, suits)
@@ -160,9 +164,9 @@ class Drawer:
 class _Matches:
     """For every sound of a set, as a guide: the sounds of the set that may, and that must, match its description."""
 
-    def __init__(self, setting: Setting, scenes: np.ndarray, may: np.ndarray, must: np.ndarray) -> None:
+    def __init__(self, setting: Setting, scenes: np.ndarray, may: np.ndarray, must: np.ndarray, purpose: str) -> None:
         n_sounds = setting.columns.labels.shape[2]
-        self._setting, self._scenes = setting, scenes
+        self._setting, self._scenes, self._purpose = setting, scenes, purpose
         self._may = np.repeat(may[:, None], n_sounds, axis=1)
         self._must = np.repeat(must[:, None], n_sounds, axis=1)
         self._without: list[np.ndarray] = []  # of each kind: the sounds that must match all the other kinds
@@ -172,17 +176,18 @@ class _Matches:
         columns = self._setting.columns
         keep = np.where(here, np.uint64(0), ~np.uint64(0))[:, None]
         must = columns.same_must[self._scenes, kind] | keep
-        self._without = [before & must for before in self._without]
-        self._without.append(np.where(here[:, None], self._must, ~np.uint64(0)))
+        if self._purpose == REFERENT:
+            self._without = [before & must for before in self._without]
+            self._without.append(np.where(here[:, None], self._must, ~np.uint64(0)))
         self._may &= columns.same_may[self._scenes, kind] | keep
         self._must &= must
 
-    def suit(self, purpose: str) -> np.ndarray:
+    def suit(self) -> np.ndarray:
         """bool [R, N]: the guides that a description can have: matched by itself alone; for ranks and extremes, by
         others too."""
         certain = self._may == self._must
         n = popcount(self._may)
-        return certain & ((n == 1) if purpose == REFERENT else (n >= 2))
+        return certain & ((n == 1) if self._purpose == REFERENT else (n >= 2))
 
     def terse(self) -> np.ndarray:
         """bool [R, N]: the guides that others match as soon as one kind is left out."""

@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from clear_gen.questions.candidates import BLIND_RIGHT, NO_RELATION, SPARE_SLOTS
 from clear_gen.questions.features import N_FEATURES, NONE, RANKS, RELATIONS, SHAPE, SIGNATURE, TYPE
+from clear_gen.questions.shapes import ANY
 from clear_gen.questions.template import Template
 from clear_gen.questions.vocabulary import ABSOLUTE, RELATIVE, answers_of_type, is_count
 from clear_gen.scenes.domain import Domain
 
 SCENES_AT_A_TIME = 12
-SWEEPS = 4
+SWEEPS = 3
 # How much the balance within a feature matters; what many questions share is seen best.
 WEIGHTS = np.ones(N_FEATURES)
 WEIGHTS[[TYPE, RELATIONS, SHAPE, SIGNATURE, RANKS]] = 4.0, 2.0, 1.0, 1.0, 1.0
@@ -147,9 +148,9 @@ def _balanced(pool: Pool, chosen: np.ndarray, strict: bool) -> np.ndarray:
         for number, rows in enumerate(members):
             before = selected[number]
             if before is not None:
-                columns.count(before, -1)
+                columns.count(before, -1.0)
             now = rows[_cheapest(columns.cost(rows), slots[number])]
-            columns.count(now, 1)
+            columns.count(now, 1.0)
             selected[number] = now
     return np.sort(np.concatenate([rows for rows in selected if rows is not None]))
 
@@ -163,60 +164,50 @@ def _starts(pool: Pool, candidates: np.ndarray) -> np.ndarray:
 def _cheapest(cost: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """The place of the least cost in every slot."""
     least = np.minimum.reduceat(cost, starts)
-    slot = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(cost))))
+    slot = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(cost)))
     hit = np.flatnonzero(cost == least[slot])
-    return hit[np.unique(slot[hit], return_index=True)[1]]
+    return hit[np.diff(slot[hit], prepend=-1) > 0]
 
 
 class _Columns:
-    """How often each answer has been chosen within each feature, and what one more of it costs."""
+    """How often each answer has been chosen within each feature, and what one more of it costs.
+
+    A cell is a feature with an answer; templates, and right and wrong blind answers, are counted like cells.
+    """
 
     def __init__(self, pool: Pool, chosen: np.ndarray, strict: bool) -> None:
         names, feature = np.unique(pool.features[chosen], return_inverse=True)
-        self._feature = feature.reshape(len(chosen), -1).astype(np.int32)
+        self._feature = feature.reshape(len(chosen), -1)
+        self._cell = self._feature * int(pool.n_answers.max()) + pool.answer[chosen][:, None]
         self._weight = np.where(pool.features[chosen] == NONE, 0.0, WEIGHTS)
         if not strict:
             self._weight[:, [column for column in range(N_FEATURES) if column != TYPE]] = 0.0
-        self._answer = pool.answer[chosen]
-        types, templates = pool.type[chosen], pool.template[chosen]
-        self._share = _targets(pool, chosen)[types, self._answer]
-        # the relation-blind answer: right as often as wrong, within each type
-        self._blind = np.where(pool.blind[chosen] == NO_RELATION, -1, 2 * types + (pool.blind[chosen] == BLIND_RIGHT))
-        self._template = templates
+        types, self._template = pool.type[chosen], pool.template[chosen]
+        self._share = _targets(pool, chosen)[types, pool.answer[chosen]]
         self._extra = DROPPABLE_COST * (pool.droppable[chosen] > 0) * strict + 1e-6 * pool.order[chosen]
-        self._is_blind = (self._blind >= 0) & ~np.isin(types, _never_blind(pool, chosen))
-        self._counts = np.zeros((len(names), int(self._answer.max()) + 1))
+        # the answer without any relation: to be right as often as wrong, where it ever is
+        blind = pool.blind[chosen]
+        counted = (blind != NO_RELATION) & np.isin(types, types[blind == BLIND_RIGHT]) & strict
+        self._blind = np.where(counted, 2 * types + (blind == BLIND_RIGHT), ANY)
+        self._counts = np.zeros(len(names) * int(pool.n_answers.max()))
         self._totals = np.zeros(len(names))
-        self._blind_counts = np.zeros(2 * (int(types.max()) + 1))
-        self._template_counts = np.zeros(int(templates.max()) + 1)
-        self._strict = strict
+        self._templates = np.zeros(int(self._template.max()) + 1)
+        self._blinds = np.zeros(2 * len(pool.n_answers))
 
-    def count(self, rows: np.ndarray, sign: int) -> None:
+    def count(self, rows: np.ndarray, sign: float) -> None:
         """Add candidates to, or take them from, what is chosen."""
-        feature = self._feature[rows]
-        np.add.at(self._counts, (feature, self._answer[rows][:, None]), sign)
-        np.add.at(self._totals, feature, sign)
-        blind = rows[self._is_blind[rows]]
-        np.add.at(self._blind_counts, self._blind[blind], sign)
-        np.add.at(self._template_counts, self._template[rows], sign)
+        np.add.at(self._counts, self._cell[rows].ravel(), sign)
+        np.add.at(self._totals, self._feature[rows].ravel(), sign)
+        np.add.at(self._templates, self._template[rows], sign)
+        blind = self._blind[rows]
+        np.add.at(self._blinds, blind[blind != ANY], sign)
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
         """float [R]: by how many standard deviations the answers are over-represented, weighted, over all features."""
-        feature, share = self._feature[rows], self._share[rows][:, None]
-        expected = self._totals[feature] * share
-        excess = (self._counts[feature, self._answer[rows][:, None]] - expected) / np.sqrt(expected + 1)
-        cost = (excess * self._weight[rows]).sum(axis=1) + self._extra[rows]
-        used = self._template_counts[self._template[rows]]
-        cost += TEMPLATE_WEIGHT * used / np.sqrt(used + 1)
-        if self._strict:
-            blind = self._blind[rows]
-            half = (self._blind_counts[blind] - self._blind_counts[blind ^ 1]) / 2
-            both = self._blind_counts[blind] + self._blind_counts[blind ^ 1]
-            cost += np.where(self._is_blind[rows], BLIND_WEIGHT * half / np.sqrt(both / 2 + 1), 0.0)
-        return cost
-
-
-def _never_blind(pool: Pool, chosen: np.ndarray) -> np.ndarray:
-    """The types whose questions are never answered rightly without their relations."""
-    right = pool.type[chosen][pool.blind[chosen] == BLIND_RIGHT]
-    return np.setdiff1d(np.unique(pool.type[chosen]), right)
+        expected = self._totals[self._feature[rows]] * self._share[rows][:, None]
+        excess = (self._counts[self._cell[rows]] - expected) / np.sqrt(expected + 1)
+        used, blind = self._templates[self._template[rows]], self._blind[rows]
+        same, other = self._blinds[blind], self._blinds[blind ^ 1]
+        half = np.where(blind == ANY, 0.0, (same - other) / 2 / np.sqrt((same + other) / 2 + 1))
+        cost: np.ndarray = (excess * self._weight[rows]).sum(axis=1) + self._extra[rows]
+        return cost + TEMPLATE_WEIGHT * used / np.sqrt(used + 1) + BLIND_WEIGHT * half
