@@ -64,7 +64,7 @@ from clear_gen.io import (
 from clear_gen.questions.candidates import Maker, Rules, bank_labels, candidates, maker_of
 from clear_gen.questions.collection import read_templates
 from clear_gen.questions.columns import columns_of
-from clear_gen.questions.records import Chosen, Recorder
+from clear_gen.questions.records import FIELDS, FORMAT, NEEDS_HOLDOUT, Chosen, Recorder
 from clear_gen.questions.selection import pool_of, select
 from clear_gen.questions.template import Template, as_json
 from clear_gen.questions.vocabulary import values_of
@@ -403,41 +403,44 @@ class Written:
 
 def write_questions(split: str) -> Written:
     """Pass 2 for one split."""
-    job = _job
-    files = [file for file in scene_files(job.settings.sizes) if file.split == split]
-    tables = [table for file in files if (table := _read_candidates(job, file)) is not None]
-    pool = pa.concat_tables([table.replace_schema_metadata() for table in tables]).combine_chunks()
-    maker = _maker(BANK_OF_SPLIT[split])
-    columns = pool_of(pool, maker.templates, job.settings.domain, job.rules.types)
-    places = select(columns, job.rules.per_scene, job.rules.strict)
+    job, maker = _job, _maker(BANK_OF_SPLIT[split])
+    pool = pool_of(_all_candidates(job, split), maker.templates, job.settings.domain, job.rules.types)
+    places = select(pool, job.rules.per_scene, job.rules.strict)
+    n_droppable = int(np.count_nonzero(pool.droppable[places]))
     chosen = Chosen(
-        scene=columns.scene[places],
-        template=columns.template[places],
-        values=columns.values[places],
-        answer=columns.answer[places],
-        phrase=columns.phrase[places],
-        needs_holdout=columns.needs_holdout[places] if job.rules.holdout else None,
+        scene=pool.scene[places],
+        template=pool.template[places],
+        values=pool.values[places],
+        answer=pool.answer[places],
+        phrase=pool.phrase[places],
+        needs_holdout=pool.needs_holdout[places] if job.rules.holdout else None,
     )
-    records = Recorder(maker.templates, job.settings.domain).records(chosen, split)
-    path = job.folder / questions_name(split)
-    schema = questions_schema(records.schema, job)
+    del pool
+    recorder = Recorder(maker.templates, job.settings.domain)
+    of_type: Counter[str] = Counter()
+    path, schema = job.folder / questions_name(split), questions_schema(job)
     with atomic_path(path) as temporary:
         with parquet_writer(temporary, schema, audio=False) as writer:
-            writer.write_table(records.cast(schema), row_group_size=ROWS_PER_GROUP)
+            for batch in chosen.batches(ROWS_PER_GROUP):
+                records = recorder.records(batch, split)
+                of_type.update(records["question_type"].to_pylist())
+                writer.write_table(records.cast(schema))
         sha256 = sha256_file(temporary)
-    return Written(
-        wanted=job.settings.sizes[split] * job.rules.per_scene,
-        written=len(records),
-        of_type=dict(sorted(Counter(records["question_type"].to_pylist()).items())),
-        with_droppable_word=int(np.count_nonzero(columns.droppable[places])),
-        sha256=sha256,
-    )
+    wanted = job.settings.sizes[split] * job.rules.per_scene
+    return Written(wanted, of_type.total(), dict(sorted(of_type.items())), n_droppable, sha256)
 
 
-def questions_schema(schema: pa.Schema, job: QuestionJob) -> pa.Schema:
+def _all_candidates(job: QuestionJob, split: str) -> pa.Table:
+    files = [file for file in scene_files(job.settings.sizes) if file.split == split]
+    tables = [_read_candidates(job, file) for file in files]
+    return pa.concat_tables([table.replace_schema_metadata() for table in tables if table is not None]).combine_chunks()
+
+
+def questions_schema(job: QuestionJob) -> pa.Schema:
     """Schema of the config ``questions``; a file's says to which dataset and which questions it belongs."""
-    extra = {"kind": "questions", "format": 1, "questions_sha256": job.sha256}
-    return dataset_schema(list(schema), job.settings.sample_rate, extra)
+    extra = {"kind": "questions", "format": FORMAT, "questions_sha256": job.sha256}
+    fields = [*FIELDS, NEEDS_HOLDOUT] if job.rules.holdout else FIELDS
+    return dataset_schema(fields, job.settings.sample_rate, extra)
 
 
 def read_questions(folder: Path, split: str) -> pa.Table:

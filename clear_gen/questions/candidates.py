@@ -18,6 +18,7 @@ from clear_gen.questions.columns import UNKNOWN, SceneColumns, kinds_of
 from clear_gen.questions.draw import BankLabels, Drawer, n_draws
 from clear_gen.questions.evaluate import EVERYTHING, OTHERS, REVERSED, Change, Rows, Run, Setting, setting_of
 from clear_gen.questions.features import N_FEATURES, Described, features_of
+from clear_gen.questions.program import n_relations
 from clear_gen.questions.shapes import ANY, SOME, Shape, shapes_of
 from clear_gen.questions.template import Template
 from clear_gen.questions.vocabulary import answers_of_type, is_count, values_of
@@ -128,14 +129,13 @@ class _Drawing:
         """Draw candidates: a template each, values for it, and once more for those that found none; from the second
         round on also for the spare slots of scenes that lack a slot."""
         scene, slot, candidate = self.slots
-        shape_of, place_of = _places(self._maker)
+        choice, (shape_of, place_of) = _Choice(self._maker), _places(self._maker)
         is_spare = slot >= self._maker.rules.per_scene
         left = np.flatnonzero(~is_spare)
         for round_ in range(ROUNDS):
             start = FREE_DRAWS + round_ * (1 + TRIES * self._n_values)
-            self._template[left] = _templates(
-                self._maker, self._types[left], self._uniform[left, start], candidate[left]
-            )
+            uniform, easy = self._uniform[left, start], round_ > 0
+            self._template[left] = choice.templates(self._types[left], uniform, candidate[left], easy)
             for number, shape in enumerate(self._maker.shapes):
                 rows = left[shape_of[self._template[left]] == number]
                 if len(rows):
@@ -186,14 +186,25 @@ def _uniform(maker: Maker, split: str, numbers: np.ndarray, n: int) -> np.ndarra
     return uniform
 
 
-def _templates(maker: Maker, types: np.ndarray, uniform: np.ndarray, candidate: np.ndarray) -> np.ndarray:
-    """int64: a template per candidate, of its slot's type; a slot's candidates are spread over the type's templates."""
-    names = np.array([maker.rules.types.index(template.question_type) for template in maker.templates])
-    by_type = np.argsort(names, kind="stable")
-    counts = np.bincount(names, minlength=len(maker.rules.types))
-    starts = np.cumsum(counts) - counts
-    spread = (uniform.astype(np.float64) + candidate / CANDIDATES_PER_SLOT) % 1.0
-    return by_type[starts[types] + (spread * counts[types]).astype(np.int64)]
+class _Choice:
+    """Templates by question type, those with at most one relation first."""
+
+    def __init__(self, maker: Maker) -> None:
+        names, self._n = maker.rules.types, len(maker.rules.types)
+        types = np.array([names.index(template.question_type) for template in maker.templates])
+        is_hard = np.array([n_relations(template.program) > 1 for template in maker.templates])
+        self._by_type = np.lexsort((is_hard, types))
+        self._counts = np.bincount(types, minlength=self._n)
+        self._starts = np.cumsum(self._counts) - self._counts
+        easy = np.bincount(types[~is_hard], minlength=self._n)
+        self._easy_counts = np.where(easy > 0, easy, self._counts)
+
+    def templates(self, types: np.ndarray, uniform: np.ndarray, candidate: np.ndarray, easy: bool) -> np.ndarray:
+        """int64: a template per candidate, of its slot's type; a slot's candidates are spread over the type's
+        templates, or over those that most scenes have a question of."""
+        counts = (self._easy_counts if easy else self._counts)[types]
+        spread = (uniform.astype(np.float64) + candidate / CANDIDATES_PER_SLOT) % 1.0
+        return self._by_type[self._starts[types] + (spread * counts).astype(np.int64)]
 
 
 def _places(maker: Maker) -> tuple[np.ndarray, np.ndarray]:

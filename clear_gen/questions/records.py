@@ -7,8 +7,8 @@ templates' nodes, and no program is ever an object of its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,15 @@ class Chosen:
     answer: np.ndarray
     phrase: np.ndarray
     needs_holdout: np.ndarray | None
+
+    def batches(self, n: int) -> Iterator[Chosen]:
+        """The same in parts of about ``n`` questions, no scene in two of them."""
+        new = np.flatnonzero(np.diff(self.scene, prepend=-1))
+        starts = new[np.unique(np.searchsorted(new, np.arange(0, len(self.scene), n)))] if len(new) else new
+        for start, stop in zip(starts, np.append(starts[1:], len(self.scene)), strict=True):
+            parts = {field.name: getattr(self, field.name) for field in fields(self)}
+            parts = {name: column if column is None else column[start:stop] for name, column in parts.items()}
+            yield replace(self, **parts)
 
 
 class Recorder:
@@ -111,11 +120,11 @@ class Recorder:
             pa.array(related[template]),
             self._nodes.programs(template, chosen.values[kept]),
         ]
-        fields = list(FIELDS)
+        wanted = list(FIELDS)
         if chosen.needs_holdout is not None:
             columns.append(pa.array(chosen.needs_holdout[kept]))
-            fields.append(NEEDS_HOLDOUT)
-        return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+            wanted.append(NEEDS_HOLDOUT)
+        return pa.Table.from_arrays(columns, schema=pa.schema(wanted))
 
 
 class _Nodes:

@@ -23,7 +23,7 @@ from clear_gen.scenes.domain import Domain
 SCENES_AT_A_TIME = 12
 SWEEPS = 3
 # How much the balance within a feature matters; what many questions share is seen best.
-WEIGHTS = np.ones(N_FEATURES)
+WEIGHTS = np.ones(N_FEATURES, np.float32)
 WEIGHTS[[TYPE, RELATIONS, SHAPE, SIGNATURE, RANKS]] = 4.0, 2.0, 1.0, 1.0, 1.0
 BLIND_WEIGHT = 3.0
 TEMPLATE_WEIGHT = 0.5
@@ -59,21 +59,19 @@ class Pool:
 
 
 def pool_of(table: pa.Table, templates: Sequence[Template], domain: Domain, types: Sequence[str]) -> Pool:
-    """The candidates of all scenes of a split, each question of a scene once."""
+    """The candidates of all scenes of a split."""
     lists = {name: table[name].combine_chunks() for name in ("values", "features")}
     flat = {
         name: column.flatten().to_numpy().reshape(len(column), column.type.list_size) for name, column in lists.items()
     }
     template = table["template"].to_numpy()
-    same = np.column_stack([table["scene"].to_numpy(), template, flat["values"]])
-    kept = np.sort(np.unique(same, axis=0, return_index=True)[1])
     type_of = np.array([types.index(one.question_type) for one in templates], np.int64)
     names = ("scene", "slot", "answer", "blind", "droppable", "phrase", "order", "needs_holdout")
     return Pool(
-        **{name: table[name].to_numpy()[kept] for name in names},
-        **{name: column[kept] for name, column in flat.items()},
-        template=template[kept],
-        type=type_of[template[kept]],
+        **{name: table[name].to_numpy() for name in names},
+        **flat,
+        template=template,
+        type=type_of[template],
         n_answers=np.array([len(answers_of_type(name, domain)) for name in types]),
         is_graded=np.array([is_count(name) or name in (ABSOLUTE, RELATIVE) for name in types]),
     )
@@ -176,10 +174,12 @@ class _Columns:
     """
 
     def __init__(self, pool: Pool, chosen: np.ndarray, strict: bool) -> None:
-        names, feature = np.unique(pool.features[chosen], return_inverse=True)
-        self._feature = feature.reshape(len(chosen), -1)
-        self._cell = self._feature * int(pool.n_answers.max()) + pool.answer[chosen][:, None]
-        self._weight = np.where(pool.features[chosen] == NONE, 0.0, WEIGHTS)
+        features = pool.features[chosen]
+        names = np.unique(features)
+        places = [np.searchsorted(names, column).astype(np.int32) for column in features.T]
+        self._feature = np.column_stack(places)
+        self._cell = self._feature * np.int32(pool.n_answers.max()) + pool.answer[chosen][:, None].astype(np.int32)
+        self._weight = np.where(features == NONE, np.float32(0), WEIGHTS)
         if not strict:
             self._weight[:, [column for column in range(N_FEATURES) if column != TYPE]] = 0.0
         types, self._template = pool.type[chosen], pool.template[chosen]
