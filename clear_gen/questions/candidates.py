@@ -17,7 +17,7 @@ from clear_gen.io import STAGE_QUESTIONS, stream
 from clear_gen.questions.columns import UNKNOWN, SceneColumns, kinds_of
 from clear_gen.questions.draw import BankLabels, Drawer, n_draws
 from clear_gen.questions.evaluate import EVERYTHING, OTHERS, REVERSED, Change, Rows, Run, Setting, setting_of
-from clear_gen.questions.features import N_FEATURES, Described, features_of
+from clear_gen.questions.features import N_FEATURES, features_of
 from clear_gen.questions.program import n_relations
 from clear_gen.questions.shapes import ANY, SOME, Shape, shapes_of
 from clear_gen.questions.template import Template
@@ -281,7 +281,7 @@ class _Asking:
     def _possible(self, rows: Rows) -> np.ndarray:
         """Whether the bank has sounds of every description, and, if one is asked about, sounds of several answers."""
         possible = np.ones(len(rows), bool)
-        described, asked = Described(self._shape, rows).descriptions(), self._shape.asked[rows.templates]
+        described, asked = rows.named(self._shape).descriptions, self._shape.asked[rows.templates]
         for slot, purpose in enumerate(self._shape.purposes):
             if slot == self._shape.referent and self._shape.is_query:
                 kind = np.where(asked < described.shape[2], asked, ANY)
@@ -327,7 +327,7 @@ class _Asking:
         needs = np.zeros(len(rows), bool)
         if not self._holdout:
             return needs
-        described = Described(self._shape, rows).descriptions()
+        described = rows.named(self._shape).descriptions
         for slot in range(described.shape[1]):
             needs |= np.all([described[:, slot, kind] == value for kind, value in self._holdout], axis=0)
         labels = self._setting.columns.labels

@@ -104,10 +104,10 @@ class Drawer:
         purpose = run.shape.purposes[step.slot]
         matches = _Matches(run.setting, rows.scenes, base_may, base_must, purpose)
         fits = np.ones_like(possible)
-        for kind in np.flatnonzero(named.any(axis=0)).tolist():
-            here = named[:, kind]
+        given = rows.at_places(places)
+        for kind in run.shape.kinds[step.slot]:
+            here, wanted = named[:, kind], given[:, kind]
             fits &= (labels[:, kind] >= 0) | ~here[:, None]
-            wanted = run.filled(places[:, kind], ANY)
             fits &= (labels[:, kind] == wanted[:, None]) | (wanted == ANY)[:, None]
             if purpose != SOME:
                 matches.narrow(kind, here)

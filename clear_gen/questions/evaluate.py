@@ -10,7 +10,7 @@ Shapes: R rows, P parameters, K kinds of labels, N sounds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,6 +59,16 @@ def relations_of(domain: Domain) -> Relations:
     )
 
 
+@dataclass(frozen=True)
+class Named:
+    """The values that R rows name: ``descriptions`` int64 [R, description, K], ``ranks`` [R, rank], ``relations``
+    [R, relation]; ANY where a row names none."""
+
+    descriptions: np.ndarray
+    ranks: np.ndarray
+    relations: np.ndarray
+
+
 @dataclass
 class Rows:
     """R rows of one shape. ``scenes`` and ``templates`` (place in the shape) int64 [R]; ``values`` int64 [R, P]: number
@@ -67,13 +77,32 @@ class Rows:
     scenes: np.ndarray
     templates: np.ndarray
     values: np.ndarray
+    _named: Named | None = None
 
     def __len__(self) -> int:
         return len(self.scenes)
 
     def at(self, kept: np.ndarray) -> Rows:
         """Some of the rows."""
-        return Rows(self.scenes[kept], self.templates[kept], self.values[kept])
+        named = self._named
+        if named is not None:
+            named = Named(named.descriptions[kept], named.ranks[kept], named.relations[kept])
+        return Rows(self.scenes[kept], self.templates[kept], self.values[kept], named)
+
+    def named(self, shape: Shape) -> Named:
+        """The values that the rows name; asked for when none is open any more."""
+        if self._named is None:
+            places = (shape.descriptions, shape.ranks, shape.relations)
+            self._named = Named(*(self.at_places(some[self.templates]) for some in places))
+        return self._named
+
+    def at_places(self, places: np.ndarray) -> np.ndarray:
+        """int64 [R, ...]: the values at places [R, ...], as ``Places`` numbers them; ANY where a place is ANY."""
+        values = np.where(places == ANY, ANY, -2 - places)
+        if self.values.shape[1]:
+            row = np.arange(len(self)).reshape(-1, *[1] * (places.ndim - 1))
+            values = np.where(places >= 0, self.values[row, places], values)
+        return values
 
 
 @dataclass(frozen=True)
@@ -121,7 +150,7 @@ class Run:
         open_: Callable[[Run, int, Step], None] | None = None,
     ) -> None:
         self.shape, self.rows, self.setting, self.change = shape, rows, setting, change
-        self._number = np.arange(len(rows))
+        self._is_open = open_ is not None
         self.ok = np.ones(len(rows), bool)
         self.ill = np.zeros(len(rows), bool)
         self.everything = setting.columns.everything[rows.scenes]
@@ -171,13 +200,6 @@ class Run:
         """The sets, numbers or truth values that a step takes."""
         return [self.bounds(number) for number in step.inputs]
 
-    def filled(self, places: np.ndarray, any_value: int) -> np.ndarray:
-        """int64 [R]: the values at places, as ``Places`` numbers them; ``any_value`` where the place is ANY."""
-        values = np.where(places == ANY, any_value, -2 - places)
-        if self.rows.values.shape[1]:
-            values = np.where(places >= 0, self.rows.values[self._number, places], values)
-        return values
-
     # --- sets ---
 
     def scene(self, _number: int, _step: Step) -> Bounds:
@@ -185,19 +207,24 @@ class Run:
 
     def describe(self, _number: int, step: Step) -> Bounds:
         (may, must), scenes = self.bounds(step.inputs[0]), self.rows.scenes
-        columns, n_values = self.setting.columns, self.setting.columns.n_values
-        for kind in np.flatnonzero((self.shape.descriptions[:, step.slot] != ANY).any(axis=0)).tolist():
-            if (step.slot, kind) == self.change.dropped:
-                continue
-            values = self.filled(self.shape.descriptions[self.rows.templates, step.slot, kind], n_values)
-            may = may & columns.may[scenes, kind, values]
-            must = must & columns.must[scenes, kind, values]
+        columns, named = self.setting.columns, self._named().descriptions
+        for kind in self.shape.kinds[step.slot]:
+            if (step.slot, kind) != self.change.dropped:
+                values = named[:, step.slot, kind]
+                may = may & columns.may[scenes, kind, values]
+                must = must & columns.must[scenes, kind, values]
         return may, must
+
+    def _named(self) -> Named:
+        """The values that are named; while some are still open, those up to here."""
+        if self._is_open:
+            return replace(self.rows, _named=None).named(self.shape)
+        return self.rows.named(self.shape)
 
     def absolute(self, _number: int, step: Step) -> Bounds:
         may, must = self.bounds(step.inputs[0])
         self.require(may == must)
-        rank = self.filled(self.shape.ranks[self.rows.templates, step.slot], 0)
+        rank = self._named().ranks[:, step.slot]
         left = must
         for passed in range(int(rank.max(initial=0))):
             left = np.where(passed < rank, left & (left - ONE), left)
@@ -207,7 +234,7 @@ class Run:
     def relative(self, _number: int, step: Step) -> Bounds:
         may, must = self.bounds(step.inputs[0])
         self.require(may == must)
-        rank = self.filled(self.shape.ranks[self.rows.templates, step.slot], 0)
+        rank = self._named().ranks[:, step.slot]
         bits = self.setting.columns.bits
         same = self.setting.columns.same_must[self.rows.scenes, self.setting.among]
         ranks = popcount(must[:, None] & same & (bits - ONE))
@@ -224,7 +251,7 @@ class Run:
             others = self.everything & ~(ONE << sound.astype(np.uint64))
             return others, others
         relations = self.setting.relations
-        relation = self.filled(self.shape.relations[self.rows.templates, step.slot], 0)
+        relation = self._named().relations[:, step.slot]
         if how == REVERSED:
             relation = relations.reverse[relation]
             self.require(relation != ANY)

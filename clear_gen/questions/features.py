@@ -20,37 +20,12 @@ NONE = 0
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-class Described:
-    """The values that rows of a shape name."""
-
-    def __init__(self, shape: Shape, rows: Rows) -> None:
-        self._shape, self._rows = shape, rows
-
-    def at(self, places: np.ndarray) -> np.ndarray:
-        """int64: the values at places [R, ...], ANY where a template names none."""
-        rows = np.arange(len(self._rows)).reshape(-1, *[1] * (places.ndim - 1))
-        given = self._rows.values[rows, np.maximum(places, 0)] if self._rows.values.shape[1] else places
-        return np.where(places >= 0, given, np.where(places == ANY, ANY, -2 - places))
-
-    def descriptions(self) -> np.ndarray:
-        """int64 [R, description, K]."""
-        return self.at(self._shape.descriptions[self._rows.templates])
-
-    def ranks(self) -> np.ndarray:
-        """int64 [R, rank]."""
-        return self.at(self._shape.ranks[self._rows.templates])
-
-    def relations(self) -> np.ndarray:
-        """int64 [R, relation]."""
-        return self.at(self._shape.relations[self._rows.templates])
-
-
 def features_of(shape: Shape, rows: Rows, setting: Setting) -> np.ndarray:
     """uint32 [R, N_FEATURES]: hashes; NONE where a row has no such feature."""
-    described = Described(shape, rows)
+    named = rows.named(shape)
     n_targets = len(shape.targets) * shape.descriptions.shape[2]
-    targets = described.descriptions()[:, shape.targets].reshape(len(rows), n_targets)
-    relations, ranks = described.relations(), described.ranks()
+    targets = named.descriptions[:, shape.targets].reshape(len(rows), n_targets)
+    relations, ranks = named.relations, named.ranks
     last = shape.steps[-1].function
     start = _hashes([f"{name} {last}" for name in shape.question_types])[rows.templates]
     form = np.full(len(rows), zlib.crc32(repr(shape.steps).encode()), np.uint64)
@@ -62,12 +37,12 @@ def features_of(shape: Shape, rows: Rows, setting: Setting) -> np.ndarray:
     found[:, SIGNATURE] = _mixed(related, targets) + np.uint64(1)
     if ranks.shape[1]:
         found[:, RANKS] = _mixed(_mixed(start ^ np.uint64(7), relations), ranks)
-    named = (targets != ANY).cumsum(axis=1)
+    n_named = (targets != ANY).cumsum(axis=1)
     for place in range(targets.shape[1]):
-        has = np.flatnonzero((targets[:, place] != ANY) & (named[:, place] <= N_VALUES))
+        has = np.flatnonzero((targets[:, place] != ANY) & (n_named[:, place] <= N_VALUES))
         kind = np.full(len(has), place % max(1, setting.columns.labels.shape[1]))
         value = _mixed(start[has], np.stack([kind, targets[has, place]], axis=1)) + np.uint64(2)
-        found[has, VALUES + named[has, place] - 1] = value
+        found[has, VALUES + n_named[has, place] - 1] = value
     return (found >> np.uint64(32) ^ found).astype(np.uint32)
 
 

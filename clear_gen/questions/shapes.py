@@ -49,7 +49,8 @@ class Places:
 class Shape:
     """Steps, and the templates that have them. Arrays have one row per template; P is the most parameters one has.
 
-    ``purposes``: what each description is for. ``targets``: the descriptions that the answer is about, not the anchors.
+    ``kinds``: that each description names. ``purposes``: what it is for. ``targets``: the descriptions that the answer
+    is about, not the anchors.
     ``different`` [T, D, 2]: parameters that must differ.
     """
 
@@ -69,6 +70,8 @@ class Shape:
         for number, pairs in enumerate(self.pairs):
             for place, pair in enumerate(pairs):
                 self.different[number, place] = pair
+        named = (self.descriptions != ANY).any(axis=0)
+        self.kinds = [np.flatnonzero(kinds).tolist() for kinds in named]
         self.purposes = [_purpose(self.steps, number) for number, step in self._numbered("describe")]
         self.targets = _targets(self.steps)
         self.related = [number for number, _ in self._numbered("relate")]
