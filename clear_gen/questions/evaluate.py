@@ -10,7 +10,7 @@ Shapes: R rows, P parameters, K kinds of labels, N sounds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -207,24 +207,25 @@ class Run:
 
     def describe(self, _number: int, step: Step) -> Bounds:
         (may, must), scenes = self.bounds(step.inputs[0]), self.rows.scenes
-        columns, named = self.setting.columns, self._named().descriptions
+        columns = self.setting.columns
         for kind in self.shape.kinds[step.slot]:
             if (step.slot, kind) != self.change.dropped:
-                values = named[:, step.slot, kind]
+                values = self._value("descriptions", step.slot, kind)
                 may = may & columns.may[scenes, kind, values]
                 must = must & columns.must[scenes, kind, values]
         return may, must
 
-    def _named(self) -> Named:
-        """The values that are named; while some are still open, those up to here."""
+    def _value(self, field: str, *place: int) -> np.ndarray:
+        """int64 [R]: a value that the rows name; while some are still open, each is looked up by itself."""
         if self._is_open:
-            return replace(self.rows, _named=None).named(self.shape)
-        return self.rows.named(self.shape)
+            return self.rows.at_places(getattr(self.shape, field)[:, *place][self.rows.templates])
+        found: np.ndarray = getattr(self.rows.named(self.shape), field)[:, *place]
+        return found
 
     def absolute(self, _number: int, step: Step) -> Bounds:
         may, must = self.bounds(step.inputs[0])
         self.require(may == must)
-        rank = self._named().ranks[:, step.slot]
+        rank = self._value("ranks", step.slot)
         left = must
         for passed in range(int(rank.max(initial=0))):
             left = np.where(passed < rank, left & (left - ONE), left)
@@ -234,7 +235,7 @@ class Run:
     def relative(self, _number: int, step: Step) -> Bounds:
         may, must = self.bounds(step.inputs[0])
         self.require(may == must)
-        rank = self._named().ranks[:, step.slot]
+        rank = self._value("ranks", step.slot)
         bits = self.setting.columns.bits
         same = self.setting.columns.same_must[self.rows.scenes, self.setting.among]
         ranks = popcount(must[:, None] & same & (bits - ONE))
@@ -251,7 +252,7 @@ class Run:
             others = self.everything & ~(ONE << sound.astype(np.uint64))
             return others, others
         relations = self.setting.relations
-        relation = self._named().relations[:, step.slot]
+        relation = self._value("relations", step.slot)
         if how == REVERSED:
             relation = relations.reverse[relation]
             self.require(relation != ANY)
