@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 
 import click
 
@@ -177,21 +176,20 @@ def templates_lint(templates: tuple[Path, ...], domain: str) -> None:
         clear-gen templates lint
     """
     from clear_gen.io import CheckFailed, table
-    from clear_gen.questions.collection import counts_of, read_templates
+    from clear_gen.questions.collection import counts_of, read_templates, words_of_templates
     from clear_gen.questions.lint import lint
     from clear_gen.scenes.domain import load_domain
 
     rules = load_domain(domain)
     with busy("reading the templates"):
         found = read_templates(rules, templates, domain)
-        findings = lint(found, rules)
+        findings = lint(found, rules, words_of_templates(rules, templates, domain))
     click.echo("\n".join(table(counts_of(found, rules))))
     for finding in findings:
         click.echo(f"{finding.template_id}: {finding.rule}: {finding.problem}")
     click.echo(f"{len(findings)} findings")
     if findings:
         raise CheckFailed(f"{len(findings)} finding{'s' * (len(findings) > 1)} in the templates")
-    click.echo(f"next: clear-gen questions {quote('DIR')}")
 
 
 COMMANDS = (questions, answer, ask, templates)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clear_gen.io import InputError, content_path
-from clear_gen.questions.families import load_families
+from clear_gen.questions.families import load_families, words_of
 from clear_gen.questions.template import Template, read_json_templates
 from clear_gen.scenes.domain import Domain
 
@@ -32,12 +32,25 @@ def read_templates(domain: Domain, paths: Sequence[Path], name_or_folder: str | 
     return templates
 
 
+def words_of_templates(
+    domain: Domain, paths: Sequence[Path], name_or_folder: str | None = None
+) -> frozenset[str] | None:
+    """The words that the families' texts may use; None if some templates are JSON, which has no such list."""
+    paths = paths or [_packaged(domain, name_or_folder)]
+    if any(path.suffix.lower() == ".json" for path in paths):
+        return None
+    return frozenset().union(*(words_of(path) for path in paths))
+
+
 def _packaged(domain: Domain, name_or_folder: str | None) -> Path:
     if name_or_folder is not None and (path := Path(name_or_folder) / FILE).is_file():
         return path
-    path = content_path("templates", domain.name) / FILE
+    try:
+        path = content_path("templates", domain.name) / FILE
+    except InputError:
+        path = Path("templates", domain.name, FILE)
     if not path.is_file():
-        raise InputError(f"{path}: not found; name the templates with --templates")
+        raise InputError(f"{path}: found no templates of the domain {domain.name}, expected some by --templates FILE")
     return path
 
 

@@ -101,7 +101,7 @@ class Rows:
         values = np.where(places == ANY, ANY, -2 - places)
         if self.values.shape[1]:
             row = np.arange(len(self)).reshape(-1, *[1] * (places.ndim - 1))
-            values = np.where(places >= 0, self.values[row, places], values)
+            values = np.where(places >= 0, self.values[row, np.maximum(places, 0)], values)
         return values
 
 
