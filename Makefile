@@ -13,10 +13,12 @@ MARKERS := not peers and not wheel and not soundfont$(if $(wildcard $(SHARED)),,
 
 demo: $(VENV)/.installed
 	$(BIN)/clear-gen scenes --n 100 --out $(DEMO)
+	$(BIN)/clear-gen questions $(DEMO)
 	$(BIN)/clear-gen show $(DEMO) --out $(DEMO)/scene.png
 	@echo
 	@echo "The dataset is in $(DEMO)/, a picture of its first scene in $(DEMO)/scene.png. Next:"
 	@echo "  $(BIN)/clear-gen --help"
+	@echo "  $(BIN)/clear-gen answer $(DEMO) --question train-000000-0 --trace"
 	@echo "  $(BIN)/clear-gen validate $(DEMO) --all"
 	@echo "  $(BIN)/clear-gen scenes --n 1000 --out clear2"
 	@echo "  $(BIN)/clear-gen bank show $(DEMO)/bank/train.parquet --out sounds.html   # and listen"

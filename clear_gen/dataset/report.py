@@ -54,10 +54,10 @@ def summary(folder: Path) -> str:
     lines += statistics_lines(settings.domain, found.ranges)
     counts = " ".join(f"{length}:{count}" for length, count in found.scenes_of_length.items())
     lines += [f"scenes of each length  {counts}", ""]
-    if settings.audio:
-        lines.append(f"next: clear-gen show {path} --out scene.png")
-    elif not settings.imported:
-        lines.append(f"next: clear-gen render {path}")
+    if not settings.audio and not settings.imported:
+        lines.append(f"next: clear-gen questions {path}, clear-gen render {path}")
+    else:
+        lines.append(f"next: clear-gen questions {path}, clear-gen show {path} --out scene.png")
     return "\n".join(lines)
 
 

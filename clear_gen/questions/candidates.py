@@ -25,7 +25,7 @@ from clear_gen.questions.vocabulary import answers_of_type, is_count, values_of
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SPLITS
 
-SPARE_SLOTS = 2  # for the types of which a scene has no question
+SPARE_SLOTS = 3  # for the types of which a scene has no question
 CANDIDATES_PER_SLOT = 3
 ROUNDS = 2  # templates that a candidate tries
 TRIES = 2  # at finding values for a template

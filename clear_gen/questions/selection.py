@@ -27,6 +27,7 @@ WEIGHTS = np.ones(N_FEATURES, np.float32)
 WEIGHTS[[TYPE, RELATIONS, SHAPE, SIGNATURE, RANKS]] = 4.0, 2.0, 1.0, 1.0, 1.0
 BLIND_WEIGHT = 3.0
 TEMPLATE_WEIGHT = 0.5
+UNUSED_BONUS = 3.0  # of a template's first question: every template that has some is to be used
 DROPPABLE_COST = 4.0  # of a question with a word that could be left out
 NATURAL_SHARE = 0.01  # of an answer among the candidates: rarer ranks and numbers come as they come
 FLATTEST = 2.0  # largest share of a rank or a number, in times the uniform share
@@ -210,4 +211,5 @@ class _Columns:
         same, other = self._blinds[blind], self._blinds[blind ^ 1]
         half = np.where(blind == ANY, 0.0, (same - other) / 2 / np.sqrt((same + other) / 2 + 1))
         cost: np.ndarray = (excess * self._weight[rows]).sum(axis=1) + self._extra[rows]
-        return cost + TEMPLATE_WEIGHT * used / np.sqrt(used + 1) + BLIND_WEIGHT * half
+        cost += TEMPLATE_WEIGHT * used / np.sqrt(used + 1) - UNUSED_BONUS * (used == 0)
+        return cost + BLIND_WEIGHT * half
