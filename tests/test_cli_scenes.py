@@ -27,10 +27,10 @@ def test_scenes_then_everything_one_does_with_them(tmp_path: Path, capsys: pytes
     assert run(["scenes", *FEW, "--out", str(out), "--no-audio"]) == DONE
     shown = capsys.readouterr()
     assert "train 14, validation 3, test 3 scenes" in shown.out
-    assert f"next: clear-gen render {out}" in shown.out
+    assert f"clear-gen render {out}" in shown.out
     assert "20/20" in shown.err
     assert run(["render", str(out), "--workers", "1"]) == DONE
-    assert f"next: clear-gen show {out}" in capsys.readouterr().out
+    assert f"clear-gen show {out}" in capsys.readouterr().out
     assert run(["show", str(out), "--scene", "test-000002", "--out", str(tmp_path / "scene.png")]) == DONE
     assert (tmp_path / "scene.png").stat().st_size > 10_000
     assert run(["finish", str(out)]) == DONE

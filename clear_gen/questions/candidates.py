@@ -62,8 +62,8 @@ class Maker:
 
     @cached_property
     def n_parameters(self) -> int:
-        """Most parameters that a template has."""
-        return max(len(template.parameters) for template in self.templates)
+        """Most parameters that a template has, at least one."""
+        return max(1, *(len(template.parameters) for template in self.templates))
 
 
 def maker_of(domain: Domain, rules: Rules, templates: Sequence[Template], bank: BankLabels) -> Maker:
@@ -97,7 +97,7 @@ def bank_labels(columns: Mapping[str, Sequence[object]], domain: Domain) -> Bank
     kinds = kinds_of(domain)
     names = {kind: values_of(kind, domain) for kind in kinds}
     n = len(next(iter(columns.values())))
-    labels = np.full((n, len(kinds)), UNKNOWN, np.int8)
+    labels = np.full((n, len(kinds)), UNKNOWN, np.int16)
     for number, kind in enumerate(kinds):
         for place, value in enumerate(columns.get(kind, ())):
             if value is not None:
@@ -279,8 +279,9 @@ class _Asking:
         return differ
 
     def _possible(self, rows: Rows) -> np.ndarray:
-        """Whether the bank has sounds of every description, and, if one is asked about, sounds of several answers."""
-        possible = np.ones(len(rows), bool)
+        """Whether the bank has sounds of every description, and, if one is asked about, sounds of several answers; and
+        no answer follows from the description."""
+        possible = ~self._shape.entailed[rows.templates]
         described, asked = rows.named(self._shape).descriptions, self._shape.asked[rows.templates]
         for slot, purpose in enumerate(self._shape.purposes):
             if slot == self._shape.referent and self._shape.is_query:

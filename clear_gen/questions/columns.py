@@ -31,7 +31,7 @@ def kinds_of(domain: Domain) -> list[str]:
 
 @dataclass(frozen=True)
 class SceneColumns:
-    """S scenes. ``labels`` int8 [S, K, N]: number of the value, UNKNOWN, or ABSENT beyond the scene's last sound;
+    """S scenes. ``labels`` int16 [S, K, N]: number of the value, UNKNOWN, or ABSENT beyond the scene's last sound;
     ``n_samples`` int64 [S, N]; ``n_sounds`` int64 [S]."""
 
     labels: np.ndarray
@@ -95,7 +95,7 @@ def columns_of(table: pa.Table, domain: Domain) -> SceneColumns:
     n_samples = np.take_along_axis(_padded(sounds.field("n_samples"), within, 0), order, axis=1)
     kinds = kinds_of(domain)
     values = {name: values_of(name, domain) for name in kinds}
-    labels = np.full((len(n_sounds), len(kinds), within.shape[1]), ABSENT, np.int8)
+    labels = np.full((len(n_sounds), len(kinds), within.shape[1]), ABSENT, np.int16)
     for number, name in enumerate(domain.attributes):
         codes = pa.compute.index_in(sounds.field(name).cast(pa.string()), pa.array(values[name]))
         padded = _padded(codes.fill_null(UNKNOWN), within, ABSENT)

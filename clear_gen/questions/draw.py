@@ -23,7 +23,7 @@ DRAWS_PER_DESCRIPTION = 3
 
 @dataclass(eq=False)
 class BankLabels:
-    """``labels`` int8 [B, K]: number of each elementary sound's value, UNKNOWN where it is unknown, or of no bank (the
+    """``labels`` int16 [B, K]: number of each elementary sound's value, UNKNOWN where it is unknown, or of no bank (the
     part of the scene, drawn independently). ``n_values`` int64 [K]."""
 
     labels: np.ndarray
@@ -58,6 +58,8 @@ class BankLabels:
         match = (self.labels[:, named] == described[named]).all(axis=1)
         if asked == ANY:
             return int(match.sum())
+        if described[asked] != ANY:
+            return 1
         if not self.known[asked]:
             return int(self.n_values[asked])
         labels = self.labels[match, asked]

@@ -108,7 +108,7 @@ class Rows:
 @dataclass(frozen=True)
 class Setting:
     """What does not change from shape to shape. ``among``: kind of label of relative positions, or ANY.
-    ``asked`` int8 [S, K + 2, N]: what can be asked of a sound, its labels, then its absolute and relative position."""
+    ``asked`` int16 [S, K + 2, N]: what can be asked of a sound, its labels, then its absolute and relative position."""
 
     columns: SceneColumns
     relations: Relations
@@ -124,7 +124,7 @@ def setting_of(columns: SceneColumns, domain: Domain) -> Setting:
     earlier = columns.same_must[:, among] & (columns.bits - ONE)
     absolute = np.where(within, np.arange(columns.labels.shape[2]), ABSENT)
     relative = np.where(within, popcount(earlier)[:, None], ABSENT)
-    asked = np.concatenate([columns.labels, absolute, relative], axis=1).astype(np.int8)
+    asked = np.concatenate([columns.labels, absolute, relative], axis=1).astype(np.int16)
     return Setting(columns, relations_of(domain), among, asked)
 
 
@@ -155,13 +155,25 @@ class Run:
         self.ill = np.zeros(len(rows), bool)
         self.everything = setting.columns.everything[rows.scenes]
         self.outputs: list[object] = []
+        needed = self._needed()
         for number, step in enumerate(shape.steps):
             if open_ is not None:
                 open_(self, number, step)
-            self.outputs.append(_FUNCTIONS[step.function](self, number, step))
+            self.outputs.append(_FUNCTIONS[step.function](self, number, step) if number in needed else None)
         self._certain = self.ok.copy()
         self._range: Bounds | None = None
         self.answer = self._answer(shape.steps[-1])
+
+    def _needed(self) -> set[int]:
+        """The steps that lead to the last one; none leads through a relation that is left out."""
+        needed: set[int] = set()
+        waiting = [len(self.shape.steps) - 1]
+        while waiting:
+            number = waiting.pop()
+            needed.add(number)
+            if self.change.relations.get(number) != EVERYTHING:
+                waiting += self.shape.steps[number].inputs
+        return needed
 
     def _answer(self, last: Step) -> np.ndarray:
         """int64 [R]: place of the answer in ``answers_of_type``."""
@@ -244,10 +256,10 @@ class Run:
         return mask, mask
 
     def relate(self, number: int, step: Step) -> Bounds:
-        sound = self.sound(step.inputs[0])
         how = self.change.relations.get(number)
         if how == EVERYTHING:
             return self.everything, self.everything
+        sound = self.sound(step.inputs[0])
         if how == OTHERS:
             others = self.everything & ~(ONE << sound.astype(np.uint64))
             return others, others

@@ -31,7 +31,7 @@ UNUSED_BONUS = 3.0  # of a template's first question: every template that has so
 DROPPABLE_COST = 4.0  # of a question with a word that could be left out
 NATURAL_SHARE = 0.01  # of an answer among the candidates: rarer ranks and numbers come as they come
 FLATTEST = 2.0  # largest share of a rank or a number, in times the uniform share
-LEAST_CANDIDATES = 3  # a signature with so many of one answer has only that
+LEAST_CANDIDATES = {SIGNATURE: 3, RANKS: 6}  # so many with one answer, and no other, are taken to have only that
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,16 @@ def select(pool: Pool, per_scene: int, strict: bool) -> np.ndarray:
 
 
 def _usable(pool: Pool) -> np.ndarray:
-    """The candidates without those whose signature has one possible answer."""
-    _, signature = np.unique(pool.features[:, SIGNATURE], return_inverse=True)
-    n = np.bincount(signature)
-    least, most = np.full(len(n), 127), np.full(len(n), -1)
-    np.minimum.at(least, signature, pool.answer)
-    np.maximum.at(most, signature, pool.answer)
-    return np.flatnonzero(((least != most) | (n < LEAST_CANDIDATES))[signature])
+    """The candidates without those whose signature, or whose ranks, have one possible answer."""
+    usable = np.ones(len(pool.scene), bool)
+    for feature, least in LEAST_CANDIDATES.items():
+        names, name = np.unique(pool.features[:, feature], return_inverse=True)
+        low, high = np.full(len(names), pool.n_answers.max()), np.full(len(names), -1)
+        np.minimum.at(low, name, pool.answer)
+        np.maximum.at(high, name, pool.answer)
+        one = (low == high) & (np.bincount(name, minlength=len(names)) >= least) & (names != NONE)
+        usable &= ~one[name]
+    return np.flatnonzero(usable)
 
 
 def _in_used_slots(pool: Pool, usable: np.ndarray, per_scene: int) -> np.ndarray:
