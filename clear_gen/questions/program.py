@@ -27,7 +27,7 @@ Johnson et al. 2017, section 3.3). Sounds are numbered in the order of their ons
 | query_global_position | sound | | the part of the scene its middle falls into |
 
 A label that is unknown may be any of its attribute's: a program is ill-posed unless every completion of the unknowns
-that it touches gives the same answer.
+that it touches gives the same answer. (Beyond MAX_RUNS completions it is called ill-posed without trying them all.)
 """
 
 from __future__ import annotations
