@@ -58,8 +58,10 @@ class Chosen:
     def batches(self, n: int) -> Iterator[Chosen]:
         """The same in parts of about ``n`` questions, no scene in two of them."""
         new = np.flatnonzero(np.diff(self.scene, prepend=-1))
-        starts = new[np.unique(np.searchsorted(new, np.arange(0, len(self.scene), n)))] if len(new) else new
-        for start, stop in zip(starts, np.append(starts[1:], len(self.scene)), strict=True):
+        n_questions = len(self.scene)
+        places = np.searchsorted(new, np.arange(0, n_questions, n), side="right") - 1
+        starts = new[np.unique(places)]
+        for start, stop in zip(starts, [*starts[1:], n_questions][: len(starts)], strict=True):
             parts = {field.name: getattr(self, field.name) for field in fields(self)}
             parts = {name: column if column is None else column[start:stop] for name, column in parts.items()}
             yield replace(self, **parts)
@@ -151,7 +153,11 @@ class _Nodes:
                 places.append(len(words) if kind is None else starts[kind])
                 if kind is None:
                     words.append(value)
-        self._words, self._parameter, self._place = pa.array(words), np.array(parameters, int), np.array(places, int)
+        self._words, self._parameter, self._place = (
+            pa.array(words, pa.string()),
+            np.array(parameters, int),
+            np.array(places, int),
+        )
 
     def programs(self, template: np.ndarray, values: np.ndarray) -> pa.ListArray:
         """The programs of rows, each a template with its values [Q, P]."""

@@ -26,14 +26,15 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StrictInt, StringConstraints, ValidationError
 
-from clear_gen.config import Strict, read_text
+from clear_gen.config import Strict, has_controls, read_text, shown
 from clear_gen.io import InputError, first_line
 from clear_gen.questions.program import Node, Program, problem_of, question_type, signatures
 from clear_gen.scenes.domain import Domain
 
 MAX_JSON_BYTES = 50_000_000
+MAX_TEXTS = 1000  # of one template
 MAX_OPTIONAL = 6  # bracketed parts in one text: 64 variants
 PLACEHOLDER = re.compile(r"<\w+>")
 OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
@@ -98,13 +99,20 @@ def _listed(names: Iterable[Any]) -> str:
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+$")]
+
+def _printable(text: str) -> str:
+    if has_controls(text):
+        raise ValueError("text of one line")
+    return text
+
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_printable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+$"), AfterValidator(_printable)]
 
 
 class _Node(Strict):
     type: Name
-    inputs: list[int] = Field(default_factory=list)
+    inputs: list[StrictInt] = Field(default_factory=list)
     side_inputs: list[Text] = Field(default_factory=list)
 
 
@@ -121,7 +129,7 @@ class _Constraint(Strict):
 class _Template(Strict):
     id: Name
     question_type: Name
-    text: list[Text] = Field(min_length=1, max_length=100)
+    text: list[Text] = Field(min_length=1, max_length=MAX_TEXTS)
     nodes: list[_Node] = Field(min_length=1, max_length=100)
     params: list[_Parameter] = Field(default_factory=list)
     constraints: list[_Constraint] = Field(default_factory=list)
@@ -133,7 +141,7 @@ def read_json_templates(path: Path, domain: Domain) -> list[Template]:
     Raises InputError naming file, template, field, found and expected.
     """
     try:
-        content = json.loads(read_text(path, MAX_JSON_BYTES, "templates as JSON"))
+        content = json.loads(read_text(path, MAX_JSON_BYTES, "templates as JSON"), object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable JSON ({first_line(error)})") from None
     raw = content.get("templates") if isinstance(content, dict) else content
@@ -146,17 +154,30 @@ def read_json_templates(path: Path, domain: Domain) -> list[Template]:
     return templates
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{shown(twice[:60])}: found twice in one object")
+    return found
+
+
 def _from_json(item: Any, at: str) -> Template:
     try:
         found = _Template.model_validate(item)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "template"
-        raise InputError(f"{at}: {field}: found {str(first['input'])[:60]!r}, expected: {first['msg']}") from None
+        expected = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{at}: {shown(field)}: found {str(first['input'])[:60]!r}, expected: {expected}") from None
+    texts = tuple(dict.fromkeys(variant for text in found.text for variant in without_brackets(text, at)))
+    if "" in texts:
+        raise InputError(f"{at}: text: found one that can be empty, expected words outside of the brackets")
     return Template(
         template_id=found.id,
         question_type=found.question_type,
-        text=tuple(dict.fromkeys(variant for text in found.text for variant in without_brackets(text, at))),
+        text=texts,
         program=tuple(Node(node.type, tuple(node.inputs), tuple(node.side_inputs)) for node in found.nodes),
         parameters=tuple(Parameter(parameter.name, parameter.type) for parameter in found.params),
         different=tuple(constraint.params for constraint in found.constraints),

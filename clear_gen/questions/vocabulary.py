@@ -93,6 +93,8 @@ def article(following: str) -> str:
     ['an', 'a', 'an', 'an', 'a', 'an']
     """
     word = following.split(" ")[0]
+    if word.isdecimal():  # eight, eighty, eleven, eighteen
+        return "an" if word[0] == "8" or word in ("11", "18") else "a"
     if len(word.rstrip("#")) == 1:
         return "an" if word[0].upper() in LETTERS_WITH_VOWEL else "a"
     return "an" if word[0].lower() in "aeiou" else "a"
