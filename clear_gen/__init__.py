@@ -7,16 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from clear_gen.dataset.load import Scene
+    from clear_gen.dataset.load import Record, Scene
 
 __version__ = "0.1.0"
 
 
-def load(folder: str | Path, split: str) -> Iterator[Scene]:
-    """The scenes of one split of a dataset, in order: graph, waveform (float32), sample rate.
+def load(folder: str | Path, split: str) -> Iterator[Record]:
+    """The questions of one split of a dataset, in order, each with its scene: waveform (float32), sample rate,
+    question, answer, question type, program, graph. Of a dataset without questions, its scenes.
 
     See ``clear_gen.dataset.load``, imported here only when called, so that the command line starts at once.
     """
-    from clear_gen.dataset.load import load as load_scenes
+    from clear_gen.dataset.load import load as load_records
 
-    return load_scenes(folder, split)
+    return load_records(folder, split)
+
+
+def load_scenes(folder: str | Path, split: str) -> Iterator[Scene]:
+    """The scenes of one split of a dataset, in order: graph, waveform (float32), sample rate."""
+    from clear_gen.dataset.load import load_scenes as load_all
+
+    return load_all(folder, split)

@@ -5,6 +5,7 @@
     OUT/README.md                  licence and sources, from the dataset's card
     OUT/<split>/<scene_id>.flac
     OUT/<split>/metadata.jsonl     one scene a line: ``file_name`` and the fields of its graph
+    OUT/questions/<split>.jsonl    one question a line: ``file_name`` of its scene's audio below OUT, and its fields
 
 ``datasets.load_dataset("audiofolder", data_dir=OUT)`` reads it; since version 4 it asks for torchcodec, even if nothing
 is decoded. That loader guesses the types of a split from its first lines. Where they cannot show them, because a field
@@ -26,7 +27,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from clear_gen.dataset.build import Progress
-from clear_gen.dataset.exporting import ExportSummary, Source, exporting, open_source, put, row_groups, rows
+from clear_gen.dataset.exporting import ExportSummary, Source, exporting, open_source, put, questions, row_groups, rows
 from clear_gen.dataset.generate import Advance
 from clear_gen.dataset.layout import CARD, CHUNK_SCENES
 from clear_gen.io import InputError, atomic_path
@@ -34,7 +35,8 @@ from clear_gen.scenes.graph import SPLITS, scene_schema
 
 METADATA, TYPED_METADATA = "metadata.jsonl", "metadata.parquet"
 WRITTEN = (f"*-{'[0-9]' * 6}.flac", METADATA, TYPED_METADATA)
-PATTERNS = (CARD, *(f"{split}/{name}" for split in SPLITS for name in WRITTEN))
+ASKED = "questions/{}.jsonl"
+PATTERNS = (CARD, *(f"{split}/{name}" for split in SPLITS for name in WRITTEN), *map(ASKED.format, SPLITS))
 LOOKED_AT_SCENES = 500  # the loader looks at 10 MB; a scene with the most sounds there can be takes 11 kB
 
 
@@ -64,9 +66,11 @@ def export_audio_folder(folder: Path, out: Path, progress: Progress, overwrite: 
                     path.unlink()
                     with suppress(OSError):  # not empty: of an older export
                         path.parent.rmdir()
+        n_questions = sum(_export_questions(source, split, out) for split in sizes if written[split])
         put(out / CARD, _card(source, written, head, sections).encode())
     left_out = n - sum(written.values())
-    remarks = [f"{left_out:,} scenes without audio left out"] if left_out else []
+    remarks = [f"questions: {n_questions:,}, in {ASKED.format('<split>')}"] if n_questions else []
+    remarks += [f"{left_out:,} scenes without audio left out"] if left_out else []
     remarks += [f"metadata as {TYPED_METADATA}: some fields are unknown in a whole split"] if typed else []
     return ExportSummary(out, sizes, written, tuple(remarks))
 
@@ -79,6 +83,28 @@ def _export_split(source: Source, split: str, metadata: Path, advance: Advance) 
         return (
             _write_lines(path, written) if metadata.name == METADATA else _write_typed(path, _schema(source), written)
         )
+
+
+def _export_questions(source: Source, split: str, out: Path) -> int:
+    """Write the questions of the scenes that have audio; returns how many there are."""
+    path = out / ASKED.format(split)
+    if source.asked is None or split not in source.asked.splits:
+        return 0
+    with_audio = {
+        scene_id for table in row_groups(source, split, ["scene_id", "audio.path"]) for scene_id in _heard(table)
+    }
+    found = (
+        {"file_name": f"{split}/{row['scene_id']}.flac", **row}
+        for row in questions(source, split)
+        if row["scene_id"] in with_audio
+    )
+    with atomic_path(path) as temporary:
+        return _write_lines(temporary, found)
+
+
+def _heard(table: pa.Table) -> list[str]:
+    """The scenes that have audio."""
+    return table.filter(pc.is_valid(table.column("audio"))).column("scene_id").to_pylist()
 
 
 def _with_file(row: dict[str, Any], out: Path, advance: Advance) -> dict[str, Any] | None:
@@ -163,6 +189,11 @@ def _card(source: Source, written: dict[str, int], head: dict[str, Any], section
     front = {name: head[name] for name in ("license", "task_categories", "tags", "size_categories") if name in head}
     counts = ", ".join(f"{split} {n:,}" for split, n in written.items() if n)
     domain = source.settings.domain.name
+    asked = (
+        "`questions/<split>.jsonl` holds the questions, one a line, with the `file_name` of the scene's audio.\n"
+        if source.asked
+        else ""
+    )
     kept = "\n".join(section for section in sections if section.startswith("## Source"))
     return f"""---
 {yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---
@@ -171,7 +202,7 @@ def _card(source: Source, written: dict[str, int], head: dict[str, Any], section
 
 One FLAC file per scene, and its graph in a row of the metadata beside it: {counts}.
 `datasets.load_dataset("audiofolder", data_dir="this/folder")` reads both, where torchcodec is installed.
-
+{asked}
 {kept}"""
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from clear_gen.dataset.card_questions import command, counts_line, questions_text
 from clear_gen.dataset.identity import Settings
-from clear_gen.dataset.layout import BANK, SCENES
+from clear_gen.dataset.layout import BANK, IDENTITY, QUESTIONS, SCENES
+from clear_gen.dataset.question_files import Asked, asked_of
 from clear_gen.dataset.statistics import Statistics, statistics_lines
 from clear_gen.io import InputError
 from clear_gen.scenes.domain import packaged_domain
@@ -37,23 +40,28 @@ def card(
     found: Statistics,
     questions: dict[str, Any] | None = None,
 ) -> str:
-    """The text of ``README.md``: YAML for the Hub, then statistics, sources, making, limitations and use."""
+    """The text of ``README.md``: YAML for the Hub, then statistics, questions, sources, making, limitations and use.
+
+    ``questions`` is the section of ``clear.json``; InputError if it is malformed.
+    """
+    asked = None if questions is None else asked_of(questions, settings, Path(IDENTITY))
     sources = _sources(settings, banks, found)
-    front = yaml.safe_dump(_front_matter(banks, found, sources), sort_keys=False, allow_unicode=True)
-    made = _imported(settings) if settings.imported else _how_made(identity, settings)
+    front = yaml.safe_dump(_front_matter(banks, found, sources, asked), sort_keys=False, allow_unicode=True)
+    made = _imported(settings) if settings.imported else _how_made(identity, settings, asked)
     versions = ", ".join(f"{name} {version}" for name, version in made_with.items())
     parts = [
         f"---\n{front}---",
-        _head(identity, settings, found),
+        _head(identity, settings, found, asked),
+        *([questions_text(asked, settings)] if asked else []),
         "## Sources and licences\n\n" + "\n".join(_source_lines(sources)),
         f"## How it was made\n\n{made}\n\nEnvironment: {versions}.",
-        "## Use\n\n" + _use(settings, banks),
+        "## Use\n\n" + _use(settings, banks, asked),
         "## Limitations\n\n" + "\n".join(f"- {line}" for line in _limitations(settings, banks)),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _head(identity: dict[str, Any], settings: Settings, found: Statistics) -> str:
+def _head(identity: dict[str, Any], settings: Settings, found: Statistics, asked: Asked | None) -> str:
     n = sum(found.scenes_of_split.values())
     splits = ", ".join(f"{split} {size:,}" for split, size in found.scenes_of_split.items())
     audio = "FLAC," if settings.audio else "none, graphs only;"
@@ -61,13 +69,14 @@ def _head(identity: dict[str, Any], settings: Settings, found: Statistics) -> st
         audio = f"FLAC of {settings.imported['audio_files']['n']:,} scenes,"
     lengths = " ".join(f"{length}:{count}" for length, count in found.scenes_of_length.items())
     lines = [
-        f"# {settings.domain.name}: {n:,} acoustic scenes",
+        f"# {settings.domain.name}: {n:,} acoustic scenes" + (f" and {asked.total:,} questions" if asked else ""),
         "",
         "Scenes for acoustic question answering: elementary sounds one after the other, and an exact description of\n"
         f"each scene. Written by {identity['generator']}.",
         "",
         f"- scenes: {splits}; {found.audio_hours:.1f} hours",
         f"- audio: {audio} {settings.sample_rate} Hz",
+        *([counts_line(asked)] if asked else []),
         "",
         "```text",
         *statistics_lines(settings.domain, found.ranges),
@@ -109,12 +118,17 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "/").replace("<", "‹").replace(">", "›").split())
 
 
-def _front_matter(banks: dict[str, Bank], found: Statistics, sources: Sources) -> dict[str, Any]:
+def _front_matter(
+    banks: dict[str, Bank], found: Statistics, sources: Sources, asked: Asked | None = None
+) -> dict[str, Any]:
     names = sorted({licence for _, _, licence in sources})
     n = sum(found.scenes_of_split.values())
     scenes = [{"split": split, "path": f"{SCENES}/{split}-*.parquet"} for split in found.scenes_of_split]
     sides = [{"split": side, "path": f"{BANK}/{side}.parquet"} for side in banks]
     configs = [{"config_name": "scenes", "default": True, "data_files": scenes}]
+    if asked:
+        files = [{"split": split, "path": f"{QUESTIONS}/{split}-*.parquet"} for split in asked.splits]
+        configs.append({"config_name": "questions", "data_files": files})
     if banks:
         configs.append({"config_name": "bank", "data_files": sides})
     return {
@@ -129,9 +143,11 @@ def _front_matter(banks: dict[str, Bank], found: Statistics, sources: Sources) -
 # --- making and use ---------------------------------------------------------------------------------------------------
 
 
-def _how_made(identity: dict[str, Any], settings: Settings) -> str:
+def _how_made(identity: dict[str, Any], settings: Settings, asked: Asked | None) -> str:
     no_audio = "" if settings.audio else " --no-audio"
     banks = "\n".join(f"- {side} bank: content SHA-256 `{sha}`" for side, sha in identity["banks"].items())
+    answered = ", and finds every answer again" if asked else ""
+    questions = f"\n{command(asked, settings, 'again')}" if asked and not asked.imported else ""
     return f"""By {identity["generator"]}, seed {settings.seed}. To make the
 same files again, save this beside this card as `again.yaml`
 
@@ -142,12 +158,12 @@ same files again, save this beside this card as `again.yaml`
 and run
 
 ```
-clear-gen scenes --config again.yaml{no_audio} --out again
+clear-gen scenes --config again.yaml{no_audio} --out again{questions}
 ```
 
 {_domain_note(settings)}{banks}
 
-`clear-gen validate .` checks every file, draws every graph again from the seed and renders scenes again."""
+`clear-gen validate .` checks every file, draws every graph again from the seed and renders scenes again{answered}."""
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
@@ -204,27 +220,43 @@ def _imported(settings: Settings) -> str:
     )
 
 
-def _use(settings: Settings, banks: dict[str, Bank]) -> str:
-    split = next(split for split, size in settings.sizes.items() if size)
-    waveform = "scene.waveform.shape, " if settings.audio else ""
+def _use(settings: Settings, banks: dict[str, Bank], asked: Asked | None) -> str:
+    split = next(iter(asked.splits) if asked else (split for split, size in settings.sizes.items() if size))
     bank = (
         "; config `bank` the elementary\nsounds with their attributes, raw measures, source and licence"
         if banks
         else ""
     )
+    loop = _questions_loop(settings, split) if asked else _scenes_loop(settings, split)
+    questions = f'\nquestions = datasets.load_dataset("this/folder", "questions", streaming=True)["{split}"]'
     return f"""```python
 import clear_gen
 
-for scene in clear_gen.load("this/folder", "{split}"):
-    print(scene.graph.scene_id, {waveform}[sound.attributes for sound in scene.graph.sounds])
+{loop}
 
 import datasets
 
-scenes = datasets.load_dataset("this/folder", "scenes", streaming=True)["{split}"]
+scenes = datasets.load_dataset("this/folder", "scenes", streaming=True)["{split}"]{questions if asked else ""}
 ```
 
 Config `scenes` has one row per scene: its graph, what rendering found out, and the audio, which
-`soundfile.read(io.BytesIO(row["audio"]["bytes"]))` decodes{bank}."""
+`soundfile.read(io.BytesIO(row["audio"]["bytes"]))` decodes{JOINED if asked else ""}{bank}."""
+
+
+JOINED = """; config `questions` one row per question:
+text, answer, type, template and program, and the `scene_id` of its scene"""
+
+
+def _scenes_loop(settings: Settings, split: str) -> str:
+    waveform = "scene.waveform.shape, " if settings.audio and not settings.imported else ""
+    return f"""for scene in clear_gen.load("this/folder", "{split}"):
+    print(scene.graph.scene_id, {waveform}[sound.attributes for sound in scene.graph.sounds])"""
+
+
+def _questions_loop(settings: Settings, split: str) -> str:
+    waveform = ", record.waveform.shape" if settings.audio and not settings.imported else ""
+    return f"""for record in clear_gen.load("this/folder", "{split}"):
+    print(record.question_id{waveform}, record.question, record.answer)"""
 
 
 def _limitations(settings: Settings, banks: dict[str, Bank]) -> list[str]:

@@ -18,10 +18,11 @@ from clear_gen.dataset import generate
 from clear_gen.dataset.build import Progress, claim
 from clear_gen.dataset.clear_layout import OWN_KEY, PUBLISHED_SPLITS, audio_folder_path, check_names
 from clear_gen.dataset.clear_scenes import published_scene_of, row_of, wrong
-from clear_gen.dataset.clear_source import Survey, count_questions, place, read_object, sorted_scenes, survey_split
+from clear_gen.dataset.clear_source import Survey, place, read_object, sorted_scenes, survey_split
 from clear_gen.dataset.finish import finish_alone, is_finished, tidy
 from clear_gen.dataset.generate import Advance, Job
 from clear_gen.dataset.identity import Settings, begin, check_unchanged, identity_of
+from clear_gen.dataset.imported_questions import are_there, check_no_others, section_of, write_questions
 from clear_gen.dataset.layout import SceneFile, scene_files
 from clear_gen.dataset.lock import at_work
 from clear_gen.io import InputError, decode_flac, parquet_writer, sha256_json, sha256_pcm
@@ -34,18 +35,21 @@ DEFAULT_RATE_HZ = 48000  # of the published generator's audio, for a source that
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What was imported: scenes per split, how many of them have audio, questions that stayed behind."""
+    """What was imported: scenes per split, how many of them have audio, how many questions there are about them."""
 
     out: Path
     scenes: dict[str, int]
     with_audio: dict[str, int]
     questions: int
+    with_unused: int
 
     def __str__(self) -> str:
         counts = [(split, n, self.with_audio[split]) for split, n in self.scenes.items() if n]
         lines = [f"{self.out}: scenes: " + ", ".join(f"{split} {n:,} ({k:,} with audio)" for split, n, k in counts)]
         if self.questions:
-            lines.append(f"questions: {self.questions:,} found in the source, not imported yet")
+            lines.append(f"questions: {self.questions:,}, answers as they were found")
+        if self.with_unused:
+            lines.append(f"steps that no other step reads were left out of {self.with_unused:,} programs")
         lines.append("imported scenes cannot be rendered again: their elementary sounds are not in the dataset")
         return "\n".join(lines)
 
@@ -55,6 +59,7 @@ def import_clear_layout(
 ) -> ImportSummary:
     """Read the published layout in ``source`` and write a finished dataset to ``out``.
 
+    Questions that the source has come along, with the answers that they have there, right or wrong: ``validate`` tells.
     Everything but the audio's samples is checked before anything is written. The same call again makes what is
     missing; with ``overwrite`` a dataset that is in ``out`` is removed first.
 
@@ -67,10 +72,15 @@ def import_clear_layout(
     surveys = {split: survey_split(source, split, domain) for split in PUBLISHED_SPLITS}
     settings = _settings(source, surveys, domain)
     identity = identity_of(settings, {})
+    questions = {split: survey.questions for split, survey in surveys.items() if survey.questions}
+    section = section_of(source, identity, questions)
     claim(out, identity, overwrite)
-    _complete(source, out, settings, identity, surveys, progress)
+    check_no_others(out, section)
+    _complete(source, out, settings, identity, surveys, section, progress)
     with_audio = {split: len(survey.flac) for split, survey in surveys.items()}
-    return ImportSummary(out, settings.sizes, with_audio, sum(count_questions(source, split) for split in surveys))
+    n_questions = sum(some.records.num_rows for some in questions.values())
+    with_unused = sum(some.with_unused for some in questions.values())
+    return ImportSummary(out, settings.sizes, with_audio, n_questions, with_unused)
 
 
 def _settings(source: Path, surveys: dict[str, Survey], domain: Domain) -> Settings:
@@ -110,16 +120,18 @@ def _complete(
     settings: Settings,
     identity: dict[str, Any],
     surveys: dict[str, Survey],
+    section: dict[str, Any] | None,
     progress: Progress,
 ) -> None:
     files = scene_files(settings.sizes)
     spec = SceneSpec(0, settings.sample_rate)  # nothing is sampled: the job says which files are this dataset's
     job = Job(out, settings.domain, spec, settings.audio, sha256_json(identity), "")
-    if is_finished(out) and not generate.missing_files(job, files):
+    if is_finished(out) and not generate.missing_files(job, files) and are_there(out, section, settings):
         tidy(out)
         return
     with at_work(out):
         check_unchanged(out, identity)
+        check_no_others(out, section)
         generate.missing_files(job, files)  # before anything is written: it refuses files of another dataset
         begin(out, identity)
         generate.remove_damaged(job, files)
@@ -130,6 +142,8 @@ def _complete(
                 scenes = _Scenes(source, split, surveys[split], job)
                 for file in some:
                     _write_file(file, scenes, job, advance, check)
+        if section is not None:
+            write_questions(out, section, {split: survey.questions for split, survey in surveys.items()}, settings)
         finish_alone(out)
 
 

@@ -7,9 +7,10 @@
     OUT/audio/<split>/CLEAR_<split>_NNNNNN.flac
     OUT/questions/CLEAR_<split>_questions.json
 
-Times there are whole milliseconds. Under the key ``clear_gen`` every scene carries what they and the other published
-fields leave out, so that ``clear_gen.dataset.clear_import`` gives back exactly the same graph. Existing readers look
-fields up by name and never see it.
+Times there are whole milliseconds. Under the key ``clear_gen`` every scene and every question carries what they and the
+other published fields leave out, so that ``clear_gen.dataset.clear_import`` gives back exactly the same records.
+Existing readers look fields up by name and never see it. Published programs carry the output of every node, which
+gives the answer away: it is not written.
 """
 
 from __future__ import annotations
@@ -24,10 +25,21 @@ import pyarrow.compute as pc
 
 from clear_gen.dataset.banks import read_banks
 from clear_gen.dataset.build import Progress
-from clear_gen.dataset.exporting import ExportSummary, Source, exporting, open_source, put, row_groups, rows
+from clear_gen.dataset.exporting import (
+    ExportSummary,
+    Source,
+    exporting,
+    open_source,
+    put,
+    questions,
+    questions_line,
+    row_groups,
+    rows,
+)
 from clear_gen.dataset.generate import Advance
 from clear_gen.dataset.layout import BANK_OF_SPLIT
 from clear_gen.io import InputError, atomic_path
+from clear_gen.questions.vocabulary import ordinal
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.attributes import Attribute
 
@@ -38,6 +50,18 @@ WRITTEN = ("scenes/CLEAR_{0}_scenes.json", "questions/CLEAR_{0}_questions.json",
 PATTERNS = ("attributes.json", *(name.format(split) for split in PUBLISHED_SPLITS.values() for name in WRITTEN))
 OBJECT_FIELDS = ("duration", "filename", "id", "is_ref", "pack", "silence_after")
 EXACT_SCENE_FIELDS = ("scene_id", "domain", "sample_rate", "n_samples", "n_samples_dry", "reverb", "noise", "rendered")
+# Our names of functions -> theirs, where they differ
+PUBLISHED_FUNCTIONS = {
+    "query_absolute_position": "query_position",
+    "filter_absolute_position": "filter_position",
+    "query_relative_position": "query_position_instrument",
+    "filter_relative_position": "filter_position_instrument",
+    "query_global_position": "query_position_global",
+    "filter_global_position": "filter_position_global",
+    "longest": "filter_longest_duration",
+    "shortest": "filter_shortest_duration",
+}
+OWN_QUESTION_FIELDS = ("question_id", "question_type", "n_relations")
 EXACT_SOUND_FIELDS = ("sound_id", "onset_sample", "n_samples", "gain_db")
 
 
@@ -89,20 +113,25 @@ def export_clear(folder: Path, out: Path, progress: Progress, overwrite: bool = 
     banks = _published_banks(source)
     n, most_sounds = sum(settings.sizes.values()), settings.domain.sampling.sounds.max
     with_audio = dict.fromkeys(settings.sizes, 0)
+    given: set[str] = set()
     with exporting(source, out, "clear", PATTERNS, overwrite), progress(n, n) as advance:
         for split, size in settings.sizes.items():
             if size:
-                with_audio[split], most = _export_split(source, split, banks[split], out, advance)
+                info = _info(source, split, banks[split].licence)
+                with_audio[split], most = _export_split(source, split, banks[split], info, out, advance)
                 most_sounds = max(most_sounds, most)
-        put(out / "attributes.json", _json_bytes(answers(settings.domain, most_sounds), indent=2))
+                given |= _export_questions(source, split, info, out)
+        put(out / "attributes.json", _json_bytes(answers(settings.domain, most_sounds, given), indent=2))
     remarks = [] if sum(with_audio.values()) else ["no audio folder: the dataset has no audio"]
-    return ExportSummary(out, settings.sizes, with_audio, (*remarks, "questions: none yet, an empty list per split"))
+    asked = questions_line(source) if source.asked else "questions: none, an empty list per split"
+    return ExportSummary(out, settings.sizes, with_audio, (*remarks, asked))
 
 
-def _export_split(source: Source, split: str, bank: PublishedBank, out: Path, advance: Advance) -> tuple[int, int]:
-    """Write one split; returns how many of its scenes have audio, and the greatest number of sounds."""
+def _export_split(
+    source: Source, split: str, bank: PublishedBank, info: dict[str, Any], out: Path, advance: Advance
+) -> tuple[int, int]:
+    """Write the scenes of a split; returns how many of them have audio, and the greatest number of sounds."""
     n_audio = most_sounds = 0
-    info = _info(source, split, bank.licence)
     with atomic_path(scenes_path(out, split)) as path, open(path, "wb") as file:
         file.write(b'{"info": ' + _json_bytes(info) + b', "scenes": [')
         for index, row in rows(source, split):
@@ -114,8 +143,19 @@ def _export_split(source: Source, split: str, bank: PublishedBank, out: Path, ad
             file.write((b",\n" if index else b"\n") + _json_bytes(scene))
             advance(1)
         file.write(b"\n]}\n")
-    put(questions_path(out, split), _json_bytes({"info": info, "questions": []}) + b"\n")
     return n_audio, most_sounds
+
+
+def _export_questions(source: Source, split: str, info: dict[str, Any], out: Path) -> set[str]:
+    """Write the questions of a split; returns the answers that there are."""
+    found = set()
+    with atomic_path(questions_path(out, split)) as path, open(path, "wb") as file:
+        file.write(b'{"info": ' + _json_bytes(info) + b', "questions": [')
+        for number, row in enumerate(questions(source, split)):
+            file.write((b",\n" if number else b"\n") + _json_bytes(published_question(row, number)))
+            found.add(row["answer"])
+        file.write(b"\n]}\n" if found else b"]}\n")
+    return found
 
 
 def _json_bytes(value: Any, indent: int | None = None) -> bytes:
@@ -190,6 +230,28 @@ def published_scene(row: Mapping[str, Any], index: int, bank: PublishedBank) -> 
     }
 
 
+def published_question(row: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """A question's record as the published layout has it; ``number`` counts the questions of its split from 0."""
+    digits = row["scene_id"].rpartition("-")[2]
+    own = {name: row[name] for name in OWN_QUESTION_FIELDS}
+    if row.get("needs_holdout") is not None:
+        own["needs_holdout"] = row["needs_holdout"]
+    program = []
+    for node in row["program"]:
+        name = PUBLISHED_FUNCTIONS.get(node["function"], node["function"])
+        program.append({"type": name, "inputs": node["inputs"], "value_inputs": node["values"]})
+    return {
+        "question_index": number,
+        "scene_index": digits,
+        "scene_filename": f"CLEAR_{PUBLISHED_SPLITS[row['split']]}_{digits}.flac",
+        "question": row["question"],
+        "answer": row["answer"],
+        "template_index": row["template_id"],
+        "program": program,
+        OWN_KEY: own,
+    }
+
+
 def to_ms(n_samples: int, sample_rate: int) -> int:
     """Samples at ``sample_rate`` (Hz) as the nearest whole number of milliseconds.
 
@@ -214,8 +276,11 @@ def relationships(n_sounds: int) -> list[dict[str, Any]]:
 # --- attributes.json --------------------------------------------------------------------------------------------------
 
 
-def answers(domain: Domain, most_sounds: int) -> dict[str, list[str]]:
-    """The possible answers by family, as text: the attributes that are asked for, and what the other questions give."""
+def answers(domain: Domain, most_sounds: int, given: Iterable[str] = ()) -> dict[str, list[str]]:
+    """The possible answers by family, as text: the attributes that are asked for, and what the other questions give.
+
+    Of the answers that are ``given``, those that are none of these are the family "other": only imported ones are.
+    """
     asked = set(domain.question_types)
     positions = [ordinal(number) for number in range(1, most_sounds + 1)]
     families: dict[str, tuple[set[str], Sequence[str]]] = {
@@ -223,24 +288,9 @@ def answers(domain: Domain, most_sounds: int) -> dict[str, list[str]]:
         "count": ({"count", "count_instruments"}, [str(number) for number in range(most_sounds + 1)]),
         "position": ({"absolute_position"}, positions),
         "position_instrument": ({"relative_position"}, positions),
-        "position_global": ({"global_position"}, [f"{part} of the scene" for part in ("beginning", "middle", "end")]),
+        "position_global": ({"global_position"}, domain.parts),
     }
     found = {name: [str(value) for value in rule.values] for name, rule in domain.attributes.items() if name in asked}
-    return {**found, **{name: list(values) for name, (types, values) in families.items() if asked & types}}
-
-
-_ONES = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
-_TEENS = ["eleventh", "twelfth", *(f"{stem}teenth" for stem in ("thir", "four", "fif", "six", "seven", "eigh", "nine"))]
-_TENS = ["twent", "thirt", "fort", "fift", "sixt", "sevent", "eight", "ninet"]
-
-
-def ordinal(number: int) -> str:
-    """The ordinal of 1 to 99 as a word.
-
-    >>> [ordinal(number) for number in (1, 12, 20, 45)]
-    ['first', 'twelfth', 'twentieth', 'forty-fifth']
-    """
-    if number < 20:
-        return (_ONES + _TEENS)[number - 1]
-    tens, ones = divmod(number, 10)
-    return f"{_TENS[tens - 2]}y-{_ONES[ones - 1]}" if ones else f"{_TENS[tens - 2]}ieth"
+    found |= {name: list(values) for name, (types, values) in families.items() if asked & types}
+    other = sorted(set(given).difference(*found.values()))
+    return {**found, **({"other": other} if other else {})}

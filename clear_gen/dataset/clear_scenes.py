@@ -65,10 +65,10 @@ def entry(at: str, where: str, mapping: Mapping[str, Any], name: str) -> Any:
     return mapping[name]
 
 
-def scene_index(raw: Any, at: str) -> int:
-    """The index of a scene, a number or its digits. Raises InputError if it is neither."""
+def scene_index(raw: Any, at: str, what: str = "scene") -> int:
+    """The index of the scene that something is, or is about: a number or its digits. InputError if it is neither."""
     if not isinstance(raw, dict):
-        raise wrong(at, "scene", raw, "an object")
+        raise wrong(at, what, raw, "an object")
     value = entry(at, "", raw, "scene_index")
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 12:
         return int(value)
@@ -91,14 +91,14 @@ def published_scene_of(raw: dict[str, Any], index: int, at: str, domain: Domain)
         length = _milliseconds(at, f"{where}.duration", entry(at, f"{where}.", item, "duration"))
         if length <= 0:
             raise wrong(at, f"{where}.duration", length, "more than 0 ms")
-        name = _text(at, f"{where}.filename", entry(at, f"{where}.", item, "filename"))
+        name = text_of(at, f"{where}.filename", entry(at, f"{where}.", item, "filename"))
         attributes = {key: _attribute(at, where, item, key, rule) for key, rule in domain.attributes.items()}
         sounds.append(PublishedSound(os.path.splitext(name)[0], position, position + length, attributes))
         silence = _milliseconds(at, f"{where}.silence_after", entry(at, f"{where}.", item, "silence_after"))
         position += length + silence
     _check_order(at, entry(at, "", raw, "relationships"), len(sounds))
     exact = _exact(f"{at}: {OWN_KEY}", raw[OWN_KEY], domain) if OWN_KEY in raw else None
-    scene = PublishedScene(at, index, _filename(at, raw), tuple(sounds), position, exact)
+    scene = PublishedScene(at, index, filename_of(at, raw), tuple(sounds), position, exact)
     if exact is not None:
         _check_agreement(scene, exact)
     return scene
@@ -110,7 +110,8 @@ def _milliseconds(at: str, field: str, value: Any) -> float:
     return value
 
 
-def _text(at: str, field: str, value: Any) -> str:
+def text_of(at: str, field: str, value: Any) -> str:
+    """A short text. Raises InputError if it is something else."""
     if not isinstance(value, str) or not value or has_controls(value) or len(value) > MAX_TEXT:
         raise wrong(at, field, value, f"text of 1 to {MAX_TEXT} characters without controls")
     return value
@@ -125,9 +126,9 @@ def _attribute(at: str, where: str, item: dict[str, Any], name: str, rule: Attri
     return value
 
 
-def _filename(at: str, raw: dict[str, Any]) -> str:
+def filename_of(at: str, raw: Mapping[str, Any]) -> str:
     """The name of the scene's FLAC. As existing readers do, ``.wav`` is understood as the FLAC made from it."""
-    name = _text(at, "scene_filename", entry(at, "", raw, "scene_filename"))
+    name = text_of(at, "scene_filename", entry(at, "", raw, "scene_filename"))
     stem, suffix = os.path.splitext(name)
     if "/" in name or "\\" in name or suffix not in (".flac", ".wav"):
         raise wrong(at, "scene_filename", name, "the plain name of a FLAC file")
@@ -201,7 +202,7 @@ def _part(at: str, name: str, values: dict[str, Any], type_: type) -> dict[str, 
         if field.name == "seed":
             checked[field.name] = _integer(at, place, value)
         elif field.name == "pcm_sha256":
-            checked[field.name] = _text(at, place, value)
+            checked[field.name] = text_of(at, place, value)
         else:
             unknown = value is None and type_ is Rendered
             checked[field.name] = None if unknown else _real(at, place, value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import stat
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -14,6 +13,7 @@ import soundfile
 
 from clear_gen.config import has_controls
 from clear_gen.dataset.clear_layout import OWN_KEY, audio_folder_path, questions_path, scenes_path
+from clear_gen.dataset.clear_questions import Questions, read_published
 from clear_gen.dataset.clear_scenes import (
     RATES_HZ,
     entry,
@@ -27,7 +27,6 @@ from clear_gen.scenes.domain import Domain
 
 MAX_FLAC_BYTES = 20_000_000  # minutes; a row group's hundred files must fit into one Arrow array of 2 GiB
 MAX_AUDIO_S = 3600
-BLOCK_BYTES = 1 << 20
 
 
 @dataclass
@@ -38,14 +37,20 @@ class Survey:
     sha256: str = ""
     n_scenes: int = 0
     info: dict[str, str | None] = field(default_factory=dict)
+    questions: Questions | None = None
     flac: dict[str, int] = field(default_factory=dict)
     rates: dict[int, str] = field(default_factory=dict)  # Hz -> where it was found first
 
 
 def survey_split(source: Path, split: str, domain: Domain) -> Survey:
-    """Check every scene of a split and the header of every FLAC; what stays in memory is small."""
+    """Check every scene and question of a split and the header of every FLAC.
+
+    Of the scenes little stays in memory; the questions do, a kilobyte each.
+    """
     survey = Survey(scenes_path(source, split))
     if not survey.path.exists():
+        if (path := questions_path(source, split)).exists():
+            raise InputError(f"{path}: found questions without their scenes, expected {survey.path}")
         return survey
     content, survey.sha256 = read_object(survey.path)
     survey.info = _info(content, survey.path)
@@ -65,6 +70,7 @@ def survey_split(source: Path, split: str, domain: Domain) -> Survey:
             survey.flac[scene.filename], rate, n_samples = header
             survey.rates.setdefault(rate, str(folder / scene.filename))
             row_of(scene, split, domain, rate, n_samples)  # whether they fit together
+    survey.questions = read_published(source, split, list(seen), domain)
     return survey
 
 
@@ -140,18 +146,3 @@ def _info(content: dict[str, Any], path: Path) -> dict[str, str | None]:
             raise wrong(str(path), f"info.{key}", value, "text of one line, or null")
         found[name] = value
     return found
-
-
-def count_questions(source: Path, split: str) -> int:
-    """Questions of a split, by counting their keys block by block: the files can be larger than memory."""
-    path, key, n = questions_path(source, split), b'"question_index"', 0
-    if not path.is_file():
-        return 0
-    rest = b""
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            text = rest + block
-            ends = [match.end() for match in re.finditer(re.escape(key) + rb"\s*:", text)]
-            n += len(ends)
-            rest = text[max(ends[-1] if ends else 0, len(text) - len(key) - 8) :]
-    return n

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ import pyarrow as pa
 from clear_gen.dataset.finish import finished_settings
 from clear_gen.dataset.generate import check_file
 from clear_gen.dataset.identity import Settings, stored_identity
-from clear_gen.dataset.layout import scene_files
+from clear_gen.dataset.layout import questions_name, scene_files
+from clear_gen.dataset.question_files import Asked, open_questions, question_rows, read_asked
 from clear_gen.io import InputError, atomic_path, read_row_group, sha256_json, write_text
 
 MARKER = ".exporting.json"  # there as long as the export is not whole
@@ -22,11 +24,12 @@ MARKER = ".exporting.json"  # there as long as the export is not whole
 
 @dataclass(frozen=True)
 class Source:
-    """A finished dataset that is to be exported."""
+    """A finished dataset that is to be exported; ``asked`` is what it says of its questions, None if it has none."""
 
     folder: Path
     settings: Settings
     identity: dict[str, Any]
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class ExportSummary:
 def open_source(folder: Path) -> Source:
     """The dataset in ``folder``. Raises InputError if it is not a finished one."""
     settings = finished_settings(folder)
-    return Source(folder, settings, stored_identity(folder) or {})
+    return Source(folder, settings, stored_identity(folder) or {}, read_asked(folder, settings))
 
 
 @contextmanager
@@ -62,12 +65,16 @@ def exporting(source: Source, out: Path, layout: str, patterns: Sequence[str], o
         raise InputError(f"{out}: lies inside the dataset {source.folder}, expected a folder outside of it")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: found a file, expected a new or an empty folder")
-    marker = json.dumps({"layout": layout, "identity_sha256": sha256_json(source.identity)})
+    asked = {"questions_sha256": source.asked.sha256} if source.asked else {}
+    marker = json.dumps({"layout": layout, "identity_sha256": sha256_json(source.identity), **asked})
     used = out.is_dir() and any(out.iterdir())
     if used and not overwrite and not _continues(out / MARKER, marker):
         raise InputError(f"{out}: found files in it, expected a new or an empty folder (or --overwrite)")
     for file in scene_files(source.settings.sizes):
         check_file(source.folder / file.name, file, sha256_json(source.identity))
+    if source.asked is not None:
+        for split in source.asked.splits:
+            open_questions(source.folder, split, source.asked, source.settings.sample_rate)
     if overwrite:
         for path in [path for pattern in patterns for path in out.glob(pattern)]:
             path.unlink()
@@ -105,6 +112,25 @@ def rows(source: Source, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
                 raise InputError(f"{source.folder}: scene_id: found {row['scene_id']!r}, expected {expected!r}")
             yield index, row
             index += 1
+
+
+def questions(source: Source, split: str) -> Iterator[dict[str, Any]]:
+    """The questions of a split in order. Raises InputError unless each belongs to a scene of the split."""
+    if source.asked is None:
+        return
+    path, size = source.folder / questions_name(split), source.settings.sizes[split]
+    for row in question_rows(source.folder, split, source.asked, source.settings.sample_rate):
+        named = re.fullmatch(rf"{split}-(\d{{6,12}})", row["scene_id"])
+        if row["split"] != split or named is None or int(named[1]) >= size:
+            found = f"found {row['scene_id']!r}, expected a scene of this split"
+            raise InputError(f"{path}: {row['question_id']}: scene_id: {found}")
+        yield row
+
+
+def questions_line(source: Source) -> str:
+    """How many questions of each split an export holds."""
+    splits = source.asked.splits if source.asked else {}
+    return "questions: " + ", ".join(f"{split} {counts.written:,}" for split, counts in splits.items())
 
 
 def put(path: Path, data: bytes) -> None:

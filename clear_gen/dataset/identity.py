@@ -239,7 +239,7 @@ def kept_questions(folder: Path) -> dict[str, Any] | None:
 
 
 def _record_path(folder: Path, name: str) -> Path:
-    return folder / PARTIAL / f"{Path(name).name}.sha256"
+    return folder / PARTIAL / f"{name.replace('/', '-')}.sha256"  # scenes and questions have files of one name
 
 
 def write_record(folder: Path, name: str, sha256: str, made_with: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ from clear_gen.dataset.banks import bank_path
 from clear_gen.dataset.generate import check_file
 from clear_gen.dataset.identity import Settings, spec_of
 from clear_gen.dataset.layout import BANK_OF_SPLIT, Chunk, SceneFile
+from clear_gen.dataset.question_files import Asked
 from clear_gen.io import InputError, decode_flac, encode_flac, first_line, read_row_group, sha256_pcm
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema, tail_samples
 from clear_gen.scenes.sampler import SEED_BITS, sample_scenes
@@ -33,7 +34,8 @@ MAX_DURATION_S = 3600  # of a scene; what claims more would take memory without 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a worker must know. ``again``: which of the checks that make scenes again are possible."""
+    """What a worker must know: ``draws_again`` and ``renders_again`` which of the checks that make scenes again are
+    possible, ``asked`` what ``clear.json`` says of the questions (None if there are none)."""
 
     folder: Path
     settings: Settings
@@ -41,6 +43,7 @@ class Inspection:
     draws_again: bool
     renders_again: bool
     same_environment: bool
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,15 @@ class Finding:
 
 @dataclass
 class Inspected:
-    """What was found in a chunk: findings, and how many scenes came out how (``drawn identical``, ...)."""
+    """What was found in a chunk: findings, and how many scenes came out how (``drawn identical``, ...).
+
+    ``n_groups``: of a split's questions, the row groups that are still to be looked at.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     without_audio: list[str] = field(default_factory=list)
+    n_groups: int = 0
 
 
 _inspection: Inspection

@@ -1,10 +1,10 @@
-"""Reading a dataset back, scene by scene, without torch."""
+"""Reading a dataset back, question by question or scene by scene, without torch."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 
 from clear_gen.dataset.finish import finished_settings
 from clear_gen.dataset.identity import Settings
-from clear_gen.dataset.layout import CHUNK_SCENES, SceneFile, scene_files
+from clear_gen.dataset.layout import CHUNK_SCENES, SceneFile, questions_name, scene_files
+from clear_gen.dataset.question_files import program_of, question_rows, read_asked
 from clear_gen.io import InputError, decode_flac, from_pcm16, open_parquet, read_row_group
+from clear_gen.questions.program import Program
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema
 
 
@@ -27,17 +29,73 @@ class Scene:
     sample_rate: int
 
 
-def load(folder: str | Path, split: str) -> Iterator[Scene]:
+@dataclass(frozen=True)
+class Record:
+    """One question with its scene, or a scene alone, where the fields of the question are None.
+
+    ``waveform``: float32 [n_samples], full scale 1; None in a scene without audio. The questions of a scene share it,
+    so it is read-only.
+    """
+
+    graph: SceneGraph
+    waveform: np.ndarray | None
+    sample_rate: int
+    question: str | None = None
+    answer: str | None = None
+    question_type: str | None = None
+    question_id: str | None = None
+    program: Program | None = None
+
+
+def load(folder: str | Path, split: str) -> Iterator[Record]:
+    """The questions of one split of a finished dataset, each with its scene; without questions, its scenes.
+
+    They come in order; a scene is decoded once, and one row group of scenes and one of questions are in memory at a
+    time.
+
+    Raises InputError if there is no dataset in ``folder`` or no such split in it, and on the way if a file is damaged.
+    """
+    folder = Path(folder)
+    settings = _settings_with(folder, split)
+    asked = read_asked(folder, settings)
+    scenes = _rows(folder, split, settings)
+    if asked is None:
+        return (_record(row, path) for row, path in scenes)
+    return _joined(question_rows(folder, split, asked, settings.sample_rate), scenes, folder / questions_name(split))
+
+
+def _joined(
+    questions: Iterator[dict[str, Any]], scenes: Iterator[tuple[dict[str, Any], Path]], at: Path
+) -> Iterator[Record]:
+    scene_id, record = None, None
+    for question in questions:
+        if question["scene_id"] != scene_id:
+            found = next((row for row in scenes if row[0]["scene_id"] == question["scene_id"]), None)
+            if found is None:
+                where = f"{at}: {question['question_id']}: scene_id: found {question['scene_id']!r}"
+                raise InputError(f"{where}, expected the scenes of this split in order")
+            scene_id, record = question["scene_id"], _record(*found)
+        assert record is not None
+        asked = {name: question[name] for name in ("question", "answer", "question_type", "question_id")}
+        yield replace(record, **asked, program=program_of(question["program"]))
+
+
+def load_scenes(folder: str | Path, split: str) -> Iterator[Scene]:
     """The scenes of one split of a finished dataset, in order, one row group in memory at a time.
 
     Raises InputError if there is no dataset in ``folder`` or no such split in it.
     """
     folder = Path(folder)
+    return (_scene(row, path) for row, path in _rows(folder, split, _settings_with(folder, split)))
+
+
+def _settings_with(folder: Path, split: str) -> Settings:
+    """The settings of a dataset that has such a split."""
     settings = finished_settings(folder)
     if not settings.sizes.get(split):
         expected = ", ".join(name for name, size in settings.sizes.items() if size)
         raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
-    return _scenes([folder / file.name for file in scene_files(settings.sizes) if file.split == split], settings)
+    return settings
 
 
 def load_scene(folder: str | Path, scene_id: str | None = None) -> Scene:
@@ -69,12 +127,12 @@ def load_graph(folder: Path, scene_id: str) -> SceneGraph:
     return graph_of_row(table.slice(row, 1).to_pylist()[0])
 
 
-def _scenes(paths: list[Path], settings: Settings) -> Iterator[Scene]:
-    for path in paths:
+def _rows(folder: Path, split: str, settings: Settings) -> Iterator[tuple[dict[str, Any], Path]]:
+    """The rows of a split's scenes, and the files that they are in."""
+    for path in [folder / file.name for file in scene_files(settings.sizes) if file.split == split]:
         file = _opened(path, settings)
         for number in range(file.num_row_groups):
-            for row in read_row_group(file, number, path).to_pylist():
-                yield _scene(row, path)
+            yield from ((row, path) for row in read_row_group(file, number, path).to_pylist())
 
 
 def _opened(path: Path, settings: Settings) -> pq.ParquetFile:
@@ -92,6 +150,13 @@ def _scene(row: dict[str, Any], path: Path) -> Scene:
         return Scene(graph, None, graph.sample_rate)
     pcm, _ = decode_flac(row["audio"]["bytes"], f"{path}: {graph.scene_id}")
     return Scene(graph, from_pcm16(pcm), graph.sample_rate)
+
+
+def _record(row: dict[str, Any], path: Path) -> Record:
+    scene = _scene(row, path)
+    if scene.waveform is not None:
+        scene.waveform.flags.writeable = False
+    return Record(scene.graph, scene.waveform, scene.sample_rate)
 
 
 def _place(folder: Path, sizes: dict[str, int], scene_id: str | None) -> tuple[SceneFile, int]:

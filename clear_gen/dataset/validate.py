@@ -1,7 +1,7 @@
-"""Is a dataset what its ``clear.json`` says? Every file's hash, every scene's graph and audio, and the banks.
+"""Is a dataset what its ``clear.json`` says? Every file's hash, every scene's graph and audio, banks, and questions.
 
-Graphs are drawn again from the seed, and scenes rendered again from their graphs, so that an alteration is found even
-where somebody has adapted the hashes to it.
+Graphs are drawn again from the seed, scenes rendered again from their graphs, and answers found again from the
+programs, so that an alteration is found even where somebody has adapted the hashes to it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clear_gen import __version__
+from clear_gen.dataset import inspect_questions, inspect_scenes
 from clear_gen.dataset.banks import bank_path, needed_banks
 from clear_gen.dataset.card import card
 from clear_gen.dataset.generate import Advance
@@ -25,15 +26,28 @@ from clear_gen.dataset.identity import (
     settings_of,
     stored_identity,
 )
-from clear_gen.dataset.inspect_scenes import Finding, Inspected, Inspection, inspect_chunk, start
-from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, SCENES, Chunk, SceneFile, scene_files
+from clear_gen.dataset.inspect_questions import inspect_answers, inspect_split
+from clear_gen.dataset.inspect_scenes import Finding, Inspected, Inspection, inspect_chunk
+from clear_gen.dataset.layout import (
+    BANK,
+    CARD,
+    IDENTITY,
+    PARTIAL,
+    QUESTIONS,
+    SCENES,
+    Chunk,
+    SceneFile,
+    questions_name,
+    scene_files,
+)
+from clear_gen.dataset.question_files import Asked, asked_of
 from clear_gen.dataset.statistics import statistics
 from clear_gen.dataset.workers import Died, Pool, Task
 from clear_gen.io import STAGE_VALIDATE, CheckFailed, InputError, sha256_file, sha256_json, stream, table
 from clear_gen.sounds.bank import Bank, check_attributes, read_bank
 from clear_gen.sounds.verify import check_pair
 
-CHECKS = ("provenance", "files", "banks", "schema", "graph", "drawn again", "audio", "rendered again")
+CHECKS = ("provenance", "files", "banks", "schema", "graph", "drawn again", "audio", "rendered again", "questions")
 SHOWN_FINDINGS = 200
 
 
@@ -66,7 +80,8 @@ def validate(
         result.find("provenance", PARTIAL, "found unfinished work; run clear-gen finish")
     result.counts["provenance"] = 1
     files = scene_files(settings.sizes)
-    _check_files(folder, stored["files"], files, settings, result)
+    asked = _check_section(folder, stored, settings, result)
+    _check_files(folder, stored["files"], _expected_files(settings, files, stored, asked), result)
     banks = _check_banks(folder, stored["identity"], settings, result)
     usable = len(banks) == len(needed_banks(settings.sizes)) and not settings.imported
     same_generator = stored["identity"].get("generator") == f"clear-gen {__version__}"
@@ -77,7 +92,7 @@ def validate(
     elif not same_generator:
         result.remarks.append(f"not drawn again: made by {stored['identity'].get('generator')}, another version")
     digest, same_environment = sha256_json(stored["identity"]), stored["environment"] == environment()
-    inspection = Inspection(folder, settings, digest, usable and same_generator, usable, same_environment)
+    inspection = Inspection(folder, settings, digest, usable and same_generator, usable, same_environment, asked)
     _inspect(inspection, files, sample if usable else 0, workers, progress, result)
     for check, outcome in (("drawn", "within rounding"), ("rendered", "within 1 LSB")):
         if same_environment and (inexact := result.counts[f"{check} {outcome}"]):
@@ -97,7 +112,8 @@ def _check_card(
     result: Validation,
 ) -> None:
     """The card follows from all the rest, once that is known to be right."""
-    expected = card(stored["identity"], settings, stored["environment"], banks, statistics(folder, files))
+    found, questions = statistics(folder, files), stored.get("questions")
+    expected = card(stored["identity"], settings, stored["environment"], banks, found, questions)
     if (folder / CARD).read_bytes() != expected.encode():
         result.find("files", CARD, "says something else than the dataset; delete it and run clear-gen finish")
 
@@ -116,12 +132,33 @@ def _provenance(folder: Path) -> tuple[dict[str, Any], Settings]:
         raise CheckFailed(str(error)) from None
 
 
-def _check_files(
-    folder: Path, hashes: dict[str, Any], files: list[SceneFile], settings: Settings, result: Validation
-) -> None:
-    """Every file is there with its hash, and no other lies among them."""
+def _check_section(folder: Path, stored: dict[str, Any], settings: Settings, result: Validation) -> Asked | None:
+    """What ``clear.json`` says of the questions, if it has a section of them that can be understood."""
+    if (section := stored.get("questions")) is None:
+        return None
+    try:
+        asked = asked_of(section, settings, folder / IDENTITY)
+    except InputError as error:
+        result.find("questions", IDENTITY, str(error))
+        return None
+    if asked.scenes_sha256 != (expected := sha256_json({**stored["identity"], "audio": False})):
+        found = f"found {asked.scenes_sha256[:60]}, expected {expected} of this dataset's scenes"
+        result.find("questions", IDENTITY, f"questions.identity.scenes_sha256: {found}")
+    return asked
+
+
+def _expected_files(
+    settings: Settings, files: list[SceneFile], stored: dict[str, Any], asked: Asked | None
+) -> set[str]:
+    """The names of a dataset's files; of questions that cannot be understood, those that there can be."""
     sides = [] if settings.imported else needed_banks(settings.sizes)
-    expected = {CARD, *(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in sides)}
+    splits = asked.splits if asked else [split for split, size in settings.sizes.items() if size]
+    questions = {questions_name(split) for split in splits} if "questions" in stored else set()
+    return {CARD, *(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in sides), *questions}
+
+
+def _check_files(folder: Path, hashes: dict[str, Any], expected: set[str], result: Validation) -> None:
+    """Every file is there with its hash, and no other lies among them."""
     for name in sorted(expected | set(hashes)):
         result.counts["files"] += 1
         if name not in expected:
@@ -131,7 +168,9 @@ def _check_files(
         elif sha256_file(folder / name) != hashes.get(name):
             advice = "; delete it and run clear-gen finish to have it written again" if name == CARD else ""
             result.find("files", name, f"its SHA-256 is not the one in {IDENTITY}{advice}")
-    inside = {entry for name in (SCENES, BANK) for entry in (folder / name).glob("*")} | set(folder.rglob("*.parquet"))
+    inside = {entry for name in (SCENES, BANK, QUESTIONS) for entry in (folder / name).glob("*")} | set(
+        folder.rglob("*.parquet")
+    )
     for name in sorted(path.relative_to(folder).as_posix() for path in inside):
         if name not in expected and not name.startswith(f"{PARTIAL}/"):
             result.find("files", name, "found a file that is none of this dataset's")
@@ -171,20 +210,42 @@ def _inspect(
     places = [(file, chunk) for file in files if (inspection.folder / file.name).is_file() for chunk in file.chunks]
     chosen = _chosen(places, sample)
     total = sum(chunk.stop - chunk.first for _, chunk in places)
-    order = {chunk.name: number for number, (_, chunk) in enumerate(places)}
+    order: dict[str, int] = {}
     found: list[tuple[int, Inspected]] = []
-    with progress(total, total) as advance, Pool(workers, start, inspection) as pool:
+    with progress(total, total) as advance, Pool(workers, _start, inspection) as pool:
+
+        def submit(task: Task) -> None:
+            order[task.name] = len(order)
+            pool.submit(task)
+
         for file, chunk in places:
-            pool.submit(Task(chunk.name, inspect_chunk, (file, chunk, chosen[chunk])))
+            submit(Task(chunk.name, inspect_chunk, (file, chunk, chosen[chunk])))
+        for split in _asked_about(inspection):
+            submit(Task(questions_name(split), inspect_split, (split,)))
         for task, inspected in pool.results():
-            chunk = task.arguments[1]
-            advance(chunk.stop - chunk.first)
+            if task.function is inspect_chunk:
+                advance(task.arguments[1].stop - task.arguments[1].first)
             if isinstance(inspected, Died):
-                inspected = Inspected([Finding("schema", task.name, f"reading it kills the reader ({inspected.how})")])
+                check = "schema" if task.function is inspect_chunk else "questions"
+                inspected = Inspected([Finding(check, task.name, f"reading it kills the reader ({inspected.how})")])
+            for number in range(inspected.n_groups):
+                submit(Task(f"{task.name}, row group {number}", inspect_answers, (*task.arguments, number)))
             found.append((order[task.name], inspected))
     for _, inspected in sorted(found, key=lambda pair: pair[0]):
         result.findings += inspected.findings
         result.counts += inspected.counts
+
+
+def _asked_about(inspection: Inspection) -> list[str]:
+    """The splits whose question file is there."""
+    splits = inspection.asked.splits if inspection.asked else ()
+    return [split for split in splits if (inspection.folder / questions_name(split)).is_file()]
+
+
+def _start(inspection: Inspection) -> None:
+    """Prepare a worker."""
+    inspect_scenes.start(inspection)
+    inspect_questions.start(inspection)
 
 
 def _chosen(places: list[tuple[SceneFile, Chunk]], sample: int | None) -> dict[Chunk, frozenset[int]]:
@@ -218,6 +279,7 @@ def lines(result: Validation) -> Iterator[str]:
         "drawn again": again["drawn"],
         "audio": f"{counts['decoded']:,} decoded",
         "rendered again": again["rendered"],
+        "questions": f"{counts['questions']:,} questions",
     }
     yield from table([["check", "looked at", "wrong"], *([name, looked_at[name], str(wrong[name])] for name in CHECKS)])
     yield from (f"note: {remark}" for remark in result.remarks)

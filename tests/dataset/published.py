@@ -64,6 +64,45 @@ def scene(index: int, split: str = "val", n_sounds: int = 3) -> dict[str, Any]:
     }
 
 
+def node(type_: str, inputs: list[int], *values: Any) -> dict[str, Any]:
+    """A node as the published generator writes it."""
+    return {"type": type_, "inputs": inputs, "value_inputs": list(values), "_output": "what gives the answer away"}
+
+
+def question(number: int, scene: int, answer: Any = 3, split: str = "val") -> dict[str, Any]:
+    """How many sounds there are, in many words: a node that only checks, and one that no other reads."""
+    program = [
+        node("scene", []),
+        node("filter_instrument", [0], "flute"),
+        node("scene", []),
+        node("not_unique", [1]),
+        node("filter_note", [3], "A#"),
+        node("count", [4]),
+    ]
+    return {
+        "question_index": number,
+        "scene_index": f"{scene:06d}",
+        "scene_filename": f"CLEAR_{split}_{scene:06d}.flac",
+        "question": f"How many flutes play, asked for the time {number} ?",
+        "answer": answer,
+        "template_index": f"count.json-{number}",
+        "program": program,
+    }
+
+
+def write_questions(folder: Path, split: str, questions: list[Any], **more: Any) -> Path:
+    """The questions of a split of a source."""
+    path = folder / f"questions/CLEAR_{split}_questions.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"info": {}, "questions": questions, **more}))
+    return path
+
+
+def records(folder: Path, split: str) -> list[dict[str, Any]]:
+    """The records of a split's questions."""
+    return pq.read_table(folder / f"questions/{split}-00000-of-00001.parquet").to_pylist()
+
+
 def length_ms(one: dict[str, Any]) -> int:
     return one["silence_before"] + sum(item["duration"] + item["silence_after"] for item in one["objects"])
 

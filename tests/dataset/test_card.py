@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -190,13 +191,17 @@ def follow(folder: Path) -> Path:
     """Do what the card says, in the folder of the dataset; returns the dataset that comes out."""
     text = card_of(folder)
     (folder / "again.yaml").write_text(block(text, "yaml"))
-    arguments = shlex.split(block(text, ""))
-    assert arguments[0] == "clear-gen"
     path = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "clear_gen", *arguments[1:]]
-    done = subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
-    assert done.returncode == DONE, done.stderr
-    return folder / arguments[arguments.index("--out") + 1]
+    for line in block(text, "").splitlines():
+        arguments = shlex.split(line)
+        assert arguments[0] == "clear-gen"
+        command = [sys.executable, "-m", "clear_gen", *arguments[1:]]
+        environment = {**os.environ, "PYTHONPATH": path}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == DONE, done.stderr
+        if "--out" in arguments:
+            out = folder / arguments[arguments.index("--out") + 1]
+    return out
 
 
 def test_the_recipe_of_the_card_makes_the_same_files(tmp_path: Path) -> None:
@@ -309,3 +314,73 @@ def test_limitations_follow_the_dataset(plain: Path, tmp_path: Path) -> None:
         ("train 40)", False, True),
     ):
         assert (sentence in both, sentence in alone) == (in_both, in_alone), sentence
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def asked(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same scenes, with questions."""
+    folder = shutil.copytree(plain, tmp_path_factory.mktemp("asked") / "data")
+    assert run(["questions", str(folder), "--workers", "1"]) == DONE
+    return folder
+
+
+def test_the_front_matter_of_questions_names_files_that_are_there(asked: Path) -> None:
+    text = card_of(asked)
+    configs = {config["config_name"]: config for config in front_matter(text)["configs"]}
+    assert list(configs) == ["scenes", "questions", "bank"]
+    assert [name for name, config in configs.items() if config.get("default")] == ["scenes"]
+    counts = {}
+    for entry in configs["questions"]["data_files"]:
+        counts[entry["split"]] = sum(pq.read_metadata(path).num_rows for path in asked.glob(entry["path"]))
+    assert counts.keys() == {"train", "validation", "test"}
+    assert f"- questions: {', '.join(f'{split} {n}' for split, n in counts.items())}, of 11 types" in text
+    assert f"# clear2: 12 acoustic scenes and {sum(counts.values())} questions" in text
+    assert text.count("\n## ") == 5
+
+
+def test_the_table_of_questions_counts_them(asked: Path) -> None:
+    lines = card_of(asked).split("## Questions")[1].split("```")[1].splitlines()[1:]
+    head, *rows = [line.split() for line in lines]
+    assert head == ["type", "train", "validation", "test"]
+    for place, split in enumerate(head[1:], 1):
+        types = pq.read_table(asked / f"questions/{split}-00000-of-00001.parquet")["question_type"].to_pylist()
+        for row in rows:
+            assert int(row[place]) == (len(types) if row[0] == "all" else types.count(row[0]))
+
+
+def test_the_recipe_of_the_card_makes_the_same_questions(tmp_path: Path) -> None:
+    folder = make(tmp_path, "--n", "60", "--no-audio")
+    options = ["--per-scene", "3", "--seed", "9", "--rules", "paper", "--types", "note,exist,count"]
+    options += ["--holdout", "instrument=violin,note=C#"]
+    assert run(["questions", str(folder), "--workers", "1", *options]) == DONE
+    expected, text = hashes(folder), card_of(folder)
+    assert "The paper's rules" in text
+    assert "No training question needs a sound with instrument violin and note C#" in text
+    assert hashes(follow(folder)) == expected
+
+
+def test_the_python_of_the_card_joins_questions_and_scenes(asked: Path, tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    code = block(card_of(asked), "python").replace("this/folder", str(asked))
+    environment = {
+        **os.environ,
+        "HF_HOME": str(tmp_path),
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    join = """
+wanted = {row["scene_id"] for row in scenes}
+found = list(questions)
+print(len(found), {row["scene_id"] for row in found} <= wanted, found[0]["program"][0])
+"""
+    done = subprocess.run([sys.executable, "-c", code + join], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = pq.read_table(asked / "questions/train-00000-of-00001.parquet").to_pylist()
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:-1]] == [row["question_id"] for row in rows]
+    assert all(line.endswith(f"{row['question']} {row['answer']}") for line, row in zip(lines, rows, strict=False))
+    assert lines[-1].startswith(f"{len(rows)} True {{'function': 'scene'")

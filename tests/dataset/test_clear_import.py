@@ -45,7 +45,8 @@ def test_the_published_sample(shared: Path, tmp_path: Path, clear2: Domain) -> N
     summary = read_in(source, tmp_path / "data", clear2)
     assert summary.scenes == {"train": 0, "validation": 300, "test": 0}
     assert summary.with_audio == {"train": 0, "validation": 5, "test": 0}
-    assert "1,200 found in the source, not imported yet" in str(summary)
+    assert "questions: 1,200, answers as they were found" in str(summary)
+    assert "left out of 4 programs" in str(summary)
     assert "cannot be rendered again" in str(summary)
     for one, row in zip(scenes_in(source, "val"), rows(tmp_path / "data"), strict=True):
         position = one["silence_before"]
