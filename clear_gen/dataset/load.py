@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clear_gen.dataset.finish import finished_settings
 from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import CHUNK_SCENES, SceneFile, questions_name, scene_files
-from clear_gen.dataset.question_files import program_of, question_rows, read_asked
+from clear_gen.dataset.question_files import open_questions, program_of, question_rows, read_asked
 from clear_gen.io import InputError, decode_flac, from_pcm16, open_parquet, read_row_group
 from clear_gen.questions.program import Program
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema
@@ -111,6 +112,17 @@ def load_scene(folder: str | Path, scene_id: str | None = None) -> Scene:
     if row >= table.num_rows:
         raise InputError(f"{folder / file.name}: row group {row_group}: found {table.num_rows} scenes, expected more")
     return _scene(table.slice(row, 1).to_pylist()[0], folder / file.name)
+
+
+def read_questions(folder: Path, split: str) -> pa.Table:
+    """All questions of a split. Raises InputError if there are none, or their file is damaged or of others."""
+    settings = finished_settings(folder)
+    asked = read_asked(folder, settings)
+    if asked is None or split not in asked.splits:
+        raise InputError(f"{folder}: found no questions of the split {split}; run clear-gen questions {folder}")
+    opened, path = open_questions(folder, split, asked, settings.sample_rate), folder / questions_name(split)
+    groups = [read_row_group(opened, number, path) for number in range(opened.num_row_groups)]
+    return pa.concat_tables(groups) if groups else opened.schema_arrow.empty_table()
 
 
 def load_graph(folder: Path, scene_id: str) -> SceneGraph:

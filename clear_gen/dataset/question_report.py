@@ -12,8 +12,8 @@ from clear_gen.config import read_text
 from clear_gen.dataset.finish import finished_settings
 from clear_gen.dataset.identity import read_provenance
 from clear_gen.dataset.layout import IDENTITY
-from clear_gen.dataset.load import load_graph
-from clear_gen.dataset.questions import read_questions
+from clear_gen.dataset.load import load_graph, read_questions
+from clear_gen.dataset.question_files import program_of
 from clear_gen.io import InputError, first_line, table
 from clear_gen.questions.program import IllPosed, Node, Program, execute, problem_of, trace
 from clear_gen.scenes.domain import Domain
@@ -94,11 +94,6 @@ def question_of(folder: Path, question_id: str) -> dict[str, Any]:
     if not places:
         raise InputError(f"{folder}: question: found none with the id {question_id}")
     return dict(found.slice(places[0], 1).to_pylist()[0])
-
-
-def program_of(stored: list[dict[str, Any]]) -> Program:
-    """A program from its record."""
-    return tuple(Node(node["function"], tuple(node["inputs"]), tuple(node["values"])) for node in stored)
 
 
 def read_program(path: Path, domain: Domain) -> Program:

@@ -7,27 +7,20 @@ them and is one job per split.
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
-from clear_gen.dataset.banks import bank_path, read_banks
+from clear_gen.dataset.banks import read_banks
 from clear_gen.dataset.build import Shard
 from clear_gen.dataset.card import card
 from clear_gen.dataset.finish import finished_settings
-from clear_gen.dataset.generate import Advance, check_file
+from clear_gen.dataset.generate import Advance
 from clear_gen.dataset.identity import (
     GENERATOR,
-    Settings,
     difference,
     read_json,
     read_provenance,
@@ -35,7 +28,6 @@ from clear_gen.dataset.identity import (
     write_provenance,
 )
 from clear_gen.dataset.layout import (
-    BANK_OF_SPLIT,
     CARD,
     IDENTITY,
     PARTIAL,
@@ -46,53 +38,19 @@ from clear_gen.dataset.layout import (
     shard_of,
 )
 from clear_gen.dataset.lock import at_work, let_finish, wait_to_finish
+from clear_gen.dataset.question_work import QuestionJob, is_whole, start, write_candidates, write_questions
 from clear_gen.dataset.statistics import statistics
 from clear_gen.dataset.workers import TRIES, Died, Pool, Task
-from clear_gen.io import (
-    CheckFailed,
-    InputError,
-    atomic_path,
-    dataset_schema,
-    metadata_of,
-    open_parquet,
-    parquet_writer,
-    read_row_group,
-    sha256_file,
-    sha256_json,
-    write_text,
-)
-from clear_gen.questions.candidates import Maker, Rules, bank_labels, candidates, maker_of
+from clear_gen.io import CheckFailed, InputError, sha256_file, sha256_json, write_text
+from clear_gen.questions.candidates import Rules
 from clear_gen.questions.collection import read_templates
-from clear_gen.questions.columns import columns_of
-from clear_gen.questions.records import FIELDS, FORMAT, NEEDS_HOLDOUT, Chosen, Recorder
-from clear_gen.questions.selection import pool_of, select
 from clear_gen.questions.template import Template, as_json
 from clear_gen.questions.vocabulary import values_of
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SPLITS
 
-ROWS_PER_GROUP = 5000
 FILES_AT_A_TIME = 4
-GRAPH_COLUMNS = ["sounds", "n_samples_dry", "sample_rate"]
 Progress = Callable[[int, int], AbstractContextManager[Advance]]
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class QuestionJob:
-    """What a worker must know: where, by which rules, from which templates."""
-
-    folder: Path
-    settings: Settings
-    scenes_sha256: str
-    rules: Rules
-    templates: tuple[Template, ...]
-    identity: dict[str, Any]
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the questions' identity."""
-        return sha256_json(self.identity)
 
 
 def checked_rules(
@@ -164,7 +122,7 @@ def make_questions(
     with at_work(job.folder, [files.index(file) for file in mine] if shard.of > 1 else None) as lock:
         _begin(job)
         let_finish(lock)
-        left = [file for file in files if not _is_whole(job, file)]
+        left = [file for file in files if not is_whole(job, file)]
         if select_only and left:
             names = ", ".join(file.name for file in left[:5])
             raise CheckFailed(f"{job.folder}: {len(left)} of {len(files)} files have no candidates yet, first {names}")
@@ -173,7 +131,7 @@ def make_questions(
         tasks = [Task(some[0].name, write_candidates, (some,)) for some in _batches(to_do)]
         with progress(sum(file.stop - file.first for file in to_do), total) as advance:
             _in_workers(job, tasks, workers, advance)
-        if all(_is_whole(job, file) for file in files):
+        if all(is_whole(job, file) for file in files):
             wait_to_finish(lock)
             if not _is_finished(job):  # or another shard has seen the last candidates first
                 _select(job, files, workers)
@@ -273,109 +231,6 @@ def _in_workers(job: QuestionJob, tasks: list[Task], workers: int, advance: Adva
     return results
 
 
-# --- pass 1, in a worker ----------------------------------------------------------------------------------------------
-
-_job: QuestionJob
-
-
-def start(job: QuestionJob) -> None:
-    """Prepare this process."""
-    global _job
-    _job = job
-    _maker.cache_clear()
-
-
-@cache
-def _maker(side: str) -> Maker:
-    domain, levels = _job.settings.domain, _job.settings.domain.sampling.independent_levels
-    columns = _bank_columns(side)
-    if _job.settings.levels == "independent" and levels is not None:
-        columns.pop(levels.attribute)  # drawn by a coin, whatever the sound
-    return maker_of(domain, _job.rules, _job.templates, bank_labels(columns, domain))
-
-
-def _bank_columns(side: str) -> dict[str, list[Any]]:
-    """Attribute -> value of every elementary sound: of the bank or, in an imported dataset, of the scenes."""
-    attributes = list(_job.settings.domain.attributes)
-    if not _job.settings.imported:
-        path = bank_path(_job.folder, side)
-        return dict(open_parquet(path).read(attributes).to_pydict())
-    distinct: dict[str, tuple[Any, ...]] = {}
-    for file in scene_files(_job.settings.sizes):
-        if BANK_OF_SPLIT[file.split] == side:
-            path = _job.folder / file.name
-            sounds = open_parquet(path).read(["sounds"])["sounds"].combine_chunks().flatten()
-            rows = zip(*(sounds.field(name).to_pylist() for name in ("sound_id", *attributes)), strict=True)
-            distinct.update({sound_id: values for sound_id, *values in rows})
-    return {name: [values[k] for values in distinct.values()] for k, name in enumerate(attributes)}
-
-
-def candidates_path(folder: Path, file: SceneFile) -> Path:
-    """Where the candidates of a scene file lie until all are selected."""
-    return folder / PARTIAL / f"{QUESTIONS}-{file.split}-{file.number:05d}.arrow"
-
-
-def write_candidates(files: tuple[SceneFile, ...]) -> int:
-    """Pass 1 for the scenes of some files of one split; returns their number."""
-    tables = []
-    for file in files:
-        path = _job.folder / file.name
-        opened = check_file(path, file, _job.scenes_sha256)
-        tables += [read_row_group(opened, number, path, GRAPH_COLUMNS) for number in range(opened.num_row_groups)]
-    split, numbers = files[0].split, np.concatenate([np.arange(file.first, file.stop) for file in files])
-    columns = columns_of(pa.concat_tables(tables), _job.settings.domain)
-    found = candidates(_maker(BANK_OF_SPLIT[split]), columns, split, numbers)
-    scene = found["scene"].to_numpy()
-    for file in files:
-        start, stop = np.searchsorted(scene, [file.first, file.stop]).tolist()
-        _write_candidates(file, found.slice(start, stop - start))
-    return len(numbers)
-
-
-def _write_candidates(file: SceneFile, found: pa.Table) -> None:
-    found = pa.table({name: pa.concat_arrays(found[name].chunks) for name in found.column_names}, schema=found.schema)
-    found = found.replace_schema_metadata({"identity_sha256": _job.sha256, "sha256": _digest(found)})
-    with atomic_path(candidates_path(_job.folder, file)) as path, pa.ipc.new_file(path, found.schema) as out:
-        out.write_table(found)
-
-
-def _digest(table: pa.Table) -> str:
-    """SHA-256 of a table's values."""
-    from hashlib import sha256
-
-    digest = sha256()
-    for batch in table.combine_chunks().to_batches():
-        for column in batch.columns:
-            for buffer in (column.flatten() if pa.types.is_fixed_size_list(column.type) else column).buffers():
-                if buffer is not None:
-                    digest.update(buffer)
-    return digest.hexdigest()
-
-
-def _read_candidates(job: QuestionJob, file: SceneFile) -> pa.Table | None:
-    """The candidates of a scene file, or None if they are missing, damaged or others'."""
-    path = candidates_path(job.folder, file)
-    if not path.exists():
-        return None
-    try:
-        with pa.memory_map(str(path)) as mapped:
-            table = pa.ipc.open_file(mapped).read_all()
-        found = table.schema.metadata or {}
-        if found.get(b"identity_sha256") == job.sha256.encode() and found.get(b"sha256") == _digest(table).encode():
-            return table
-    except (pa.ArrowException, OSError, ValueError):
-        pass
-    log.warning("%s: damaged; making it again", path)
-    return None
-
-
-def _is_whole(job: QuestionJob, file: SceneFile) -> bool:
-    return _read_candidates(job, file) is not None
-
-
-# --- pass 2 -----------------------------------------------------------------------------------------------------------
-
-
 def _select(job: QuestionJob, files: list[SceneFile], workers: int) -> None:
     """Write every split's questions, then the card and ``clear.json``."""
     splits = [split for split, size in job.settings.sizes.items() if size]
@@ -388,68 +243,3 @@ def _select(job: QuestionJob, files: list[SceneFile], workers: int) -> None:
         files_of[questions_name(split)] = questions["splits"][split].pop("sha256")
     _write(job.folder, stored, files_of, questions)
     shutil.rmtree(job.folder / PARTIAL, ignore_errors=True)
-
-
-@dataclass(frozen=True)
-class Written:
-    """One split's questions: how many were wanted, how many there are, of each type, with a word too many; the hash."""
-
-    wanted: int
-    written: int
-    of_type: dict[str, int]
-    with_droppable_word: int
-    sha256: str
-
-
-def write_questions(split: str) -> Written:
-    """Pass 2 for one split."""
-    job, maker = _job, _maker(BANK_OF_SPLIT[split])
-    pool = pool_of(_all_candidates(job, split), maker.templates, job.settings.domain, job.rules.types)
-    places = select(pool, job.rules.per_scene, job.rules.strict)
-    n_droppable = int(np.count_nonzero(pool.droppable[places]))
-    chosen = Chosen(
-        scene=pool.scene[places],
-        template=pool.template[places],
-        values=pool.values[places],
-        answer=pool.answer[places],
-        phrase=pool.phrase[places],
-        needs_holdout=pool.needs_holdout[places] if job.rules.holdout else None,
-    )
-    del pool
-    recorder = Recorder(maker.templates, job.settings.domain)
-    of_type: Counter[str] = Counter()
-    path, schema = job.folder / questions_name(split), questions_schema(job)
-    with atomic_path(path) as temporary:
-        with parquet_writer(temporary, schema, audio=False) as writer:
-            for batch in chosen.batches(ROWS_PER_GROUP):
-                records = recorder.records(batch, split)
-                of_type.update(records["question_type"].to_pylist())
-                writer.write_table(records.cast(schema))
-        sha256 = sha256_file(temporary)
-    wanted = job.settings.sizes[split] * job.rules.per_scene
-    return Written(wanted, of_type.total(), dict(sorted(of_type.items())), n_droppable, sha256)
-
-
-def _all_candidates(job: QuestionJob, split: str) -> pa.Table:
-    files = [file for file in scene_files(job.settings.sizes) if file.split == split]
-    tables = [_read_candidates(job, file) for file in files]
-    return pa.concat_tables([table.replace_schema_metadata() for table in tables if table is not None]).combine_chunks()
-
-
-def questions_schema(job: QuestionJob) -> pa.Schema:
-    """Schema of the config ``questions``; a file's says to which dataset and which questions it belongs."""
-    extra = {"kind": "questions", "format": FORMAT, "questions_sha256": job.sha256}
-    fields = [*FIELDS, NEEDS_HOLDOUT] if job.rules.holdout else FIELDS
-    return dataset_schema(fields, job.settings.sample_rate, extra)
-
-
-def read_questions(folder: Path, split: str) -> pa.Table:
-    """All questions of a split. Raises InputError if there are none, or the file is damaged or another's."""
-    path = folder / questions_name(split)
-    if not path.exists():
-        raise InputError(f"{path}: not found; run clear-gen questions {folder}")
-    opened = open_parquet(path)
-    if metadata_of(opened.schema_arrow, path).get("kind") != "questions":
-        raise InputError(f"{path}: found no questions, expected a file written by clear-gen questions")
-    groups = [read_row_group(opened, number, path) for number in range(opened.num_row_groups)]
-    return pa.concat_tables(groups) if groups else opened.schema_arrow.empty_table()
