@@ -83,6 +83,8 @@ def questions(
     domain = finished_settings(folder).domain
     wanted, read = asking.checked_rules(domain, seed, per_scene, types, rules == "strict", holdout, templates)
     shard = Shard(*shard_of_array(shard_index, num_shards))
+    if overwrite and select_only:
+        raise click.UsageError("--overwrite: found with --select, which needs the candidates that are there")
     if overwrite and shard.of > 1:
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's candidates")
     job = asking.question_job(folder, wanted, read)
@@ -135,7 +137,12 @@ def ask(folder: Path, scene: str, program: Path, trace: bool) -> None:
 
 @click.group()
 def templates() -> None:
-    """Templates of questions: export, lint."""
+    """Templates of questions: export, lint.
+
+    \b
+    Example:
+        clear-gen templates lint
+    """
 
 
 DOMAIN = click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")

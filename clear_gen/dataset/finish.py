@@ -101,7 +101,7 @@ def finish_alone(folder: Path, read_again: bool = False) -> Statistics:
     write_text(folder / CARD, card(identity, settings, made_with, banks, found, questions))
     hashes[CARD] = sha256_file(folder / CARD)
     write_provenance(folder, identity, made_with, dict(sorted(hashes.items())), questions)
-    _remove_leftovers(folder)
+    remove_leftovers(folder)
     return found
 
 
@@ -113,19 +113,24 @@ def _made_with(folder: Path, files: list[SceneFile]) -> dict[str, str]:
     return {**here, "files made elsewhere": str(elsewhere)} if elsewhere else here
 
 
-def _remove_leftovers(folder: Path) -> None:
-    """What runs left that were killed while they wrote, and ``.partial``."""
+def remove_leftovers(folder: Path, candidates_too: bool = False) -> None:
+    """What runs left that were killed while they wrote, and ``.partial``; but candidates of questions stay there."""
     patterns = (f".{CARD}.*.tmp", f".{IDENTITY}.*.tmp", f"{SCENES}/.*.tmp", f"{BANK}/.*.tmp", f"{QUESTIONS}/.*.tmp")
     for leftover in [path for pattern in patterns for path in folder.glob(pattern)]:
         leftover.unlink(missing_ok=True)
-    shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+    if candidates_too or not (folder / PARTIAL / f"{QUESTIONS}.json").exists():
+        shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+        return
+    for path in (folder / PARTIAL).iterdir():
+        if not path.is_dir() and not path.name.startswith(QUESTIONS):
+            path.unlink(missing_ok=True)
 
 
-def tidy(folder: Path) -> None:
+def tidy(folder: Path, candidates_too: bool = False) -> None:
     """Remove the ``.partial`` that a run left which was killed at its very end, unless another is at work there."""
-    if (folder / PARTIAL).exists() and not (folder / PARTIAL / f"{QUESTIONS}.json").exists():  # candidates stay
+    if (folder / PARTIAL).exists():
         with suppress(CheckFailed, OSError), at_work(folder):
-            _remove_leftovers(folder)
+            remove_leftovers(folder, candidates_too)
 
 
 def finished_settings(folder: Path) -> Settings:

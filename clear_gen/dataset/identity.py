@@ -226,6 +226,8 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
                 write_record(folder, name, str(sha256), stored["environment"])
         if "questions" in stored:
             write_text(folder / PARTIAL / KEPT_QUESTIONS, json.dumps(stored["questions"]))
+        else:  # those of an earlier try are gone
+            (folder / PARTIAL / KEPT_QUESTIONS).unlink(missing_ok=True)
     write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     (folder / IDENTITY).unlink(missing_ok=True)
 

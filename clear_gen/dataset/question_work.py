@@ -107,14 +107,14 @@ def write_candidates(files: tuple[SceneFile, ...]) -> int:
 
 def _write_candidates(file: SceneFile, found: pa.Table) -> None:
     found = pa.table({name: pa.concat_arrays(found[name].chunks) for name in found.column_names}, schema=found.schema)
-    found = found.replace_schema_metadata({"identity_sha256": _job.sha256, "sha256": _digest(found)})
+    found = found.replace_schema_metadata({"questions_sha256": _job.sha256, "sha256": _digest(found, file)})
     with atomic_path(candidates_path(_job.folder, file)) as path, pa.ipc.new_file(path, found.schema) as out:
         out.write_table(found)
 
 
-def _digest(table: pa.Table) -> str:
-    """SHA-256 of a table's values."""
-    digest = sha256()
+def _digest(table: pa.Table, file: SceneFile) -> str:
+    """SHA-256 of the candidates of a scene file: its name, the columns' names and types, their values."""
+    digest = sha256(f"{file.name} {table.schema.remove_metadata()}".encode())
     for batch in table.combine_chunks().to_batches():
         for column in batch.columns:
             for buffer in (column.flatten() if pa.types.is_fixed_size_list(column.type) else column).buffers():
@@ -132,7 +132,10 @@ def read_candidates(job: QuestionJob, file: SceneFile) -> pa.Table | None:
         with pa.memory_map(str(path)) as mapped:
             table = pa.ipc.open_file(mapped).read_all()
         found = table.schema.metadata or {}
-        if found.get(b"identity_sha256") == job.sha256.encode() and found.get(b"sha256") == _digest(table).encode():
+        if (
+            found.get(b"questions_sha256") == job.sha256.encode()
+            and found.get(b"sha256") == _digest(table, file).encode()
+        ):
             return table
     except (pa.ArrowException, OSError, ValueError):
         pass

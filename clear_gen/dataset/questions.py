@@ -7,7 +7,6 @@ them and is one job per split.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from typing import Any
 from clear_gen.dataset.banks import read_banks
 from clear_gen.dataset.build import Shard
 from clear_gen.dataset.card import card
-from clear_gen.dataset.finish import finished_settings
+from clear_gen.dataset.finish import finished_settings, remove_leftovers, tidy
 from clear_gen.dataset.generate import Advance
 from clear_gen.dataset.identity import (
     GENERATOR,
@@ -76,6 +75,8 @@ def checked_rules(
     there = {template.question_type for template in templates}
     if types is None:
         wanted = tuple(name for name in wanted if name in there)
+    if not wanted:
+        raise InputError(f"--templates: found none in {', '.join(map(str, paths))}, expected at least one")
     if missing := [name for name in wanted if name not in there]:
         raise InputError(f"--types: found {missing[0]}, of which there is no template")
     return Rules(seed, per_scene, wanted, strict, holdout), templates
@@ -116,10 +117,12 @@ def make_questions(
         with at_work(job.folder):
             _begin(job, anew=True)
     if _is_finished(job):
+        tidy(job.folder, candidates_too=True)
         return True
     files = scene_files(job.settings.sizes)
     mine = shard_of(files, shard.of, shard.index)
     with at_work(job.folder, [files.index(file) for file in mine] if shard.of > 1 else None) as lock:
+        _check(job)  # again: another run may have ended meanwhile
         _begin(job)
         let_finish(lock)
         left = [file for file in files if not is_whole(job, file)]
@@ -147,16 +150,18 @@ def _batches(files: list[SceneFile]) -> list[tuple[SceneFile, ...]]:
     return batches
 
 
-def _check(job: QuestionJob, overwrite: bool) -> None:
+def _check(job: QuestionJob, overwrite: bool = False) -> None:
     """Raise InputError if the folder holds other questions, finished or begun."""
+    if overwrite:
+        return
     stored = read_provenance(job.folder / IDENTITY).get("questions")
     begun = _begun(job.folder)
     for found in (stored["identity"] if stored else None, begun):
-        if found is not None and found != job.identity and not overwrite:
+        if found is not None and found != job.identity:
             raise InputError(
                 f"{job.folder}: holds other questions ({difference(found, job.identity)}); --overwrite replaces them"
             )
-    if stored is None and begun is None and not overwrite:
+    if stored is None and begun is None:
         entries = sorted(path.name for path in (job.folder / QUESTIONS).glob("*"))
         if entries:
             raise InputError(f"{job.folder / QUESTIONS / entries[0]}: found a file that is none of this dataset's")
@@ -180,7 +185,7 @@ def _is_finished(job: QuestionJob) -> bool:
 
 def _begin(job: QuestionJob, anew: bool = False) -> None:
     """Say what is to be made; questions and candidates that are there are no longer the dataset's."""
-    if _begun(job.folder) == job.identity and not anew:
+    if not anew and _begun(job.folder) == job.identity:
         return
     for path in (job.folder / PARTIAL).glob(f"{QUESTIONS}-*.arrow"):
         path.unlink()
@@ -242,4 +247,4 @@ def _select(job: QuestionJob, files: list[SceneFile], workers: int) -> None:
     for split in splits:
         files_of[questions_name(split)] = questions["splits"][split].pop("sha256")
     _write(job.folder, stored, files_of, questions)
-    shutil.rmtree(job.folder / PARTIAL, ignore_errors=True)
+    remove_leftovers(job.folder, candidates_too=True)

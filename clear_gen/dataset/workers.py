@@ -10,8 +10,9 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -91,7 +92,8 @@ class Pool:
         else:
             ours, theirs = self._context.Pipe()
             process = self._context.Process(target=_work, args=(theirs, self._initialise, self._argument), daemon=True)
-            process.start()
+            with _interrupt_blocked():  # until the worker ignores it
+                process.start()
             theirs.close()  # so that the end of the process is the end of the connection
             worker = _Worker(process, ours, task)
         self._busy.append(worker)
@@ -120,6 +122,17 @@ class Pool:
             self._queue.appendleft(task)
         else:
             yield task, Died(how)
+
+
+@contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """Ctrl-C reaches neither this thread nor the processes that it starts; afterwards it reaches this thread."""
+    resource_tracker.ensure_running()  # as it starts, it lets Ctrl-C through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(connection: Connection, initialise: Callable[[Any], None], argument: Any) -> None:

@@ -283,11 +283,13 @@ class _Asking:
         no answer follows from the description."""
         possible = ~self._shape.entailed[rows.templates]
         described, asked = rows.named(self._shape).descriptions, self._shape.asked[rows.templates]
+        if self._shape.is_query:
+            referent, any_sound = self._shape.referent, np.full((len(rows), described.shape[2]), ANY)
+            named = any_sound if referent == ANY else described[:, referent]
+            kind = np.where(asked < described.shape[2], asked, ANY)
+            possible &= self._maker.bank.n_labels(named, kind) >= np.where(kind == ANY, 1, 2)
         for slot, purpose in enumerate(self._shape.purposes):
-            if slot == self._shape.referent and self._shape.is_query:
-                kind = np.where(asked < described.shape[2], asked, ANY)
-                possible &= self._maker.bank.n_labels(described[:, slot], kind) >= np.where(kind == ANY, 1, 2)
-            elif purpose == SOME:  # others are described after a sound that is there
+            if purpose == SOME:  # others are described after a sound that is there
                 possible &= self._maker.bank.n_labels(described[:, slot], np.full(len(rows), ANY)) >= 1
         return possible
 

@@ -7,6 +7,7 @@ the guide is as often a sound from elsewhere in the scene, or from the bank.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,6 +20,7 @@ from clear_gen.questions.vocabulary import ABSOLUTE, RELATIVE
 
 INSIDE_SHARE = 0.5  # of the guides of descriptions that need not match
 DRAWS_PER_DESCRIPTION = 3
+MAX_COUNTED = 4_000_000  # of the packaged domain: 180,000
 
 
 @dataclass(eq=False)
@@ -35,9 +37,11 @@ class BankLabels:
         return (self.labels != UNKNOWN).any(axis=0)
 
     @cached_property
-    def _counted(self) -> np.ndarray:
-        """int16: the answers of ``n_labels`` by the number of the question, ANY where it was not asked yet."""
-        return np.full(int(np.prod(self.n_values + 1)) * (len(self.n_values) + 1), ANY, np.int16)
+    def _counted(self) -> np.ndarray | None:
+        """int16: the answers of ``n_labels`` by the number of the question, ANY where it was not asked yet; None if
+        there are too many."""
+        size = math.prod((self.n_values + 1).tolist()) * (len(self.n_values) + 1)
+        return np.full(size, ANY, np.int16) if size <= MAX_COUNTED else None
 
     def n_labels(self, described: np.ndarray, asked: np.ndarray) -> np.ndarray:
         """int64 [R]: how many labels of the kinds ``asked`` [R] the sounds have that have the values ``described``
@@ -45,6 +49,9 @@ class BankLabels:
 
         Kinds that the bank does not know, such as the part of the scene, exclude none.
         """
+        if self._counted is None:
+            codes, which = np.unique(np.column_stack([described, asked]), axis=0, return_inverse=True)
+            return np.array([self._count(code[:-1], int(code[-1])) for code in codes], np.int64)[which.reshape(-1)]
         number = asked + 1
         for kind, n_values in enumerate(self.n_values.tolist()):
             number = number * (n_values + 1) + described[:, kind] + 1
@@ -160,7 +167,9 @@ class Drawer:
         earlier = must & (columns.bits[guide] - np.uint64(1))
         if step.function == RELATIVE:
             earlier &= columns.same_must[rows.scenes, run.setting.among, guide]
-        _fill(rows, run.shape.ranks[rows.templates, step.slot], popcount(earlier))
+        rank = popcount(earlier)
+        run.require(rank < run.setting.n_ranks)
+        _fill(rows, run.shape.ranks[rows.templates, step.slot], rank)
 
 
 class _Matches:

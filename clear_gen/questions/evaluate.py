@@ -108,12 +108,14 @@ class Rows:
 @dataclass(frozen=True)
 class Setting:
     """What does not change from shape to shape. ``among``: kind of label of relative positions, or ANY.
-    ``asked`` int16 [S, K + 2, N]: what can be asked of a sound, its labels, then its absolute and relative position."""
+    ``asked`` int16 [S, K + 2, N]: what can be asked of a sound, its labels, then its absolute and relative position.
+    ``n_ranks``: how many ranks have a word that may be used."""
 
     columns: SceneColumns
     relations: Relations
     among: int
     asked: np.ndarray
+    n_ranks: int
 
 
 def setting_of(columns: SceneColumns, domain: Domain) -> Setting:
@@ -125,7 +127,7 @@ def setting_of(columns: SceneColumns, domain: Domain) -> Setting:
     absolute = np.where(within, np.arange(columns.labels.shape[2]), ABSENT)
     relative = np.where(within, popcount(earlier)[:, None], ABSENT)
     asked = np.concatenate([columns.labels, absolute, relative], axis=1).astype(np.int16)
-    return Setting(columns, relations_of(domain), among, asked)
+    return Setting(columns, relations_of(domain), among, asked, domain.sampling.sounds.max)
 
 
 def popcount(masks: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ MARGIN_S = 0.05
 MARGIN_SHARE = 0.1  # of the longer of the two
 # On either side of a boundary between two parts of the scene, as a share of the dry scene, the part is unknown.
 BOUNDARY_SHARE = 0.02
-MAX_RUNS = 20_000  # completions; a scene of the packaged domain has a handful
+MAX_RUNS = 100_000  # completions; a scene of the packaged domain has a handful
 
 SET, SOUND, INTEGER, BOOLEAN, LABEL = "set", "sound", "integer", "boolean", "label"
 
