@@ -8,7 +8,7 @@ import sys
 import click
 
 from clear_gen import __version__
-from clear_gen.cli import banks, datasets, questions
+from clear_gen.cli import audit, banks, datasets, questions
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -64,5 +64,5 @@ def cli() -> None:
     """
 
 
-for command in (*datasets.COMMANDS, *questions.COMMANDS, banks.bank):
+for command in (*datasets.COMMANDS, *questions.COMMANDS, audit.audit, banks.bank):
     cli.add_command(command)

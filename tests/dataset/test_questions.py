@@ -821,13 +821,23 @@ def test_imported_scenes(run: Runner, four: list[str], tmp_path: Path) -> None:
         assert execute(program_of(row), load_graph(folder, row["scene_id"]), domain) == row["answer"]
 
 
-def test_a_split_without_any_question(run: Runner, tmp_path: Path) -> None:
+def test_what_is_the_same_for_every_sound_is_not_asked(run: Runner, tmp_path: Path) -> None:
     source, folder = write_source(tmp_path / "source", train=4, val=3, test=3), tmp_path / "data"
     assert run("import", "clear", str(source), "--out", str(folder)).code == 0
-    done = ask(run, folder, "--types", "instrument")  # all are flutes
-    assert done.code == 0, done.said[-3:]
+    assert ask(run, folder, "--types", "instrument").code == 0
+    assert [found["written"] for found in section(folder)["splits"].values()] == [0, 0, 0]  # all are flutes
+
+
+def test_splits_without_any_question(run: Runner, scenes: Scenes, tmp_path: Path) -> None:
+    folder, path = scenes(tmp_path / "data", *FEW), tmp_path / "never.json"
+    nodes = [SCENE, node("filter_octave", [0], "7"), node("filter_note", [1], "<note>"), node("count", [2])]
+    path.write_text(json.dumps([template("never", "count", "How many <note>s are high?", nodes, "note")]))
+    done = ask(run, folder, "--templates", str(path))
+    assert done.code == 0
+    assert "0 of 160 questions" in done.out
+    assert [found["written"] for found in section(folder)["splits"].values()] == [0, 0]
     assert pq.read_table(folder / TRAIN).num_rows == 0
-    assert [found["written"] for found in section(folder)["splits"].values()] == [0, 0, 0]
+    assert ask(run, folder, "--templates", str(path)).code == 0
 
 
 # --- which questions --------------------------------------------------------------------------------------------------

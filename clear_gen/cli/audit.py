@@ -1,0 +1,41 @@
+"""The command that audits questions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+
+import click
+
+from clear_gen.cli.common import PATH, busy, cores
+
+
+@click.command()
+@click.argument("folder", type=PATH, metavar="DIR", default=Path("clear2"))
+@click.option("--out", type=PATH, default=Path("audit.html"), show_default=True, help="Page to write, with plots.")
+@click.option("--json", "json_path", type=PATH, help="JSON file to write, with every figure.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+def audit(folder: Path, out: Path, json_path: Path | None, workers: int | None) -> None:
+    """Look for shortcuts in the questions of a dataset: balance, words and relations that do not matter, and what
+    baselines get right that do not hear the scenes. Prints tables, and writes a page.
+
+    It reports and does not judge: the exit code is 0 whatever it finds.
+
+    \b
+    Example:
+        clear-gen audit clear2 --json audit.json --out audit.html
+    """
+    from clear_gen.dataset import audit as auditing
+    from clear_gen.dataset import audit_page, audit_report
+    from clear_gen.io import write_text
+
+    with busy("executing the questions again, training the baselines"):
+        found = auditing.audit(folder, workers or cores())
+    audit_page.write_page(found, out)
+    if json_path is not None:
+        write_text(json_path, found.as_json())
+    click.echo("\n".join(audit_report.lines(found)))
+    click.echo(f"\nplots: {quote(str(out))}")
+
+
+COMMANDS = (audit,)
