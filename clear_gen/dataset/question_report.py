@@ -8,10 +8,10 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from clear_gen.config import read_text
+from clear_gen.config import read_text, shown
 from clear_gen.dataset.finish import finished_settings
 from clear_gen.dataset.identity import read_provenance
-from clear_gen.dataset.layout import IDENTITY
+from clear_gen.dataset.layout import IDENTITY, questions_name
 from clear_gen.dataset.load import load_graph, read_questions
 from clear_gen.dataset.question_files import program_of
 from clear_gen.io import InputError, first_line, table
@@ -57,7 +57,7 @@ def answered(folder: Path, question_id: str, with_trace: bool) -> tuple[list[str
     """
     row = question_of(folder, question_id)
     domain, graph = finished_settings(folder).domain, load_graph(folder, row["scene_id"])
-    program = program_of(row["program"])
+    program = _stored_program(row, domain, folder / questions_name(row["split"]))
     lines = [row["question"]]
     if with_trace:
         lines += trace(program, graph, domain)
@@ -68,6 +68,16 @@ def answered(folder: Path, question_id: str, with_trace: bool) -> tuple[list[str
     if not right:
         lines.append(f"stored answer: {row['answer']}")
     return lines, right
+
+
+def _stored_program(row: dict[str, Any], domain: Domain, path: Path) -> Program:
+    try:
+        program = program_of(row["program"])
+    except TypeError:
+        program = ()
+    if problem := problem_of(program, domain):
+        raise InputError(f"{path}: {row['question_id']}: program: {problem}; the file was altered")
+    return program
 
 
 def asked(folder: Path, scene_id: str, path: Path, with_trace: bool) -> tuple[list[str], str | None]:
@@ -114,12 +124,12 @@ def read_program(path: Path, domain: Domain) -> Program:
 def _node(raw: Any, at: str) -> Node:
     expected = "an object with function, and perhaps inputs (numbers) and values (texts)"
     if not isinstance(raw, dict) or not isinstance(raw.get("function"), str):
-        raise InputError(f"{at}: found {str(raw)[:60]}, expected {expected}")
+        raise InputError(f"{at}: found {shown(str(raw)[:60])}, expected {expected}")
     if extra := sorted(set(raw) - {"function", "inputs", "values"}):
-        raise InputError(f"{at}: {extra[0][:60]}: found an unknown field, expected {expected}")
+        raise InputError(f"{at}: {shown(extra[0][:60])}: found an unknown field, expected {expected}")
     inputs, values = raw.get("inputs", []), raw.get("values", [])
     if not isinstance(inputs, list) or any(type(place) is not int for place in inputs):
-        raise InputError(f"{at}: inputs: found {str(inputs)[:60]}, expected a list of numbers")
+        raise InputError(f"{at}: inputs: found {shown(str(inputs)[:60])}, expected a list of numbers")
     if not isinstance(values, list) or any(not isinstance(value, str) for value in values):
-        raise InputError(f"{at}: values: found {str(values)[:60]}, expected a list of texts")
+        raise InputError(f"{at}: values: found {shown(str(values)[:60])}, expected a list of texts")
     return Node(raw["function"], tuple(inputs), tuple(values))

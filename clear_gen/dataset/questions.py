@@ -75,8 +75,6 @@ def checked_rules(
     there = {template.question_type for template in templates}
     if types is None:
         wanted = tuple(name for name in wanted if name in there)
-    if not wanted:
-        raise InputError(f"--templates: found none in {', '.join(map(str, paths))}, expected at least one")
     if missing := [name for name in wanted if name not in there]:
         raise InputError(f"--types: found {missing[0]}, of which there is no template")
     return Rules(seed, per_scene, wanted, strict, holdout), templates

@@ -23,7 +23,10 @@ def read_templates(domain: Domain, paths: Sequence[Path], name_or_folder: str | 
     seen: dict[str, Path] = {}
     for path in paths or [_packaged(domain, name_or_folder)]:
         read = read_json_templates if path.suffix.lower() == ".json" else load_families
-        for template in read(path, domain):
+        of_file = read(path, domain)
+        if not of_file:
+            raise InputError(f"{path}: found no template, expected at least one")
+        for template in of_file:
             if template.template_id in seen:
                 where = seen[template.template_id]
                 raise InputError(f"{path}: id: found {template.template_id} twice (also in {where}), expected once")

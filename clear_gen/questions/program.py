@@ -57,6 +57,7 @@ MARGIN_SHARE = 0.1  # of the longer of the two
 BOUNDARY_SHARE = 0.02
 MAX_RUNS = 100_000  # completions; a scene of the packaged domain has a handful
 
+SHOWN = 80  # characters of what was found, in messages
 SET, SOUND, INTEGER, BOOLEAN, LABEL = "set", "sound", "integer", "boolean", "label"
 
 
@@ -126,14 +127,14 @@ def problem_of(program: Sequence[Node], domain: Domain, parameters: dict[str, st
     for number, node in enumerate(program):
         at = f"node {number}"
         if node.function not in known:
-            return f"{at}: function: found {node.function!r}, expected one of: {', '.join(sorted(known))}"
+            return f"{at}: function: found {_short(node.function)}, expected one of: {', '.join(sorted(known))}"
         takes = known[node.function]
         if any(not 0 <= place < number for place in node.inputs):
-            return f"{at}: inputs: found {list(node.inputs)}, expected numbers of earlier nodes"
+            return f"{at}: inputs: found {_short(list(node.inputs))}, expected numbers of earlier nodes"
         given = tuple(outputs[place] for place in node.inputs)
         if given != takes.inputs:
             found, expected = (", ".join(types) or "nothing" for types in (given, takes.inputs))
-            return f"{at}: inputs of {node.function}: found {found}, expected {expected}"
+            return f"{at}: inputs of {node.function}: found {found[:SHOWN]}, expected {expected}"
         if problem := _value_problem(node, takes.value, domain, parameters or {}):
             return f"{at}: {problem}"
         used.update(node.inputs)
@@ -147,13 +148,17 @@ def problem_of(program: Sequence[Node], domain: Domain, parameters: dict[str, st
 
 def _value_problem(node: Node, kind: str | None, domain: Domain, parameters: dict[str, str]) -> str | None:
     if len(node.values) != (kind is not None):
-        return f"values of {node.function}: found {list(node.values)}, expected {'one' if kind else 'none'}"
+        return f"values of {node.function}: found {_short(list(node.values))}, expected {'one' if kind else 'none'}"
     if kind is None or parameters.get(node.values[0]) == kind:
         return None
     allowed = values_of(kind, domain)
     if node.values[0] in allowed:
         return None
-    return f"values of {node.function}: found {node.values[0]!r}, expected one of: {', '.join(allowed)}"
+    return f"values of {node.function}: found {_short(node.values[0])}, expected one of: {', '.join(allowed)}"
+
+
+def _short(value: object) -> str:
+    return repr(value)[:SHOWN]
 
 
 def question_type(program: Sequence[Node]) -> str:

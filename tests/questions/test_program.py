@@ -483,7 +483,7 @@ def test_a_trace_in_words() -> None:
 def test_too_many_unknown_labels_are_no_answer() -> None:
     """The engine gives up where the oracle would not: never a wrong answer, and soon."""
     rows = program("scene | filter_brightness bright | count | scene | filter_brightness dark | count | add @2,5")
-    result = execute(nodes_of(rows), graph_of(scene(*["flute A4 ? loud"] * 15)), CLEAR2)
+    result = execute(nodes_of(rows), graph_of(scene(*["flute A4 ? loud"] * 18)), CLEAR2)
     assert isinstance(result, IllPosed)
     assert "too many unknown" in result.reason
     assert execute(nodes_of(rows), graph_of(scene(*["flute A4 ? loud"] * 9)), CLEAR2) == "9"
