@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from click import Command, Option
 
-from clear_gen.cli import bank as bank_group
 from clear_gen.cli import run
+from clear_gen.cli.banks import bank as bank_group
 from clear_gen.io import content_path
 from clear_gen.sounds.bank import build_bank, read_bank, write_bank
 from clear_gen.sounds.good_sounds import origin

@@ -241,12 +241,16 @@ BROKEN = {
     "cut": lambda path: path.write_bytes(path.read_bytes()[:-200]),
     "scenes": lambda path: shutil.copy(path.parents[1] / "scenes/train-00000-of-00001.parquet", path),
     "foreign": lambda path: pq.write_table(pa.table({"a": [1]}), path),
-    "without programs": lambda path: change(path.parents[1], program=None),
-    "without ids": lambda path: change(path.parents[1], question_id=None),
-    "unknown function": lambda path: in_program(path, [{"function": "explode", "inputs": [], "values": []}]),
-    "unknown input": lambda path: in_program(path, [{"function": "count", "inputs": [7], "values": []}]),
-    "no program": lambda path: in_program(path, []),
-    "nothing": lambda path: in_program(path, None),
+    "no column of them": lambda path: change(path.parents[1], program=None),
+    "no column of ids": lambda path: change(path.parents[1], question_id=None),
+    "an unknown function in a program": lambda path: in_program(
+        path, [{"function": "explode", "inputs": [], "values": []}]
+    ),
+    "an unknown input in a program": lambda path: in_program(
+        path, [{"function": "count", "inputs": [7], "values": []}]
+    ),
+    "an empty program": lambda path: in_program(path, []),
+    "nothing for a program": lambda path: in_program(path, None),
 }
 
 
@@ -255,14 +259,11 @@ def in_program(path: Path, nodes: list[dict[str, Any]] | None) -> None:
     change(path.parents[1], program=pa.array([nodes, *programs.to_pylist()[1:]], programs.type))
 
 
-@pytest.mark.parametrize("trace", [[], ["--trace"]])
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_question_file_that_was_altered(
-    asked: Path, tmp_path: Path, said: Callable[..., str], kind: str, trace: list[str]
-) -> None:
+def test_a_question_file_that_was_altered(asked: Path, tmp_path: Path, said: Callable[..., str], kind: str) -> None:
     folder = shutil.copytree(asked, tmp_path / "data")
     BROKEN[kind](folder / TRAIN)
-    assert str(folder) in said(WRONG_INPUT, "answer", folder, "--question", QUESTION, *trace)
+    assert str(folder) in said(WRONG_INPUT, "answer", folder, "--question", QUESTION)
 
 
 # --- ask --------------------------------------------------------------------------------------------------------------
@@ -487,7 +488,6 @@ WRONG = {
     "a bracket too many": ([{**BY_HAND["templates"][1], "text": ["How many [are heard?"]}], "bracket"),
     "another type": ([{**BY_HAND["templates"][1], "question_type": "exist"}], "question_type: found 'exist'"),
     "an unknown node": ([{**BY_HAND["templates"][1], "nodes": [{"type": "explode"}]}], "function: found 'explode'"),
-    "none at all": ("[]", "templates"),
 }
 
 
@@ -502,6 +502,13 @@ def test_wrong_templates(copy: Path, tmp_path: Path, said: Callable[..., str], k
         assert message in line
     assert not (copy / ".partial").exists()
     assert not (tmp_path / "x").exists()
+
+
+def test_no_templates_at_all(copy: Path, tmp_path: Path, said: Callable[..., str]) -> None:
+    path = tmp_path / "none.json"
+    path.write_text("[]")
+    assert str(path) in said(WRONG_INPUT, "questions", copy, *ONE, "--templates", path)
+    assert not (copy / ".partial").exists()
 
 
 def test_lint_of_the_packaged_templates(capsys: pytest.CaptureFixture[str], clear2: Domain) -> None:
