@@ -115,7 +115,6 @@ def test_shards_by_a_slurm_array(
     [
         (["--types", "colour"], "--types: found 'colour', expected some of: note, instrument"),
         (["--types", "note,,count"], "--types: found '', expected some of"),
-        (["--types", "note, count"], "--types: found ' count', expected some of"),
         (["--holdout", "violin"], "--holdout"),
         (["--holdout", "note=C=D"], "found 'note=C=D', expected such as instrument=violin,note=C#"),
         (["--holdout", "note=C,note=D"], "--holdout"),
@@ -145,12 +144,10 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     assert not (copy / ".partial").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="names are compared before the blanks around them are removed")
 def test_an_attribute_held_out_twice(copy: Path, said: Callable[..., str]) -> None:
     assert "--holdout" in said(WRONG_INPUT, "questions", copy, *ONE, "--types", "count", "--holdout", "note=C, note=D")
 
 
-@pytest.mark.xfail(strict=True, reason="empty text is taken for no option")
 def test_no_type_at_all(copy: Path, said: Callable[..., str]) -> None:
     assert "--types: found ''" in said(WRONG_INPUT, "questions", copy, *ONE, "--types", "")
 
@@ -374,7 +371,8 @@ def test_a_long_program_is_no_long_work(
         nodes += [node("count_different_loudness", 0)]
         nodes += [node("add", len(nodes) - 2, len(nodes) - 1)]
     path.write_text(json.dumps(nodes))
-    assert run(["ask", str(scenes), "--scene", SCENE, "--program", str(path), "--no-trace"]) in (DONE, FAILED)
+    assert run(["ask", str(scenes), "--scene", SCENE, "--program", str(path), "--no-trace"]) == WRONG_INPUT
+    assert "expected at most 200" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("place", ["nowhere.json", "/", "/dev/zero"])
@@ -530,13 +528,12 @@ def test_lint_names_what_is_wrong(by_hand: Path, capsys: pytest.CaptureFixture[s
 
 def test_export_to_places_where_it_cannot_be_written(tmp_path: Path, said: Callable[..., str]) -> None:
     (tmp_path / "file").write_text("mine")
-    assert str(tmp_path) in said(FAILED, "templates", "export", "--out", tmp_path)
+    assert str(tmp_path) in said(WRONG_INPUT, "templates", "export", "--out", tmp_path)
     assert str(tmp_path / "file") in said(FAILED, "templates", "export", "--out", tmp_path / "file/x.json")
     assert "--out" in said(WRONG_INPUT, "templates", "export")
     assert "templates/nope" in said(WRONG_INPUT, "templates", "export", "--domain", "nope", "--out", tmp_path / "x")
 
 
-@pytest.mark.xfail(strict=True, reason="templates export replaces what is there unasked")
 def test_export_does_not_overwrite(tmp_path: Path, said: Callable[..., str]) -> None:
     path = tmp_path / "templates.json"
     path.write_text("years of work")

@@ -8,6 +8,7 @@ import click
 
 from clear_gen.cli.common import PATH, busy, cores, shard_of_array
 
+DOMAIN = click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
 TEMPLATES = click.option(
     "--templates",
     type=PATH,
@@ -21,10 +22,10 @@ FOLDER = click.argument("folder", type=PATH, metavar="DIR", default=Path("clear2
 def _combination(
     _context: click.Context, _parameter: click.Parameter, value: str | None
 ) -> tuple[tuple[str, str], ...]:
-    parts = [tuple(part.split("=")) for part in value.split(",")] if value else []
+    parts = [tuple(text.strip() for text in part.split("=")) for part in value.split(",")] if value else []
     if any(len(part) != 2 or not all(part) for part in parts) or len({part[0] for part in parts}) != len(parts):
         raise click.BadParameter(f"found {value!r}, expected such as instrument=violin,note=C#")
-    return tuple((name.strip(), label.strip()) for name, label in parts)
+    return tuple(sorted((name, label) for name, label in parts))
 
 
 @click.command()
@@ -32,6 +33,7 @@ def _combination(
 @click.option("--per-scene", type=click.IntRange(1, 100), default=4, show_default=True, help="Questions per scene.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Every choice follows from it.")
 @TEMPLATES
+@click.option("--domain", "domain_folder", help="Folder of the domain's templates.  [default: the packaged ones]")
 @click.option("--types", help="Question types, separated by commas.  [default: all of the domain's]")
 @click.option(
     "--rules",
@@ -57,6 +59,7 @@ def questions(
     per_scene: int,
     seed: int,
     templates: tuple[Path, ...],
+    domain_folder: str | None,
     types: str | None,
     rules: str,
     holdout: tuple[tuple[str, str], ...],
@@ -79,9 +82,11 @@ def questions(
     from clear_gen.dataset import questions as asking
     from clear_gen.dataset.build import Shard
     from clear_gen.dataset.finish import finished_settings
+    from clear_gen.questions.collection import read_templates
 
     domain = finished_settings(folder).domain
-    wanted, read = asking.checked_rules(domain, seed, per_scene, types, rules == "strict", holdout, templates)
+    read = read_templates(domain, templates, domain_folder)
+    wanted = asking.checked_rules(domain, seed, per_scene, types, rules == "strict", holdout, read)
     shard = Shard(*shard_of_array(shard_index, num_shards))
     if overwrite and select_only:
         raise click.UsageError("--overwrite: found with --select, which needs the candidates that are there")
@@ -145,14 +150,12 @@ def templates() -> None:
     """
 
 
-DOMAIN = click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
-
-
 @templates.command("export")
 @click.option("--out", type=PATH, required=True, help="JSON file to write.")
 @TEMPLATES
 @DOMAIN
-def templates_export(out: Path, templates: tuple[Path, ...], domain: str) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def templates_export(out: Path, templates: tuple[Path, ...], domain: str, overwrite: bool) -> None:
     """Write the templates in CLEVR's form, as `clear-gen questions --templates` reads them.
 
     \b
@@ -164,6 +167,8 @@ def templates_export(out: Path, templates: tuple[Path, ...], domain: str) -> Non
     from clear_gen.questions.template import as_json
     from clear_gen.scenes.domain import load_domain
 
+    if out.exists() and not overwrite:
+        raise click.UsageError(f"{out}: exists; choose another --out, or --overwrite")
     rules = load_domain(domain)
     found = read_templates(rules, templates, domain)
     write_text(out, as_json(found))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import Any
 
 from clear_gen.dataset import generate
 from clear_gen.dataset.banks import bank_path, check_banks, check_sampling, missing_banks, read_banks
-from clear_gen.dataset.finish import finish_alone, is_finished, tidy
+from clear_gen.dataset.finish import finish_alone, is_finished, remove_leftovers, tidy
 from clear_gen.dataset.generate import Advance, Job
 from clear_gen.dataset.identity import (
     Settings,
@@ -114,14 +113,14 @@ def _complete(
         try:  # before anything is written
             check_unchanged(folder, identity)
             if _is_complete(job, files, banks):  # by another shard, meanwhile
-                shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+                remove_leftovers(folder)
                 return
             if generate.missing_files(job, mine):
                 generate.check_version(job, mine, identity["generator"])
             to_write = missing_banks(folder, banks)
         except InputError:
             if is_finished(folder):
-                shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+                remove_leftovers(folder)
             raise
         begin(folder, identity)
         generate.remove_damaged(job, mine)

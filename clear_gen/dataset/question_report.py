@@ -19,6 +19,7 @@ from clear_gen.questions.program import IllPosed, Node, Program, execute, proble
 from clear_gen.scenes.domain import Domain
 
 MAX_PROGRAM_BYTES = 1_000_000
+MAX_NODES = 200
 
 
 def summary(folder: Path) -> str:
@@ -115,6 +116,8 @@ def read_program(path: Path, domain: Domain) -> Program:
     nodes = content.get("program") if isinstance(content, dict) else content
     if not isinstance(nodes, list) or not nodes:
         raise InputError(f"{path}: found {type(nodes).__name__}, expected a list of nodes, or one under 'program'")
+    if len(nodes) > MAX_NODES:
+        raise InputError(f"{path}: found {len(nodes):,} nodes, expected at most {MAX_NODES}")
     program = tuple(_node(node, f"{path}: node {number}") for number, node in enumerate(nodes))
     if problem := problem_of(program, domain):
         raise InputError(f"{path}: {problem}")

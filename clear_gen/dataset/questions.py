@@ -42,13 +42,13 @@ from clear_gen.dataset.statistics import statistics
 from clear_gen.dataset.workers import TRIES, Died, Pool, Task
 from clear_gen.io import CheckFailed, InputError, sha256_file, sha256_json, write_text
 from clear_gen.questions.candidates import Rules
-from clear_gen.questions.collection import read_templates
 from clear_gen.questions.template import Template, as_json
 from clear_gen.questions.vocabulary import values_of
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SPLITS
 
-FILES_AT_A_TIME = 4
+FILES_AT_A_TIME = 4  # of scenes with
+USUAL_PER_SCENE = 4  # questions or fewer
 Progress = Callable[[int, int], AbstractContextManager[Advance]]
 
 
@@ -59,10 +59,11 @@ def checked_rules(
     types: str | None,
     strict: bool,
     holdout: tuple[tuple[str, str], ...],
-    paths: Sequence[Path],
-) -> tuple[Rules, list[Template]]:
-    """The rules and templates that the options ask for. Raises InputError naming the option that is wrong."""
-    wanted = tuple(dict.fromkeys(types.split(","))) if types else tuple(domain.question_types)
+    templates: Sequence[Template],
+) -> Rules:
+    """The rules that the options ask for. Raises InputError naming the option that is wrong."""
+    named = None if types is None else [name.strip() for name in types.split(",")]
+    wanted = tuple(domain.question_types if named is None else dict.fromkeys(named))
     for name in wanted:
         if name not in domain.question_types:
             raise InputError(f"--types: found {name!r}, expected some of: {', '.join(domain.question_types)}")
@@ -71,13 +72,12 @@ def checked_rules(
             raise InputError(f"--holdout: found {name!r}, expected an attribute: {', '.join(domain.attributes)}")
         if value not in (known := values_of(name, domain)):
             raise InputError(f"--holdout: {name}: found {value!r}, expected one of: {', '.join(known)}")
-    templates = read_templates(domain, paths)
     there = {template.question_type for template in templates}
     if types is None:
         wanted = tuple(name for name in wanted if name in there)
     if missing := [name for name in wanted if name not in there]:
         raise InputError(f"--types: found {missing[0]}, of which there is no template")
-    return Rules(seed, per_scene, wanted, strict, holdout), templates
+    return Rules(seed, per_scene, wanted, strict, holdout)
 
 
 def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> QuestionJob:
@@ -111,7 +111,7 @@ def make_questions(
     in it, if a worker died, or, with ``select_only``, if candidates are missing.
     """
     _check(job, overwrite)
-    if overwrite:
+    if overwrite and not _goes_on(job):
         with at_work(job.folder):
             _begin(job, anew=True)
     if _is_finished(job):
@@ -129,7 +129,7 @@ def make_questions(
             raise CheckFailed(f"{job.folder}: {len(left)} of {len(files)} files have no candidates yet, first {names}")
         to_do = [file for file in left if file in mine]
         total = sum(job.settings.sizes.values())
-        tasks = [Task(some[0].name, write_candidates, (some,)) for some in _batches(to_do)]
+        tasks = [Task(some[0].name, write_candidates, (some,)) for some in _batches(to_do, job.rules.per_scene)]
         with progress(sum(file.stop - file.first for file in to_do), total) as advance:
             _in_workers(job, tasks, workers, advance)
         if all(is_whole(job, file) for file in files):
@@ -139,12 +139,13 @@ def make_questions(
         return _is_finished(job)
 
 
-def _batches(files: list[SceneFile]) -> list[tuple[SceneFile, ...]]:
-    """Files of one split together: the more rows side by side, the quicker."""
+def _batches(files: list[SceneFile], per_scene: int) -> list[tuple[SceneFile, ...]]:
+    """Files of one split together: the more rows side by side, the quicker, and the more memory they take."""
+    n = max(1, FILES_AT_A_TIME * USUAL_PER_SCENE // max(per_scene, USUAL_PER_SCENE))
     batches = []
     for split in SPLITS:
         of = [file for file in files if file.split == split]
-        batches += [tuple(of[start : start + FILES_AT_A_TIME]) for start in range(0, len(of), FILES_AT_A_TIME)]
+        batches += [tuple(of[start : start + n]) for start in range(0, len(of), n)]
     return batches
 
 
@@ -163,6 +164,15 @@ def _check(job: QuestionJob, overwrite: bool = False) -> None:
         entries = sorted(path.name for path in (job.folder / QUESTIONS).glob("*"))
         if entries:
             raise InputError(f"{job.folder / QUESTIONS / entries[0]}: found a file that is none of this dataset's")
+
+
+def _goes_on(job: QuestionJob) -> bool:
+    """Whether the same questions are begun and none is finished: then there is nothing to replace."""
+    try:
+        begun = _begun(job.folder)
+    except InputError:
+        return False
+    return begun == job.identity and "questions" not in read_provenance(job.folder / IDENTITY)
 
 
 def _begun(folder: Path) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from clear_gen.io import STAGE_QUESTIONS, stream
 from clear_gen.questions.columns import UNKNOWN, SceneColumns, kinds_of
 from clear_gen.questions.draw import BankLabels, Drawer, n_draws
+from clear_gen.questions.entailed import entailed
 from clear_gen.questions.evaluate import EVERYTHING, OTHERS, REVERSED, Change, Rows, Run, Setting, setting_of
 from clear_gen.questions.features import N_FEATURES, features_of
 from clear_gen.questions.program import n_relations
@@ -248,7 +249,8 @@ class _Asking:
     def _attempt(self, rows: Rows, uniform: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The rows that passed, and what is to be known of them."""
         run = Run(self._shape, rows, self._setting, open_=Drawer(uniform, self._maker.bank).open)
-        kept = np.flatnonzero(run.ok & self._differ(rows) & (run.answer < self._n_answers[rows.templates]))
+        good = run.ok & self._differ(rows) & self._no_way_back(run) & (run.answer < self._n_answers[rows.templates])
+        kept = np.flatnonzero(good)
         kept = kept[self._possible(rows.at(kept))]
         needs = self._needs_holdout(rows, run)
         if self._split == "train" and self._holdout:
@@ -278,10 +280,19 @@ class _Asking:
             differ &= ~is_pair | (rows.values[at, left] != rows.values[at, right])
         return differ
 
+    def _no_way_back(self, run: Run) -> np.ndarray:
+        """Whether all sounds that the text singles out differ: "after the one before the flute" is that flute."""
+        sounds = [run.sound(number) for number in self._shape.singled_out]
+        apart = np.ones(len(run.rows), bool)
+        for place, sound in enumerate(sounds):
+            for earlier in sounds[:place]:
+                apart &= sound != earlier
+        return apart
+
     def _possible(self, rows: Rows) -> np.ndarray:
         """Whether the bank has sounds of every description, and, if one is asked about, sounds of several answers; and
         no answer follows from the description."""
-        possible = ~self._shape.entailed[rows.templates]
+        possible = ~self._shape.entailed[rows.templates] & ~entailed(self._shape, rows, self._maker)
         described, asked = rows.named(self._shape).descriptions, self._shape.asked[rows.templates]
         if self._shape.is_query:
             referent, any_sound = self._shape.referent, np.full((len(rows), described.shape[2]), ANY)
@@ -294,11 +305,14 @@ class _Asking:
         return possible
 
     def _relations_matter(self, rows: Rows, answer: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        """Principle 5, each relation alone: removed (for labels, counts) or reversed (for counts, truth values)."""
+        """Principle 5, each relation alone: removed (for labels, counts) or reversed (for counts, truth values); and
+        having the same label as a sound, removed."""
         is_label = self._shape.is_query
         removed = [EVERYTHING, OTHERS] if is_label or is_count(self._shape.question_types[0]) else []
         changes = [*removed, *([] if is_label else [REVERSED])]
         tested = [Change({step: how}) for step in self._shape.related for how in changes]
+        if removed:
+            tested += [Change({step: EVERYTHING}) for step in self._shape.compared]
         if len(self._shape.related) > 1 and removed:
             tested.append(Change(dict.fromkeys(self._shape.related, EVERYTHING)))
         for change in tested:

@@ -28,8 +28,8 @@ EVERYTHING, OTHERS, REVERSED = "everything", "others", "reversed"
 
 @dataclass(frozen=True)
 class Change:
-    """What to do otherwise. ``relations``: step -> its set is EVERYTHING, all OTHERS, or the relation is REVERSED.
-    ``dropped``: a description and the kind of label that it no longer names."""
+    """What to do otherwise. ``relations``: step (a relation, or ``same``) -> its set is EVERYTHING, all OTHERS, or the
+    relation is REVERSED. ``dropped``: a description and the kind of label that it no longer names."""
 
     relations: dict[int, str]
     dropped: tuple[int, int] | None = None
@@ -278,7 +278,9 @@ class Run:
         mask = (ONE << stop.astype(np.uint64)) - (ONE << start.astype(np.uint64))
         return mask, mask
 
-    def same(self, _number: int, step: Step) -> Bounds:
+    def same(self, number: int, step: Step) -> Bounds:
+        if self.change.relations.get(number) == EVERYTHING:
+            return self.everything, self.everything
         sound, columns, scenes = self.sound(step.inputs[0]), self.setting.columns, self.rows.scenes
         label = columns.labels[scenes, step.kind, sound].astype(np.int64)
         self.require(label >= 0, label < 0)

@@ -105,7 +105,7 @@ def _usable(pool: Pool) -> np.ndarray:
 
 def _in_used_slots(pool: Pool, usable: np.ndarray, per_scene: int) -> np.ndarray:
     """bool: whether a candidate is of one of its scene's first ``per_scene`` slots that have any."""
-    scene, slot = pool.scene[usable], pool.slot[usable]
+    scene, slot = pool.scene[usable].astype(np.int64), pool.slot[usable]
     place = scene * (per_scene + SPARE_SLOTS) + slot
     distinct, which = np.unique(place, return_inverse=True)
     owner = distinct // (per_scene + SPARE_SLOTS)
@@ -129,7 +129,7 @@ def _flattened(natural: np.ndarray) -> np.ndarray:
     """Shares between the natural ones and uniform: the largest at most FLATTEST times uniform among those not rare."""
     common = natural >= NATURAL_SHARE
     for power in np.arange(1.0, 0.0, -0.05):
-        flat = natural**power
+        flat = np.round(natural**power, 9)  # the last bits depend on the processor
         flat = np.where(common, flat / flat[common].sum() * natural[common].sum(), natural)
         if flat.max() <= FLATTEST / common.sum():
             return flat
@@ -159,7 +159,7 @@ def _balanced(pool: Pool, chosen: np.ndarray, strict: bool) -> np.ndarray:
 
 def _starts(pool: Pool, candidates: np.ndarray) -> np.ndarray:
     """Where a new slot begins among candidates that are sorted by slot."""
-    place = pool.scene[candidates] * 1000 + pool.slot[candidates]
+    place = pool.scene[candidates].astype(np.int64) * 1000 + pool.slot[candidates]
     return np.flatnonzero(np.diff(place, prepend=-1))
 
 

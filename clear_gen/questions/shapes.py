@@ -18,6 +18,7 @@ from clear_gen.questions.vocabulary import ABSOLUTE, RELATION, RELATIVE, values_
 from clear_gen.scenes.domain import Domain
 
 ANY = -1  # a place that a template leaves open
+SINGLING_OUT = ("unique", "longest", "shortest")
 REFERENT, ORDINAL, EXTREME, SOME = "referent", "ordinal", "extreme", "some"  # what a description is for
 
 
@@ -50,7 +51,8 @@ class Shape:
     """Steps, and the templates that have them. Arrays have one row per template; P is the most parameters one has.
 
     ``kinds``: that each description names. ``purposes``: what it is for. ``targets``: the descriptions that the answer
-    is about, not the anchors. ``entailed``: whether the text gives the answer.
+    is about, not the anchors. ``entailed``: whether the rank that is asked is the one named.
+    ``singled_out``, ``related``, ``compared``: the steps that give a sound, a relation's and a comparison's sounds.
     ``different`` [T, D, 2]: parameters that must differ.
     """
 
@@ -74,6 +76,8 @@ class Shape:
         self.kinds = [np.flatnonzero(kinds).tolist() for kinds in named]
         self.purposes = [_purpose(self.steps, number) for number, step in self._numbered("describe")]
         self.targets = _targets(self.steps)
+        self.compared = [number for number, _ in self._numbered("same")]
+        self.singled_out = [number for number, step in enumerate(self.steps) if step.function in SINGLING_OUT]
         self.related = [number for number, _ in self._numbered("relate")]
         self.asked = np.array([places.asked for places in self.places])
         self.is_query = self.steps[-1].function == "query"
@@ -170,14 +174,13 @@ def _compiled(template: Template, domain: Domain) -> tuple[tuple[Step, ...], Pla
 
 def _purpose(steps: Sequence[Step], number: int) -> str:
     """What the description made by a step is for: follows from the steps that use it."""
-    for place, step in enumerate(steps):
+    for step in steps:
         if number in step.inputs:
             if step.function in (ABSOLUTE, RELATIVE):
                 return ORDINAL
             if step.function == "unique":
                 return REFERENT
             return EXTREME if step.function in ("longest", "shortest") else SOME
-        assert place < len(steps)
     return SOME
 
 

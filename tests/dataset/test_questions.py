@@ -512,7 +512,7 @@ def test_workers_killed_from_outside_and_ctrl_c(
 def test_ctrl_c_while_workers_start_is_one_line(run: Runner, scenes: Scenes, four: list[str], tmp_path: Path) -> None:
     folder = scenes(tmp_path / "data", *FEW)
     said = []
-    for _ in range(3):
+    for _ in range(2):
         run.start("questions", str(folder), *four, "--workers", "2", "--overwrite")
         deadline = time.monotonic() + 30
         while not workers_of(run.pid) and time.monotonic() < deadline:

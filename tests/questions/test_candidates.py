@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from clear_gen.dataset.questions import checked_rules
 from clear_gen.io import InputError
 from clear_gen.questions.candidates import (
     BLIND_RIGHT,
@@ -544,4 +543,4 @@ def test_no_templates_are_refused(tmp_path: Path) -> None:
     """Before anything that is there is overwritten."""
     (tmp_path / "none.json").write_text("[]")
     with pytest.raises(InputError, match="template"):
-        checked_rules(CLEAR2, 0, 4, None, True, (), [tmp_path / "none.json"])
+        read_templates(CLEAR2, [tmp_path / "none.json"])
