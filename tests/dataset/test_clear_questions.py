@@ -58,8 +58,9 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, ours: Path) -> Path:
-    export_clear(ours, tmp_path_factory.mktemp("exported") / "clear", silent)
-    return tmp_path_factory.getbasetemp() / "exported0/clear"
+    folder = tmp_path_factory.mktemp("exported") / "clear"
+    export_clear(ours, folder, silent)
+    return folder
 
 
 def questions_in(folder: Path, split: str) -> list[dict[str, Any]]:
