@@ -144,6 +144,7 @@ def read_candidates(job: QuestionJob, file: SceneFile) -> pa.Table | None:
 
 
 def is_whole(job: QuestionJob, file: SceneFile) -> bool:
+    """Whether the candidates of a scene file are there and undamaged."""
     return read_candidates(job, file) is not None
 
 

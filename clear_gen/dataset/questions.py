@@ -132,7 +132,7 @@ def make_questions(
         tasks = [Task(some[0].name, write_candidates, (some,)) for some in _batches(to_do, job.rules.per_scene)]
         with progress(sum(file.stop - file.first for file in to_do), total) as advance:
             _in_workers(job, tasks, workers, advance)
-        if all(is_whole(job, file) for file in files):
+        if all(is_whole(job, file) for file in left if file not in to_do):
             wait_to_finish(lock)
             if not _is_finished(job):  # or another shard has seen the last candidates first
                 _select(job, files, workers)

@@ -269,7 +269,7 @@ class _Asking:
             "blind": blind,
             "droppable": self._droppable(rows, answer),
             "needs_holdout": needs[kept],
-            "features": features_of(self._shape, rows, self._setting),
+            "features": features_of(self._shape, rows),
         }
 
     def _differ(self, rows: Rows) -> np.ndarray:
@@ -292,7 +292,7 @@ class _Asking:
     def _possible(self, rows: Rows) -> np.ndarray:
         """Whether the bank has sounds of every description, and, if one is asked about, sounds of several answers; and
         no answer follows from the description."""
-        possible = ~self._shape.entailed[rows.templates] & ~entailed(self._shape, rows, self._maker)
+        possible = ~entailed(self._shape, rows, self._maker.bank, self._maker.domain)
         described, asked = rows.named(self._shape).descriptions, self._shape.asked[rows.templates]
         if self._shape.is_query:
             referent, any_sound = self._shape.referent, np.full((len(rows), described.shape[2]), ANY)
@@ -348,9 +348,8 @@ class _Asking:
         for slot in range(described.shape[1]):
             needs |= np.all([described[:, slot, kind] == value for kind, value in self._holdout], axis=0)
         labels = self._setting.columns.labels
-        for number, step in enumerate(self._shape.steps):
-            if step.function in ("unique", "longest", "shortest"):
-                sound = run.sound(number)
-                has = [labels[rows.scenes, kind, sound] == value for kind, value in self._holdout]
-                needs |= np.all(has, axis=0)
+        for number in self._shape.singled_out:
+            sound = run.sound(number)
+            has = [labels[rows.scenes, kind, sound] == value for kind, value in self._holdout]
+            needs |= np.all(has, axis=0)
         return needs

@@ -46,8 +46,10 @@ def words_of_templates(
 
 
 def _packaged(domain: Domain, name_or_folder: str | None) -> Path:
-    if name_or_folder is not None and (path := Path(name_or_folder) / FILE).is_file():
-        return path
+    if name_or_folder is not None and (folder := Path(name_or_folder)).name != name_or_folder:
+        if not (folder / FILE).is_file():
+            raise InputError(f"{folder / FILE}: not found, expected the domain's templates, or a file by --templates")
+        return folder / FILE
     try:
         path = content_path("templates", domain.name) / FILE
     except InputError:

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from clear_gen.questions.columns import kinds_of
+from clear_gen.questions.draw import BankLabels
 from clear_gen.questions.evaluate import Rows
 from clear_gen.questions.shapes import ANY, REFERENT, Shape, Step
 from clear_gen.questions.vocabulary import ABSOLUTE, RELATIVE
-
-if TYPE_CHECKING:
-    from clear_gen.questions.candidates import Maker
+from clear_gen.scenes.domain import Domain
 
 RANKS = (ABSOLUTE, RELATIVE)
 FIRST = 0
 
 
-def entailed(shape: Shape, rows: Rows, maker: Maker) -> np.ndarray:
-    """bool [R]: whether a deaf reader could tell the answer."""
-    found = np.zeros(len(rows), bool)
-    for rule in (_beside_a_rank, _other_than_an_anchor, _only_of_its_kind, _in_every_scene):
-        found |= rule(shape, rows, maker)
-    return found
+def entailed(shape: Shape, rows: Rows, bank: BankLabels, domain: Domain) -> np.ndarray:
+    """bool [R]: whether the text of a question, or what is true of every scene, gives its answer."""
+    found = _named_by_its_rank(shape, rows) | _beside_a_rank(shape, rows)
+    found |= _other_than_an_anchor(shape, rows, bank) | _only_of_its_kind(shape, rows, bank, domain)
+    return found | _in_every_scene(shape, rows, domain)
+
+
+def _named_by_its_rank(shape: Shape, rows: Rows) -> np.ndarray:
+    """ "At what position is the third sound", "which of the violins is the second violin"."""
+    none = np.zeros(len(rows), bool)
+    if not shape.is_query:
+        return none
+    sound = shape.steps[shape.steps[-1].inputs[0]]
+    rank = shape.steps[sound.inputs[0]] if sound.function == "unique" else sound
+    if rank.function not in RANKS or not _of_scene(shape, rank.inputs[0]):
+        return none
+    named = _described(shape, rows, rank.inputs[0])
+    n_named, position = (named != ANY).sum(axis=1), shape.asked[rows.templates] - named.shape[1]
+    return ((n_named == 0) & (position == RANKS.index(rank.function))) | ((n_named == 1) & (position == 1))
 
 
 def _described(shape: Shape, rows: Rows, step: int) -> np.ndarray:
@@ -45,7 +55,7 @@ def _of_scene(shape: Shape, step: int) -> bool:
     return one.function == "scene" or (one.function == "describe" and shape.steps[one.inputs[0]].function == "scene")
 
 
-def _beside_a_rank(shape: Shape, rows: Rows, _maker: Maker) -> np.ndarray:
+def _beside_a_rank(shape: Shape, rows: Rows) -> np.ndarray:
     """ "How many violins before the third violin", "the position of the sound after the third sound"."""
     found = np.zeros(len(rows), bool)
     for related in shape.related:
@@ -66,14 +76,14 @@ def _beside_a_rank(shape: Shape, rows: Rows, _maker: Maker) -> np.ndarray:
     return found
 
 
-def _other_than_an_anchor(shape: Shape, rows: Rows, maker: Maker) -> np.ndarray:
+def _other_than_an_anchor(shape: Shape, rows: Rows, bank: BankLabels) -> np.ndarray:
     """ "How loud is the cello after the quiet cello": that was the only quiet one."""
     found = np.zeros(len(rows), bool)
     if not shape.is_query or shape.referent == ANY:
         return found
     target, asked = rows.named(shape).descriptions[:, shape.referent], shape.asked[rows.templates]
     kinds = np.arange(target.shape[1])
-    of_two = np.append(maker.bank.n_values == 2, [False, False])[asked]
+    of_two = np.append(bank.n_values == 2, [False, False])[asked]
     for number, step in enumerate(shape.steps):
         is_anchor = step.function == "describe" and step.slot != shape.referent
         if is_anchor and shape.purposes[step.slot] == REFERENT and _of_scene(shape, number):
@@ -84,31 +94,32 @@ def _other_than_an_anchor(shape: Shape, rows: Rows, maker: Maker) -> np.ndarray:
     return found
 
 
-def _only_of_its_kind(shape: Shape, rows: Rows, maker: Maker) -> np.ndarray:
+def _only_of_its_kind(shape: Shape, rows: Rows, bank: BankLabels, domain: Domain) -> np.ndarray:
     """ "Which of the trumpets is the bright one", where the bank has no other trumpet."""
-    found = np.zeros(len(rows), bool)
-    name = maker.domain.relative_position_among
-    if not shape.is_query or shape.referent == ANY or name is None:
-        return found
-    target, among = rows.named(shape).descriptions[:, shape.referent], kinds_of(maker.domain).index(name)
+    none, name = np.zeros(len(rows), bool), domain.relative_position_among
+    if not shape.is_query or shape.referent == ANY or shape.purposes[shape.referent] != REFERENT or name is None:
+        return none
+    described = next(
+        number for number, step in enumerate(shape.steps) if step.function == "describe" and step.slot == shape.referent
+    )
+    if not _of_scene(shape, described):
+        return none
+    target, among = rows.named(shape).descriptions[:, shape.referent], kinds_of(domain).index(name)
     of_kind = np.full_like(target, ANY)
     of_kind[:, among] = target[:, among]
-    nothing = np.full(len(rows), ANY)
-    more = maker.bank.n_labels(of_kind, nothing) > maker.bank.n_labels(target, nothing)
-    base = next(step.inputs[0] for step in shape.steps if step.function == "describe" and step.slot == shape.referent)
-    is_asked = shape.asked[rows.templates] == target.shape[1] + 1
-    rank_or_extreme = shape.purposes[shape.referent] != REFERENT
-    return is_asked & ~more & (shape.steps[base].function == "scene") & ~np.bool_(rank_or_extreme)
+    sounds = np.full(len(rows), ANY)
+    alone = bank.n_labels(of_kind, sounds) <= bank.n_labels(target, sounds)
+    return alone & (shape.asked[rows.templates] == target.shape[1] + 1)
 
 
-def _in_every_scene(shape: Shape, rows: Rows, maker: Maker) -> np.ndarray:
+def _in_every_scene(shape: Shape, rows: Rows, domain: Domain) -> np.ndarray:
     """ "Is there a bright sound", where the rules of sampling see to it."""
     found = np.zeros(len(rows), bool)
     if shape.steps[-1].function != "exist" or not _of_scene(shape, shape.steps[-1].inputs[0]):
         return found
-    target, kinds = _described(shape, rows, shape.steps[-1].inputs[0]), kinds_of(maker.domain)
+    target, kinds = _described(shape, rows, shape.steps[-1].inputs[0]), kinds_of(domain)
     found |= (target == ANY).all(axis=1)
-    for rule in maker.domain.sampling.constraints:
+    for rule in domain.sampling.constraints:
         if rule.each_share_over is not None:
             kind = kinds.index(rule.attribute)
             found |= (target[:, kind] != ANY) & ((target != ANY).sum(axis=1) == 1)

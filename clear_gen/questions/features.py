@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 
-from clear_gen.questions.evaluate import Rows, Setting
+from clear_gen.questions.evaluate import Rows
 from clear_gen.questions.shapes import ANY, Shape
 
 N_VALUES = 6  # values of the targets' descriptions that are features of their own
@@ -20,7 +20,7 @@ NONE = 0
 FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-def features_of(shape: Shape, rows: Rows, setting: Setting) -> np.ndarray:
+def features_of(shape: Shape, rows: Rows) -> np.ndarray:
     """uint32 [R, N_FEATURES]: hashes; NONE where a row has no such feature."""
     named = rows.named(shape)
     n_targets = len(shape.targets) * shape.descriptions.shape[2]
@@ -40,7 +40,7 @@ def features_of(shape: Shape, rows: Rows, setting: Setting) -> np.ndarray:
     n_named = (targets != ANY).cumsum(axis=1)
     for place in range(targets.shape[1]):
         has = np.flatnonzero((targets[:, place] != ANY) & (n_named[:, place] <= N_VALUES))
-        kind = np.full(len(has), place % max(1, setting.columns.labels.shape[1]))
+        kind = np.full(len(has), place % shape.descriptions.shape[2])
         value = _mixed(start[has], np.stack([kind, targets[has, place]], axis=1)) + np.uint64(2)
         found[has, VALUES + n_named[has, place] - 1] = value
     return (found >> np.uint64(32) ^ found).astype(np.uint32)

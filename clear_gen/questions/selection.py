@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clear_gen.questions.candidates import BLIND_RIGHT, NO_RELATION, SPARE_SLOTS
 from clear_gen.questions.features import N_FEATURES, NONE, RANKS, RELATIONS, SHAPE, SIGNATURE, TYPE
@@ -60,7 +61,9 @@ class Pool:
 
 
 def pool_of(table: pa.Table, templates: Sequence[Template], domain: Domain, types: Sequence[str]) -> Pool:
-    """The candidates of all scenes of a split."""
+    """The candidates of all scenes of a split, each question of a scene once."""
+    if table.num_rows and pc.max(table["slot"]).as_py() >= len(types):  # slots of one type can hold the same
+        table = _each_once(table)
     lists = {name: table[name].combine_chunks() for name in ("values", "features")}
     flat = {
         name: column.flatten().to_numpy().reshape(len(column), column.type.list_size) for name, column in lists.items()
@@ -76,6 +79,13 @@ def pool_of(table: pa.Table, templates: Sequence[Template], domain: Domain, type
         n_answers=np.array([len(answers_of_type(name, domain)) for name in types]),
         is_graded=np.array([is_count(name) or name in (ABSOLUTE, RELATIVE) for name in types]),
     )
+
+
+def _each_once(table: pa.Table) -> pa.Table:
+    values = table["values"].combine_chunks()
+    columns = values.flatten().to_numpy().reshape(len(values), values.type.list_size)
+    same = np.column_stack([table["scene"].to_numpy(), table["template"].to_numpy(), columns])
+    return table.take(pa.array(np.sort(np.unique(same, axis=0, return_index=True)[1])))
 
 
 def select(pool: Pool, per_scene: int, strict: bool) -> np.ndarray:

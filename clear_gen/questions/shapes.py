@@ -51,7 +51,7 @@ class Shape:
     """Steps, and the templates that have them. Arrays have one row per template; P is the most parameters one has.
 
     ``kinds``: that each description names. ``purposes``: what it is for. ``targets``: the descriptions that the answer
-    is about, not the anchors. ``entailed``: whether the rank that is asked is the one named.
+    is about, not the anchors.
     ``singled_out``, ``related``, ``compared``: the steps that give a sound, a relation's and a comparison's sounds.
     ``different`` [T, D, 2]: parameters that must differ.
     """
@@ -81,22 +81,6 @@ class Shape:
         self.related = [number for number, _ in self._numbered("relate")]
         self.asked = np.array([places.asked for places in self.places])
         self.is_query = self.steps[-1].function == "query"
-        self.entailed = np.array([self._is_entailed(number) for number in range(len(self.places))])
-
-    def _is_entailed(self, template: int) -> bool:
-        """Whether a position is asked that is the rank by which the sound is named."""
-        if not self.is_query:
-            return False
-        sound = self.steps[self.steps[-1].inputs[0]]
-        rank = self.steps[sound.inputs[0]] if sound.function == "unique" else sound
-        if rank.function not in (ABSOLUTE, RELATIVE):
-            return False
-        absolute, base = self.descriptions.shape[2], self.steps[rank.inputs[0]]
-        if base.function == "scene":
-            return bool(self.asked[template] == absolute + (rank.function == RELATIVE))
-        of_scene = base.function == "describe" and self.steps[base.inputs[0]].function == "scene"
-        n_named = int((self.descriptions[template, base.slot] != ANY).sum()) if of_scene else 0
-        return bool(self.asked[template] == absolute + 1) and n_named == 1
 
     def _numbered(self, function: str) -> list[tuple[int, Step]]:
         return [(number, step) for number, step in enumerate(self.steps) if step.function == function]

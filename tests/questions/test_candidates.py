@@ -486,7 +486,10 @@ def check_templates_without_parameters() -> int:
             assert execute_on(program, facts) == answer
             n += 1
         pool = pool_of(found.table, templates, CLEAR2, ("count",))
-        assert len(select(pool, PER_SCENE, strict=True)) == N_SCENES * PER_SCENE
+        chosen = select(pool, PER_SCENE, strict=True)
+        asked = [(pool.scene[row], pool.template[row], *pool.values[row]) for row in chosen]
+        assert len(set(asked)) == len(asked)  # never the same question twice of a scene
+        assert {scene for scene, *_ in asked} == set(range(N_SCENES))
     return n
 
 
