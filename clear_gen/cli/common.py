@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,42 @@ from pathlib import Path
 import click
 
 PATH = click.Path(path_type=Path)
+DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def run_group(group: click.Group, name: str, arguments: list[str]) -> int:
+    """Run a command line called ``name``, every expected error being one line.
+
+    Returns 0 done, 1 a check or a job failed, 2 wrong usage or input, 130 interrupted.
+    """
+    try:
+        group.main(arguments, prog_name=name, standalone_mode=False)
+        return DONE
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return WRONG_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; run the same command again to go on", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains as it exits
+        return DONE
+    except Exception as error:
+        return _expected(error, name)
+
+
+def _expected(error: Exception, name: str) -> int:
+    from clear_gen.io import CheckFailed, InputError
+
+    if not isinstance(error, InputError | CheckFailed | OSError):
+        raise error
+    message = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        message = f"{os.fsdecode(error.filename)}: {error.strerror}"
+    click.echo(f"{name}: {' '.join(message.split())}", err=True)
+    return WRONG_INPUT if isinstance(error, InputError) else FAILED
 
 
 def shard_of_array(index: int | None, of: int | None) -> tuple[int, int]:

@@ -1,0 +1,1 @@
+"""Scores, one module per task: ``validate``, the metrics, ``evaluate``."""
