@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clear_gen.cli import DONE, FAILED, WRONG_INPUT, run
+from clear_gen.cli import run
+from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.dataset.load import load_graph
 from clear_gen.dataset.question_files import program_of
 from clear_gen.questions.program import execute

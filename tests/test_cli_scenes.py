@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import clear_gen
-from clear_gen.cli import DONE, FAILED, INTERRUPTED, WRONG_INPUT, cli, run
+from clear_gen.cli import cli, run
+from clear_gen.cli.common import DONE, FAILED, INTERRUPTED, WRONG_INPUT
 from clear_gen.sounds.bank import Bank, write_bank
 
 FEW = ["--n", "20", "--sample-rate", "8000", "--workers", "1"]

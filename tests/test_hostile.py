@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from clear_gen.cli import WRONG_INPUT, run
+from clear_gen.cli import run
+from clear_gen.cli.common import WRONG_INPUT
 from clear_gen.config import MAX_YAML_BYTES
 from clear_gen.io import content_path
 from clear_gen.sounds import files

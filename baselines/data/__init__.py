@@ -1,1 +1,1 @@
-"""What a model reads: questions as tokens, scenes as spectrograms, from a dataset's audio or from its graphs and bank."""
+"""What a model reads: questions as tokens; scenes as spectrograms, from audio or from graphs and bank."""

@@ -58,7 +58,9 @@ def read_split(folder: Path, split: str) -> Questions:
     try:
         scene = np.array([place[name] for name in table["scene_id"].to_pylist()], np.int64)
     except KeyError as error:
-        raise InputError(f"{folder}: questions of {split}: scene_id: found {error}, expected one of its scenes") from None
+        raise InputError(
+            f"{folder}: questions of {split}: scene_id: found {error}, expected one of its scenes"
+        ) from None
     return Questions(
         split=split,
         domain=settings.domain,

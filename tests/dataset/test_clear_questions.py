@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from runs import RATE, write_banks
 
-from clear_gen.cli import DONE, FAILED, WRONG_INPUT, run
+from clear_gen.cli import run
+from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.dataset.audio_folder import export_audio_folder
 from clear_gen.dataset.clear_layout import PUBLISHED_SPLITS, export_clear
 from clear_gen.dataset.json_stream import BLOCK_BYTES, MAX_VALUE_CHARACTERS, JsonList

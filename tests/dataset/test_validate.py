@@ -19,7 +19,8 @@ import pytest
 import soundfile
 from runs import RATE, hashes, small_banks
 
-from clear_gen.cli import DONE, FAILED, WRONG_INPUT, run
+from clear_gen.cli import run
+from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.dataset import validate as validation
 from clear_gen.dataset.finish import finish
 from clear_gen.dataset.identity import write_provenance

@@ -15,7 +15,8 @@ import pytest
 from runs import RATE, write_banks
 from test_validate import Inline
 
-from clear_gen.cli import DONE, FAILED, run
+from clear_gen.cli import run
+from clear_gen.cli.common import DONE, FAILED
 from clear_gen.dataset import validate as validation
 from clear_gen.dataset.finish import finish
 from clear_gen.dataset.identity import read_provenance, write_provenance
