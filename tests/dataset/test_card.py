@@ -20,7 +20,8 @@ import yaml
 from runs import RATE, hashes, small_banks
 
 from clear_gen import __version__
-from clear_gen.cli import DONE, run
+from clear_gen.cli import run
+from clear_gen.cli.common import DONE
 from clear_gen.dataset import card
 from clear_gen.dataset.layout import split_sizes
 from clear_gen.io import content_path

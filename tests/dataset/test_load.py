@@ -14,7 +14,8 @@ import pytest
 from runs import RATE, write_banks
 
 import clear_gen
-from clear_gen.cli import DONE, run
+from clear_gen.cli import run
+from clear_gen.cli.common import DONE
 from clear_gen.dataset import load as loading
 from clear_gen.dataset.load import Record, Scene
 from clear_gen.io import InputError, decode_flac, from_pcm16
