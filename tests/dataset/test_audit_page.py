@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from runs import write_banks
 
 from clear_gen.cli import run
-from clear_gen.cli.common import DONE
 from clear_gen.cli.audit import audit as command
+from clear_gen.cli.common import DONE
 from clear_gen.dataset import audit as auditing
 from clear_gen.dataset.audit import Audit, audit
 from clear_gen.dataset.audit_page import _table, page, write_page
