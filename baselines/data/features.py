@@ -54,7 +54,7 @@ class Features:
         scale = 1.0 if self.settings.mel.log else POWER_SCALE
         values = (self.power[scenes].float() / scale - self.settings.mean) / self.settings.std
         is_frame = torch.arange(values.shape[2], device=values.device) < self.n_frames[scenes][:, None]
-        return (values * is_frame[:, None])[:, None]
+        return (values * is_frame[:, None])[:, None].contiguous(memory_format=torch.channels_last)
 
 
 def training_features(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +42,7 @@ class Tokenizer:
     def _classes(self) -> dict[str, int]:
         return {answer: number for number, answer in enumerate(self.answers)}
 
-    def encode(self, questions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, questions: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
         """int64 [Q, L] ids, PADDING after each question's end; int64 [Q] tokens of each, start and end included."""
         rows = [
             [START, *(self._ids.get(token, UNKNOWN) for token in tokens_of(question)), END] for question in questions
@@ -53,12 +53,12 @@ class Tokenizer:
             ids[number, : len(row)] = row
         return ids, lengths
 
-    def classes(self, answers: Sequence[str]) -> np.ndarray:
+    def classes(self, answers: Iterable[str]) -> np.ndarray:
         """int64 [Q]; -1 for an answer that no training question has."""
         return np.array([self._classes.get(answer, -1) for answer in answers], np.int64)
 
 
-def tokenizer_of(questions: Sequence[str], answers: Sequence[str]) -> Tokenizer:
+def tokenizer_of(questions: Iterable[str], answers: Iterable[str]) -> Tokenizer:
     """Every word and every answer that occurs, in alphabetical order."""
     words = sorted({token for question in questions for token in tokens_of(question)})
     return Tokenizer((*SPECIAL, *words), tuple(sorted(set(answers))))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,8 @@ from clear_gen.dataset.banks import read_banks
 from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import BANK_OF_SPLIT
 from clear_gen.io import PCM_PEAK, InputError
-from clear_gen.scenes.graph import Noise, Reverb
+from clear_gen.scenes.domain import Sampling
+from clear_gen.scenes.graph import Noise, Reverb, tail_samples
 from clear_gen.sounds.bank import Bank, resampled_bank
 
 COLUMNS = ["scene_id", "n_samples", "n_samples_dry", "sounds", "reverb", "noise"]
@@ -165,3 +166,24 @@ def scenes_of_table(table: pa.Table, bank: Bank, name: str) -> VirtualScenes:
         reverbs=[Reverb(**row) if row else None for row in table["reverb"].to_pylist()],
         noises=[Noise(**row) if row else None for row in table["noise"].to_pylist()],
     )
+
+
+def with_fresh_rooms(scenes: VirtualScenes, rules: Sampling, rng: np.random.Generator) -> VirtualScenes:
+    """The same sounds at the same places in other rooms with other noise, drawn by the domain's rules of sampling."""
+    n, rate = len(scenes.n_samples), scenes.sample_rate
+    reverbs: list[Reverb | None] = [None] * n
+    noises: list[Noise | None] = [None] * n
+    n_samples = scenes.n_samples_dry
+    if rules.reverb is not None:
+        names = "rt60_s", "drr_db", "pre_delay_s", "damping_hz"
+        bounds = {name: getattr(rules.reverb, name) for name in names}
+        drawn = {name: rng.uniform(low, high, n) for name, (low, high) in bounds.items()}
+        seeds = rng.integers(1 << 53, size=n)
+        reverbs = [
+            Reverb(**{name: float(drawn[name][scene]) for name in names}, seed=int(seeds[scene])) for scene in range(n)
+        ]
+        n_samples = n_samples + tail_samples(drawn["rt60_s"], drawn["pre_delay_s"], rate)
+    if rules.noise is not None:
+        levels, seeds = rng.uniform(*rules.noise.level_dbfs, size=n), rng.integers(1 << 53, size=n)
+        noises = [Noise(level, int(seed)) for level, seed in zip(levels, seeds, strict=True)]
+    return replace(scenes, n_samples=n_samples, reverbs=reverbs, noises=noises)

@@ -1,0 +1,223 @@
+"""A run: the folder of one training with all that follows from it, and what it is made of.
+
+config.yaml        every choice
+environment.json   versions, device, dataset
+tokenizer.json     words and answers
+features.json      spectrogram, frames, mean and standard deviation of the training scenes
+metrics.jsonl      one line per epoch
+curves.png
+model.safetensors  weights of the best epoch
+last.safetensors   weights, optimiser and progress, to go on from
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import yaml
+from pydantic import Field
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from baselines.data.features import (
+    Features,
+    FeatureSettings,
+    Fit,
+    features_of,
+    read_feature_settings,
+    write_feature_settings,
+)
+from baselines.data.questions import Questions, read_split
+from baselines.data.scenes import SourceName, open_scenes
+from baselines.data.tokenizer import Tokenizer, read_tokenizer, write_tokenizer
+from baselines.models import build
+from clear_gen import __version__
+from clear_gen.config import Strict, load_yaml
+from clear_gen.dataset.report import progress
+from clear_gen.io import InputError, atomic_path, first_line, stream, write_text
+
+CONFIG, ENVIRONMENT, TOKENIZER, FEATURES = "config.yaml", "environment.json", "tokenizer.json", "features.json"
+METRICS, CURVES, BEST, LAST = "metrics.jsonl", "curves.png", "model.safetensors", "last.safetensors"
+STAGE_WEIGHTS, STAGE_ORDER, STAGE_DROPOUT, STAGE_ROOMS = range(4)  # of a run's random streams
+EVALUATION_BATCH = 256
+
+
+class RunConfig(Strict):
+    """Every choice of a run. The defaults are the protocol of the paper (supplement A); data and model have none.
+
+    ``options`` replaces fields of the model's configuration. ``source``: audio if the dataset has it, if None.
+    ``learning_rate`` falls tenfold after ``plateau_epochs`` without a better validation loss; after ``stop_epochs``
+    training ends.
+    """
+
+    data: str = ""
+    model: str = ""
+    options: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+    seed: int = Field(0, ge=0)
+    source: SourceName | None = None
+    log_mel: bool = False
+    fit: Fit = "pad"
+    augment: bool = False
+    learning_rate: float = Field(3e-4, gt=0)
+    weight_decay: float = Field(5e-6, ge=0)
+    batch: int = Field(128, ge=2)
+    max_epochs: int = Field(40, ge=1)
+    plateau_epochs: int = Field(3, ge=1)
+    stop_epochs: int = Field(6, ge=1)
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
+
+
+@dataclass(frozen=True)
+class Split:
+    """The Q questions of a split on the device.
+
+    ``tokens``: int64 [Q, L]. ``lengths``, ``classes``, ``scenes``: int64 [Q]; a class is -1 if no training question has
+    that answer.
+    """
+
+    questions: Questions
+    features: Features
+    tokens: torch.Tensor
+    lengths: torch.Tensor
+    classes: torch.Tensor
+    scenes: torch.Tensor
+
+    def inputs(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Spectrograms float32 [B, 1, 64, T], tokens and lengths of the questions int64 [B]."""
+        return self.features.standardised(self.scenes[index]), self.tokens[index], self.lengths[index]
+
+
+def split_of(questions: Questions, features: Features, tokenizer: Tokenizer) -> Split:
+    """The questions on the device of their features."""
+    device = features.power.device
+    ids, lengths = tokenizer.encode(questions.question)
+    arrays = (ids, lengths, tokenizer.classes(questions.answer), questions.scene)
+    return Split(questions, features, *(torch.tensor(array, device=device) for array in arrays))
+
+
+def default_device() -> torch.device:
+    """The GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def new_model(config: RunConfig, tokenizer: Tokenizer) -> nn.Module:
+    """The model of a run before it has learnt anything. Raises InputError for an unknown model or option."""
+    rng = stream(config.seed, STAGE_WEIGHTS)
+    return build(config.model, len(tokenizer.words), len(tokenizer.answers), rng, config.options)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def write_run(run: Path, config: RunConfig, tokenizer: Tokenizer, features: FeatureSettings, device: str) -> None:
+    """Begin a run's folder: everything but the weights."""
+    write_text(run / CONFIG, yaml.safe_dump(config.model_dump(), sort_keys=False))
+    write_tokenizer(tokenizer, run / TOKENIZER)
+    write_feature_settings(features, run / FEATURES)
+    write_text(run / ENVIRONMENT, json.dumps(environment(device), indent=1) + "\n")
+
+
+def environment(device: str) -> dict[str, Any]:
+    """What, besides the configuration, decides about a run's last digits."""
+    is_gpu = device.startswith("cuda")
+    return {
+        "clear_gen": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "device": torch.cuda.get_device_name() if is_gpu else platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def read_config(run: Path) -> RunConfig:
+    """The configuration of a run. Raises InputError if there is none in the folder or it is malformed."""
+    if not (run / CONFIG).is_file():
+        raise InputError(f"{run}: found no {CONFIG}, expected the folder of a run made by clear-bench train")
+    return load_yaml(run / CONFIG, RunConfig)
+
+
+def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file, atomically."""
+    with atomic_path(path) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+
+
+def load_tensors(path: Path, device: torch.device) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The tensors of a safetensors file, and its metadata. Raises InputError if it is missing or damaged."""
+    try:
+        with safe_open(path, "pt") as opened:
+            metadata = opened.metadata() or {}
+        return load_file(path, str(device)), metadata
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: not found, expected the weights of a run; train it, or go on with --resume"
+        ) from None
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: damaged or no safetensors file ({first_line(error)})") from None
+
+
+def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
+    """Put weights into a model. Raises InputError naming the first that is missing, too many or of another shape."""
+    expected = model.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        found, wanted = (tuple(group[name].shape) if name in group else None for group in (tensors, expected))
+        if found != wanted:
+            raise InputError(f"{path}: {name}: found {found or 'nothing'}, expected {wanted or 'nothing'}")
+    model.load_state_dict(tensors)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model, ready to be asked."""
+
+    config: RunConfig
+    tokenizer: Tokenizer
+    features: FeatureSettings
+    model: nn.Module
+    device: torch.device
+
+
+def load_run(run: Path, device: str | None = None) -> Trained:
+    """The best model of a run. Raises InputError naming the file that is missing or malformed."""
+    config, tokenizer = read_config(run), read_tokenizer(run / TOKENIZER)
+    on = torch.device(device) if device else default_device()
+    model = new_model(config, tokenizer).to(on)
+    weights, _ = load_tensors(run / BEST, on)
+    load_weights(model, weights, run / BEST)
+    return Trained(config, tokenizer, read_feature_settings(run / FEATURES), model.eval(), on)
+
+
+# --- predictions ------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def logits_of(model: nn.Module, split: Split, batch: int = EVALUATION_BATCH) -> torch.Tensor:
+    """float32 [Q, O] of all questions of a split, without dropout."""
+    model.eval()
+    index = torch.arange(len(split.questions), device=split.tokens.device)
+    return torch.cat([model(*split.inputs(part)).float() for part in index.split(batch)])
+
+
+def predict_split(run: Path, folder: Path | None, split: str, device: str | None) -> tuple[Path, list[str], str]:
+    """The dataset that was asked (the run's own if ``folder`` is None), an answer to each question, the model's name.
+
+    Raises InputError if run or dataset are missing or do not fit together.
+    """
+    trained = load_run(run, device)
+    folder = folder or Path(trained.config.data)
+    questions = read_split(folder, split)
+    scenes = open_scenes(folder, split, trained.config.source)
+    with progress(len(scenes.n_samples), len(scenes.n_samples)) as advance:
+        features = features_of(scenes, trained.features, trained.device, advance)
+    answers = trained.tokenizer.answers
+    classes = logits_of(trained.model, split_of(questions, features, trained.tokenizer)).argmax(1).tolist()
+    return folder, [answers[number] for number in classes], trained.config.model
