@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from clear_gen.dataset.finish import finished_settings
+from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import scene_files
-from clear_gen.dataset.load import read_questions
+from clear_gen.dataset.load import open_scene_file, read_questions
 from clear_gen.dataset.question_files import read_asked
-from clear_gen.io import InputError, open_parquet, read_row_group
+from clear_gen.io import InputError, read_row_group
 from clear_gen.scenes.domain import Domain
 
 
@@ -53,7 +54,7 @@ def read_split(folder: Path, split: str) -> Questions:
     assert asked is not None  # or read_questions had complained
     names = "question_id", "question", "answer", "question_type"
     columns = {name: np.array(table[name].to_pylist(), object) for name in names}
-    scene_id, n_samples_dry = _lengths(folder, split)
+    scene_id, n_samples_dry = _lengths(folder, split, settings)
     place = {name: index for index, name in enumerate(scene_id)}
     try:
         scene = np.array([place[name] for name in table["scene_id"].to_pylist()], np.int64)
@@ -72,12 +73,12 @@ def read_split(folder: Path, split: str) -> Questions:
     )
 
 
-def _lengths(folder: Path, split: str) -> tuple[list[str], np.ndarray]:
+def _lengths(folder: Path, split: str, settings: Settings) -> tuple[list[str], np.ndarray]:
     """The ids of a split's scenes, and their dry lengths: int64 [N] samples."""
     scene_ids: list[str] = []
     lengths: list[np.ndarray] = []
-    for path in [folder / file.name for file in scene_files(finished_settings(folder).sizes) if file.split == split]:
-        opened = open_parquet(path)
+    for path in [folder / file.name for file in scene_files(settings.sizes) if file.split == split]:
+        opened = open_scene_file(path, settings)
         for number in range(opened.num_row_groups):
             table = read_row_group(opened, number, path, ["scene_id", "n_samples_dry"])
             scene_ids += table["scene_id"].to_pylist()

@@ -15,7 +15,8 @@ import torch
 from clear_gen.dataset.finish import finished_settings
 from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import scene_files
-from clear_gen.io import InputError, decode_flac, from_pcm16, open_parquet, read_row_group
+from clear_gen.dataset.load import open_scene_file
+from clear_gen.io import InputError, decode_flac, from_pcm16, read_row_group
 
 SourceName = Literal["audio", "virtual"]
 AHEAD = 2  # batches that are prepared while one is computed
@@ -58,7 +59,7 @@ def open_scenes(folder: Path, split: str, source: SourceName | None = None) -> S
 def scene_tables(folder: Path, split: str, settings: Settings, columns: list[str]) -> Iterator[tuple[pa.Table, Path]]:
     """The row groups of a split's scenes, in order, and the file of each."""
     for path in [folder / file.name for file in scene_files(settings.sizes) if file.split == split]:
-        opened = open_parquet(path)
+        opened = open_scene_file(path, settings)
         for number in range(opened.num_row_groups):
             yield read_row_group(opened, number, path, columns), path
 

@@ -108,7 +108,7 @@ def load_scene(folder: str | Path, scene_id: str | None = None) -> Scene:
     settings = finished_settings(folder)
     file, index = _place(folder, settings.sizes, scene_id)
     row_group, row = divmod(index - file.first, CHUNK_SCENES)
-    table = read_row_group(_opened(folder / file.name, settings), row_group, folder / file.name)
+    table = read_row_group(open_scene_file(folder / file.name, settings), row_group, folder / file.name)
     if row >= table.num_rows:
         raise InputError(f"{folder / file.name}: row group {row_group}: found {table.num_rows} scenes, expected more")
     return _scene(table.slice(row, 1).to_pylist()[0], folder / file.name)
@@ -135,19 +135,19 @@ def load_graph(folder: Path, scene_id: str) -> SceneGraph:
     row_group, row = divmod(index - file.first, CHUNK_SCENES)
     path = folder / file.name
     columns = [name for name in scene_schema(settings.domain.attributes, settings.sample_rate).names if name != "audio"]
-    table = read_row_group(_opened(path, settings), row_group, path, columns)
+    table = read_row_group(open_scene_file(path, settings), row_group, path, columns)
     return graph_of_row(table.slice(row, 1).to_pylist()[0])
 
 
 def _rows(folder: Path, split: str, settings: Settings) -> Iterator[tuple[dict[str, Any], Path]]:
     """The rows of a split's scenes, and the files that they are in."""
     for path in [folder / file.name for file in scene_files(settings.sizes) if file.split == split]:
-        file = _opened(path, settings)
+        file = open_scene_file(path, settings)
         for number in range(file.num_row_groups):
             yield from ((row, path) for row in read_row_group(file, number, path).to_pylist())
 
 
-def _opened(path: Path, settings: Settings) -> pq.ParquetFile:
+def open_scene_file(path: Path, settings: Settings) -> pq.ParquetFile:
     """The file, if its columns are those of the dataset's domain."""
     file = open_parquet(path)
     expected = scene_schema(settings.domain.attributes, settings.sample_rate)
