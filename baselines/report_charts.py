@@ -63,7 +63,7 @@ def curves(lines: Mapping[str, Sequence[float]], label: str, is_share: bool) -> 
     for epoch in range(1, n + 1, every):
         drawn.append(_text(CURVE_LEFT + (epoch - 1) * step, CURVE_BOTTOM + 18, str(epoch), "middle", "tick"))
     for style, (name, values) in enumerate(lines.items()):
-        points = [(CURVE_LEFT + k * step, CURVE_BOTTOM - 190 * value / most) for k, value in enumerate(values)]
+        points = [(CURVE_LEFT + k * step, CURVE_BOTTOM - 190 * (value / most)) for k, value in enumerate(values)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         drawn.append(f'<polyline class="line l{style}" points="{path}"><title>{escape(name)}</title></polyline>')
         x, y = points[-1]

@@ -49,7 +49,7 @@ from clear_gen.sounds.attributes import GivenAttribute
 Words = tuple[str, ...]
 
 BREAK = "|"  # stands for punctuation that ends a clause; no word contains it
-MARKER = re.compile(r"^[\s*_>]*(?:the\s+)?(?:final\s+|correct\s+)?answer[\s*_]*:", re.IGNORECASE | re.MULTILINE)
+MARKER = re.compile(r"^[ \t*_>]*(?:the )?(?:final |correct )?answer[ *_]*:", re.IGNORECASE | re.MULTILINE)
 TOKEN = re.compile(
     r"(?<!\w)[-–]?\d+(?:[.,]\d+)*(?!\w)"  # a number; a minus and decimals are part of it
     r"|[^\W_]+(?:['’][^\W_]+)*[#♯♭]?\d*"  # a word, a note

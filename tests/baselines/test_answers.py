@@ -128,6 +128,13 @@ def test_not_read(name: str, text: str) -> None:
     assert normalise(text, name, CLEAR2) is None
 
 
+@pytest.mark.parametrize(
+    "text", ["A" + "\n" * 300_000 + "x", "A" + " *" * 300_000 + "x", "answer" * 50_000, "a " * 300_000 + "x"]
+)
+def test_a_long_text_is_not_read_for_long(text: str) -> None:
+    assert normalise(text, "note", CLEAR2) is None  # a minute, if it took time in the square of its length
+
+
 def test_nothing_said() -> None:
     assert normalise(None, "note", CLEAR2) is None
 

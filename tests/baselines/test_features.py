@@ -269,6 +269,15 @@ def test_another_sample_rate_is_refused(dataset: Path) -> None:
         training_features(open_scenes(dataset, "train"), settings_at(16_000), "pad", CPU, quiet)
 
 
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="what is too short to be mirrored is no InputError")
+@pytest.mark.parametrize("fit", ["pad", "resize"])
+def test_a_scene_too_short_for_a_frame(fit: Fit) -> None:
+    scenes = noises(9000, 256, 300)
+    with pytest.raises(InputError) as caught:
+        training_features(scenes, settings_at(48_000), fit, CPU, quiet)
+    assert "scene 1: found 256 samples" in one_line(caught)
+
+
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     how=st.builds(
@@ -321,6 +330,26 @@ def test_settings_with_a_wrong_field(field: str, value: Any, tmp_path: Path) -> 
     message = one_line(caught)
     assert message.startswith(f"{path}:")
     assert field in message
+
+
+@pytest.mark.xfail(strict=True, reason="numbers of the settings are not checked")
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("std", 0),
+        ("std", -1),
+        ("n_frames", 0),
+        ("n_frames", -3),
+        *(("mel", {**GOOD["mel"], name: number}) for name in GOOD["mel"] if name != "log" for number in (0, -2)),
+        ("mel", {**GOOD["mel"], "window": 511}),  # an odd one has no middle
+    ],
+)
+def test_settings_with_numbers_that_mean_nothing(field: str, value: Any, tmp_path: Path) -> None:
+    path = tmp_path / "features.json"
+    path.write_text(json.dumps({**GOOD, field: value}, indent=1))
+    with pytest.raises(InputError) as caught:
+        read_feature_settings(path)
+    assert field in one_line(caught)
 
 
 @pytest.mark.parametrize("field", GOOD)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,20 @@ def test_a_graph_that_the_bank_cannot_render(place: int, change: dict[str, Any],
         render(graphs[place], bank)
 
 
+@pytest.mark.xfail(strict=True, reason="the length of a virtual scene is not checked against its room")
+@pytest.mark.parametrize("more", [-1, 1, 100_000, -18_000, -12_000 - 6720 - 1])
+@pytest.mark.parametrize("reverb", [None, ROOM])
+def test_a_scene_that_is_not_as_long_as_its_room_makes_it(more: int, reverb: Reverb | None, clear2: Domain) -> None:
+    bank = tone_bank()
+    fine = graph(bank, [("tone-000", 0, 0.0)], reverb, NOISE, name="fine")
+    wrong = replace(fine, scene_id="wrong", n_samples=fine.n_samples + more)
+    with pytest.raises(InputError):
+        render(wrong, bank)
+    with pytest.raises(InputError) as caught:
+        waveforms_of(scenes_of_table(table_of([fine, wrong], clear2), bank, "here"), 2)
+    assert one_line(caught).startswith("here: wrong: ")
+
+
 def test_another_bank_in_the_datasets_place(unheard: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(unheard, tmp_path / "data")
     shutil.copy(folder / "bank/train.parquet", folder / "bank/test.parquet")
@@ -402,6 +417,16 @@ def test_no_dataset(tmp_path: Path) -> None:
         open_scenes(tmp_path, "train")
 
 
+@pytest.mark.parametrize("source", ["audio", "virtual"])
+def test_a_scene_file_of_other_columns(source: Any, dataset: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(dataset, tmp_path / "data")
+    path = folder / "scenes/test-00000-of-00001.parquet"
+    pq.write_table(pa.table({"x": [1]}), path)
+    with pytest.raises(InputError) as caught:
+        open_scenes(folder, "test", source)
+    assert one_line(caught).startswith(f"{path}: found other columns")
+
+
 def test_audio_of_a_dataset_without(unheard: Path) -> None:
     with pytest.raises(InputError) as caught:
         list(open_scenes(unheard, "test", "audio").waveforms(2, CPU))
@@ -461,8 +486,6 @@ def test_the_published_sample_has_audio_of_a_few_scenes(shared: Path, tmp_path: 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 100])
 def test_ahead_keeps_the_order_and_its_distance(n: int) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     begun: list[int] = []
 
     def items() -> Any:
