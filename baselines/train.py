@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import distributed, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
@@ -61,6 +61,8 @@ NO_ANSWER = -1
 class Progress(BaseModel):
     """How far a run has come. Sums are those of the epoch under way, over ``step`` steps."""
 
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # no loss is yet the best
+
     epoch: int = 0
     step: int = 0
     loss_sum: float = 0.0
@@ -74,7 +76,7 @@ class Progress(BaseModel):
     stop_loss: float = float("inf")
     stop_epochs: int = 0
     finished: bool = False
-    history: list[dict[str, float]] = []
+    history: list[dict[str, int | float]] = []
 
 
 @dataclass(frozen=True)
@@ -243,6 +245,9 @@ class _Trainer:
     def _validate(self) -> tuple[float, float]:
         """Mean loss and accuracy on the validation split, shared by the processes."""
         split, (rank, n) = self.data.validation, (self.processes.rank, self.processes.n)
+        if n > 1:  # the running means of each are of its own questions; those of the first are kept
+            for buffer in self.model.buffers():
+                distributed.broadcast(buffer, 0)
         self.model.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         for index in torch.arange(rank, len(split.questions), n, device=self.device).split(EVALUATION_BATCH):
@@ -338,15 +343,21 @@ class _Trainer:
             ) from None
         weights = {name.removeprefix("model."): one for name, one in tensors.items() if name.startswith("model.")}
         load_weights(self.model, weights, path)
+        learnt = self.optimizer.param_groups[0]["params"]
         state: dict[int, dict[str, torch.Tensor]] = {}
         for name in tensors:
             if name.startswith("adam."):
                 _, number, field = name.split(".")
-                state.setdefault(int(number), {})[field] = tensors[name]
+                state.setdefault(int(number), {})[field] = _laid_out_as(learnt[int(number)], tensors[name])
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         self._set_learning_rate()
         if self.processes.rank:  # the sums of all are the first's
             self.progress.loss_sum = self.progress.n_right = 0.0
+
+
+def _laid_out_as(parameter: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
+    """A moment of Adam with the strides of its parameter, on which the fused optimiser relies without a check."""
+    return torch.empty_like(parameter).copy_(stored) if stored.shape == parameter.shape else stored
 
 
 def processes_of_torchrun(device: torch.device) -> Processes:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from torch import distributed
 
 from baselines.data.features import features_of
+from baselines.models import config_of
 from baselines.run import CONFIG, CURVES, RunConfig, default_device, load_run
 from baselines.train import Data, Processes, Progress, load_data, processes_of_torchrun, train
 from clear_gen.config import load_yaml
@@ -88,6 +89,7 @@ def run_training(
         if processes.n > 1:
             distributed.barrier()
     config = configured(data, preset, file, flags, device)
+    config_of(config.model, config.options)
     runs = [(run / f"seed-{seed}", config.model_copy(update={"seed": seed})) for seed in seeds or ()] or [(run, config)]
     for folder, _ in runs:
         if (folder / CONFIG).exists() and not resume:

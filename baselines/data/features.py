@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch.nn.functional import interpolate
 
 from baselines.data.scenes import Scenes
@@ -35,10 +36,10 @@ class FeatureSettings(Strict):
     """
 
     mel: MelSettings
-    n_frames: int
+    n_frames: int = Field(gt=0)
     fit: Fit
     mean: float
-    std: float
+    std: float = Field(gt=0)
 
 
 @dataclass(frozen=True)
@@ -73,11 +74,14 @@ def features_of(
 ) -> Features:
     """Features of all scenes, on ``device``; ``advance`` is told how many more are done.
 
-    Raises InputError if the scenes have another sample rate than the settings.
+    Raises InputError if the scenes have another sample rate than the settings, or one is too short for a frame.
     """
     mel = settings.mel
     if scenes.sample_rate != mel.sample_rate:
         raise InputError(f"scenes: sample rate: found {scenes.sample_rate} Hz, expected {mel.sample_rate} Hz")
+    if (short := scenes.n_samples <= mel.window // 2).any():
+        scene, expected = int(np.argmax(short)), mel.window // 2
+        raise InputError(f"scene {scene}: found {scenes.n_samples[scene]} samples, expected more than {expected}")
     power = torch.zeros((len(scenes.n_samples), mel.n_bands, settings.n_frames), dtype=torch.float16, device=device)
     n_samples = torch.tensor(scenes.n_samples, device=device)
     first = 0

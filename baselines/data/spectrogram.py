@@ -11,6 +11,7 @@ from functools import cache
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from clear_gen.config import Strict
 
@@ -24,10 +25,10 @@ LOG_FLOOR = 1e-10  # -100 dB
 class MelSettings(Strict):
     """Window and hop in samples at ``sample_rate`` (Hz); ``log``: log10 of the power instead of the power."""
 
-    sample_rate: int
-    window: int
-    hop: int
-    n_bands: int = N_BANDS
+    sample_rate: int = Field(gt=0)
+    window: int = Field(gt=0, multiple_of=2)
+    hop: int = Field(gt=0)
+    n_bands: int = Field(default=N_BANDS, gt=0)
     log: bool = False
 
     def n_frames(self, n_samples: np.ndarray) -> np.ndarray:

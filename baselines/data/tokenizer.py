@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from clear_gen.config import read_text
 from clear_gen.io import InputError, write_text
 
 PADDING, UNKNOWN, START, END = range(4)
 SPECIAL = ("<padding>", "<unknown>", "<start>", "<end>")
+MAX_BYTES = 10_000_000
 TOKEN = re.compile(r"\w+(?:[-']\w+)*#?|[^\w\s]")
 
 
@@ -72,9 +74,7 @@ def write_tokenizer(tokenizer: Tokenizer, path: Path) -> None:
 def read_tokenizer(path: Path) -> Tokenizer:
     """Read what ``write_tokenizer`` wrote. Raises InputError naming file and field if it is something else."""
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found, expected the tokeniser of a run") from None
+        stored = json.loads(read_text(path, MAX_BYTES, "the tokeniser of a run"))
     except (ValueError, RecursionError):
         raise InputError(f"{path}: found no JSON, expected the tokeniser of a run") from None
     for name in ("words", "answers"):

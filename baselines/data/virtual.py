@@ -152,10 +152,17 @@ def scenes_of_table(table: pa.Table, bank: Bank, name: str) -> VirtualScenes:
     if not fits.all():
         scene = int(np.searchsorted(first_sound, int(np.argmin(fits)), side="right")) - 1
         raise InputError(f"{name}: {table['scene_id'][scene]}: found a sound that is not in the bank, or not so long")
+    reverbs = [Reverb(**row) if row else None for row in table["reverb"].to_pylist()]
+    tails = [int(tail_samples(one.rt60_s, one.pre_delay_s, bank.sample_rate)) if one else 0 for one in reverbs]
+    n_samples, expected = table["n_samples"].to_numpy(), n_samples_dry + np.array(tails, np.int64)
+    if not (n_samples == expected).all():
+        scene = int(np.argmax(n_samples != expected))
+        found = f"n_samples: found {n_samples[scene]}, expected {expected[scene]}"
+        raise InputError(f"{name}: {table['scene_id'][scene]}: {found}")
     steps = 10 ** (flat.field("gain_db").to_numpy() / 20) / PCM_PEAK
     return VirtualScenes(
         sample_rate=bank.sample_rate,
-        n_samples=table["n_samples"].to_numpy(),
+        n_samples=n_samples,
         n_samples_dry=n_samples_dry,
         recordings=torch.from_numpy(np.concatenate([sound.pcm for sound in bank.sounds]).astype(np.float32)),
         first_sound=first_sound,
@@ -163,7 +170,7 @@ def scenes_of_table(table: pa.Table, bank: Bank, name: str) -> VirtualScenes:
         length=length,
         onset=onset,
         gain=steps.astype(np.float32),
-        reverbs=[Reverb(**row) if row else None for row in table["reverb"].to_pylist()],
+        reverbs=reverbs,
         noises=[Noise(**row) if row else None for row in table["noise"].to_pylist()],
     )
 

@@ -148,7 +148,7 @@ def confusion_matrix(questions: Questions, predictions: np.ndarray, question_typ
 
 
 def _overall(right: np.ndarray, silent: np.ndarray, found: Interval) -> Score:
-    return Score(len(right), int(right.sum()), 0, found.value, found.low, found.high)
+    return Score(len(right), int(right.sum()), int(silent.sum()), found.value, found.low, found.high)
 
 
 def _by_answer(

@@ -78,12 +78,15 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """The two-sided mid-p value of McNemar's test that two models are right equally often.
 
     ``only_first``, ``only_second``: questions that one model has right and the other wrong. Under the hypothesis each
-    such question falls to either side with probability 1/2; the outcomes as likely as the one found count half.
+    such question falls to either side with probability 1/2; the outcomes as likely as the one found count half. Without
+    any such question nothing was tested, and the value is 1.
 
     >>> round(mcnemar(1, 5), 6)
     0.125
     """
     n, fewer = only_first + only_second, min(only_first, only_second)
+    if n == 0:
+        return 1.0
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
     k = np.arange(fewer + 1)
     chance = np.exp(log_factorial[n] - log_factorial[k] - log_factorial[n - k] - n * np.log(2))

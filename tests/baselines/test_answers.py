@@ -91,7 +91,14 @@ READ = {
         "15": ["fifteen"],
     },
     "exist": {
-        "yes": ["Yes.", "yeah", "true", "The answer is yes", "Yes, there is a violin after the first cello."],
+        "yes": [
+            "Yes.",
+            "Yes - there is a violin",
+            "yeah",
+            "true",
+            "The answer is yes",
+            "Yes, there is a violin after the first cello.",
+        ],
         "no": ["no", "No, there is no violin", "No there isn't", "False", "Nope!"],
     },
     "count_compare": {"no": ["No, there are not as many violins as cellos."]},

@@ -124,6 +124,11 @@ def test_bins_hold_their_lengths(lengths: list[float]) -> None:
         assert low <= length < high
 
 
+def test_bins_are_no_more_than_may_be_where_lengths_straddle_them() -> None:
+    assert length_bins(np.arange(0.95, 10.2, 0.1))[1] == ["0-2", "2-4", "4-6", "6-8", "8-10", "10-12"]
+    assert len(length_bins(np.arange(0.05, 10, 0.1))[1]) == 10
+
+
 def test_validate() -> None:
     questions = questions_of(["note", "exist"], ["A", "yes"])
     validate(questions, ["A", None])

@@ -64,6 +64,12 @@ def folder(tmp_path: Path, questions: Questions, said: dict[str, list[str]], mon
 
 
 @pytest.fixture
+def plotless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plots take most of a test's time."""
+    monkeypatch.setattr("baselines.figures.write_figures", lambda *_: [])
+
+
+@pytest.fixture
 def complaint(capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run a command that must fail with this code: its one line on stderr."""
 
@@ -104,6 +110,7 @@ def test_perfect_predictions(
     assert (out / file.config.data).resolve() == data.resolve()
 
 
+@pytest.mark.usefixtures("plotless")
 def test_random_and_free_text(folder: Path, data: Path, questions: Questions, said: dict[str, list[str]]) -> None:
     for name, least, most in (("random", 0.1, 0.45), ("mixed", 0.5, 0.85)):
         command = ["evaluate", "--predictions", f"{name}.jsonl", "--data", str(data), "--model", f"my {name}"]
@@ -116,6 +123,7 @@ def test_random_and_free_text(folder: Path, data: Path, questions: Questions, sa
         assert file.scores.overall.unparseable == (3 if name == "mixed" else 0)
 
 
+@pytest.mark.usefixtures("plotless")
 def test_another_split(folder: Path, data: Path) -> None:
     of = read_split(data, "train")
     write_predictions(folder / "train.jsonl", of.question_id.tolist(), [None] * len(of))
@@ -204,6 +212,7 @@ def test_a_run(trained: Path, folder: Path, data: Path, capsys: pytest.CaptureFi
     assert "run/results-orchestral-test.json" in (folder / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("plotless")
 def test_an_endpoint(
     folder: Path, data: Path, questions: Questions, monkeypatch: pytest.MonkeyPatch, complaint: Callable[..., str]
 ) -> None:
@@ -236,6 +245,7 @@ def test_an_endpoint(
 # --- compare and report -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("plotless")
 def test_compare(
     folder: Path, data: Path, questions: Questions, said: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -264,6 +274,7 @@ def test_compare(
     assert (same["low"], same["high"]) == (0, 0)
 
 
+@pytest.mark.usefixtures("plotless")
 def test_compare_complains(folder: Path, data: Path, complaint: Callable[..., str]) -> None:
     assert "at least two models to compare, found 1" in complaint(WRONG_INPUT, "compare", "mixed.jsonl")
     assert "--data: found none" in complaint(WRONG_INPUT, "compare", "mixed.jsonl", "random.jsonl")
@@ -280,6 +291,7 @@ def test_compare_complains(folder: Path, data: Path, complaint: Callable[..., st
     assert "found other predictions or none, expected those that were scored" in said
 
 
+@pytest.mark.usefixtures("plotless")
 def test_models_that_were_asked_a_part_are_compared_on_it(folder: Path, data: Path, questions: Questions) -> None:
     from baselines.evaluate import evaluate_predictions, save
 
@@ -290,6 +302,7 @@ def test_models_that_were_asked_a_part_are_compared_on_it(folder: Path, data: Pa
     assert (found["n"], found["accuracy"], found["others"][0]["accuracy"]) == (9, 1, 0)
 
 
+@pytest.mark.usefixtures("plotless")
 def test_report(folder: Path, data: Path, complaint: Callable[..., str]) -> None:
     assert "at least one RUN" in complaint(WRONG_INPUT, "report")
     assert "nowhere: not found" in complaint(WRONG_INPUT, "report", "nowhere")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -254,15 +254,19 @@ def test_matrix_shows_every_count(file: ResultsFile) -> None:
 
 
 def test_page_escapes_every_text(tmp_path: Path) -> None:
-    run = run_folder(tmp_path / "run", made(HOSTILE, split=HOSTILE, data=HOSTILE, predictions=HOSTILE), config=HOSTILE)
-    read_back = read_run(run)
-    text = page(
-        [Run(Path(HOSTILE), {HOSTILE: read_back.results["results-test.json"]}, read_back.history, {HOSTILE: HOSTILE})]
-    )
+    named = made(HOSTILE, split=HOSTILE, data=HOSTILE, predictions=HOSTILE)
+    score = named.scores.overall
+    groups = {"by_type": {HOSTILE: score}, "by_relations": {HOSTILE: score}, "by_length": {HOSTILE: score}}
+    confusion = {HOSTILE: Confusion([HOSTILE], [[1, 2]])}
+    scores = replace(named.scores, **groups, by_answer={HOSTILE: {HOSTILE: score}}, confusion=confusion)
+    run = run_folder(tmp_path / "run", named.model_copy(update={"scores": scores}), config=HOSTILE)
+    back = read_run(run)
+    results = {HOSTILE: back.results["results-test.json"]}
+    text = page([Run(Path(HOSTILE), results, back.history, {HOSTILE: HOSTILE})])
     read = Page(text)
     assert not {"script", "img"} & {*read.tags}
     assert not [name for name, _ in read.values if name.startswith("on")]
-    assert sum(HOSTILE in one for one in read.texts) >= 12
+    assert sum(HOSTILE in one for one in read.texts) >= 20
     assert any(HOSTILE in value for name, value in read.values if name == "aria-label")
     assert f"Acoustic question answering: {HOSTILE}" in read.texts
 

@@ -189,7 +189,6 @@ def test_no_file(tmp_path: Path) -> None:
     assert "not found" in one_line(caught)
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="only a missing file is told apart")
 def test_a_folder_in_the_files_place(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_tokenizer(tmp_path)

@@ -1,0 +1,5 @@
+"""``python -m baselines`` is ``clear-bench``."""
+
+from baselines.cli import main
+
+main()
