@@ -108,7 +108,6 @@ def load_data(config: RunConfig, device: torch.device) -> Data:
     scenes = {split: open_scenes(folder, split, config.source) for split in questions}
     n_scenes = sum(len(one.n_samples) for one in scenes.values())
     with progress(n_scenes, n_scenes) as advance:
-        advance(-n_scenes)
         mel = settings_at(scenes["train"].sample_rate, config.log_mel)
         train = training_features(scenes["train"], mel, config.fit, device, advance)
         validation = features_of(scenes["validation"], train.settings, device, advance)
