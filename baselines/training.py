@@ -34,7 +34,7 @@ from clear_gen.sounds.resample import resampled
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 TINY_DATA = "data"
-TINY_TYPES = "exist,brightness,loudness"
+TINY_PER_SCENE = 8
 
 
 def configured(
@@ -137,8 +137,8 @@ def _tiny_dataset(folder: Path) -> None:
         create(folder, settings_from(asked, domain, False, path, node), banks, Shard(0, 1), 1, progress)
     settings = finished_settings(folder)
     if read_asked(folder, settings) is None:
-        templates = read_templates(settings.domain, (), None)
-        rules = checked_rules(settings.domain, 0, 4, TINY_TYPES, True, (), templates)
+        templates = read_templates(settings.domain, (PRESETS / "tiny-questions.yaml",))
+        rules = checked_rules(settings.domain, 0, TINY_PER_SCENE, None, True, (), templates)
         make_questions(question_job(folder, rules, templates), Shard(0, 1), 1, progress, False, False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -13,12 +12,7 @@ from clear_gen.cli.common import run_group
 
 
 def main() -> None:
-    """Entry point ``clear-bench``: run a command, turn every expected error into one line and an exit code.
-
-    Threads that wait for each other sleep: where another program wants the cores, too, spinning takes several times as
-    long.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch is imported
+    """Entry point ``clear-bench``: run a command, turn every expected error into one line and an exit code."""
     sys.exit(run(sys.argv[1:]))
 
 
