@@ -5,6 +5,7 @@ environment.json   versions, device, dataset
 tokenizer.json     words and answers
 features.json      spectrogram, frames, mean and standard deviation of the training scenes
 metrics.jsonl      one line per epoch
+timing.json        questions of an epoch, seconds of each
 curves.png
 model.safetensors  weights of the best epoch
 last.safetensors   weights, optimiser and progress, to go on from
@@ -44,7 +45,8 @@ from clear_gen.dataset.report import progress
 from clear_gen.io import InputError, atomic_path, first_line, stream, write_text
 
 CONFIG, ENVIRONMENT, TOKENIZER, FEATURES = "config.yaml", "environment.json", "tokenizer.json", "features.json"
-METRICS, CURVES, BEST, LAST = "metrics.jsonl", "curves.png", "model.safetensors", "last.safetensors"
+METRICS, TIMING, CURVES = "metrics.jsonl", "timing.json", "curves.png"
+BEST, LAST = "model.safetensors", "last.safetensors"
 STAGE_WEIGHTS, STAGE_ORDER, STAGE_DROPOUT, STAGE_ROOMS = range(4)  # of a run's random streams
 EVALUATION_BATCH = 256
 

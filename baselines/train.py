@@ -38,6 +38,7 @@ from baselines.run import (
     STAGE_DROPOUT,
     STAGE_ORDER,
     STAGE_ROOMS,
+    TIMING,
     RunConfig,
     Split,
     load_tensors,
@@ -58,8 +59,15 @@ CHECKPOINT_S = 120.0  # between two checkpoints of one epoch
 NO_ANSWER = -1
 
 
+class Paused(Exception):
+    """A training was asked to stop, and has left a checkpoint to go on from."""
+
+
 class Progress(BaseModel):
-    """How far a run has come. Sums are those of the epoch under way, over ``step`` steps."""
+    """How far a run has come. Sums are those of the epoch under way, over ``step`` steps.
+
+    ``epoch_seconds``: what each finished epoch took, without its validation.
+    """
 
     model_config = ConfigDict(ser_json_inf_nan="constants")  # no loss is yet the best
 
@@ -76,6 +84,7 @@ class Progress(BaseModel):
     stop_loss: float = float("inf")
     stop_epochs: int = 0
     finished: bool = False
+    epoch_seconds: list[float] = []
     history: list[dict[str, int | float]] = []
 
 
@@ -128,16 +137,23 @@ def _fresh_rooms(folder: Path, scenes: Any) -> Callable[[np.random.Generator], V
 
 
 def train(
-    config: RunConfig, data: Data, run: Path, device: torch.device, processes: Processes, say: Callable[[str], None]
+    config: RunConfig,
+    data: Data,
+    run: Path,
+    device: torch.device,
+    processes: Processes,
+    say: Callable[[str], None],
+    pause: Callable[[], bool] = lambda: False,
 ) -> Progress:
     """Train a model and leave everything in the folder ``run``; goes on where a run that is there has stopped.
 
-    Raises InputError if the folder holds a run with another configuration.
+    Raises InputError if the folder holds a run with another configuration, and Paused after the first step after which
+    ``pause()`` is true (of one process; several would have to agree).
     """
     if processes.rank == 0:
         _begin(run, config, data, device)
     torch.backends.cudnn.deterministic = True
-    trainer = _Trainer(config, data, run, device, processes)
+    trainer = _Trainer(config, data, run, device, processes, pause)
     for line in trainer.epochs():
         say(line)
     return trainer.progress
@@ -156,8 +172,17 @@ def _begin(run: Path, config: RunConfig, data: Data, device: torch.device) -> No
 class _Trainer:
     """The state of one training: model, optimiser, progress."""
 
-    def __init__(self, config: RunConfig, data: Data, run: Path, device: torch.device, processes: Processes) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        data: Data,
+        run: Path,
+        device: torch.device,
+        processes: Processes,
+        pause: Callable[[], bool],
+    ) -> None:
         self.config, self.data, self.run, self.device, self.processes = config, data, run, device, processes
+        self.pause = pause
         self.progress = Progress(learning_rate=config.learning_rate)
         self.model = new_model(config, data.tokenizer).to(device)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -215,9 +240,12 @@ class _Trainer:
             sums += self._step(train, rows[state.step])
             state.step += 1
             now = time.monotonic()
-            if self.processes.n == 1 and now - saved > CHECKPOINT_S:  # processes would have to agree on the moment
+            pauses = self.pause()
+            if self.processes.n == 1 and (pauses or now - saved > CHECKPOINT_S):  # several would have to agree
                 self._save(sums, state.seconds + now - began)
                 saved = now
+            if pauses:
+                raise Paused
         state.loss_sum, state.n_right = self._over_processes(sums)
         state.seconds += time.monotonic() - began
 
@@ -276,6 +304,7 @@ class _Trainer:
         }
         state.history.append(row)
         seconds = state.seconds
+        state.epoch_seconds.append(seconds)
         if loss < state.best_loss:
             state.best_loss, state.best_epoch = loss, state.epoch
             if self.processes.rank == 0:
@@ -286,6 +315,7 @@ class _Trainer:
         self._save(torch.zeros(2), 0.0)
         if self.processes.rank == 0:
             write_text(self.run / METRICS, "".join(json.dumps(one) + "\n" for one in state.history))
+            write_text(self.run / TIMING, json.dumps({"questions": n, "epoch_seconds": state.epoch_seconds}) + "\n")
         return (
             f"epoch {row['epoch'] + 1:2d}  train {row['train_loss']:.4f} {row['train_accuracy']:6.2%}  "
             f"validation {loss:.4f} {accuracy:6.2%}  lr {row['learning_rate']:.0e}  {seconds:.1f} s, "

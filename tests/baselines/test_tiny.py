@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from baselines.cli import run
+from baselines.data.questions import read_split
 from baselines.results import read_results
 from clear_gen.cli.common import DONE
 
@@ -25,6 +28,17 @@ def metrics(folder: Path) -> list[dict[str, float]]:
 
 def best_accuracy(folder: Path) -> float:
     return min(metrics(folder), key=lambda row: row["validation_loss"])["validation_accuracy"]
+
+
+def accuracy_of_the_words(folder: Path) -> float:
+    """What knows the training questions by heart and never hears gets right: no text-only model does much better."""
+    answers: dict[str, Counter[str]] = {}
+    asked = read_split(folder, "train")
+    for question, answer in zip(asked.question, asked.answer, strict=True):
+        answers.setdefault(question, Counter())[answer] += 1
+    asked = read_split(folder, "validation")
+    pairs = zip(asked.question, asked.answer, strict=True)
+    return float(np.mean([answers[question].most_common(1)[0][0] == answer for question, answer in pairs]))
 
 
 def test_killed_and_resumed_it_hears_what_the_text_does_not_tell(tmp_path: Path) -> None:
@@ -41,10 +55,10 @@ def test_killed_and_resumed_it_hears_what_the_text_does_not_tell(tmp_path: Path)
     before = metrics(heard)
     assert subprocess.run([*command, "--resume"]).returncode == DONE
     assert metrics(heard)[: len(before)] == before
-    narrow = ["--set", "gru_units=64", "--set", "embedding=32", "--learning-rate", "3e-3", "--max-epochs", "8"]
-    assert run(["train", str(heard / "data"), "--model", "text-only", *narrow, "--out", str(read)]) == DONE
+    deaf = ["--preset", "tiny", "--model", "text-only", "--max-epochs", "3"]
+    assert run(["train", str(heard / "data"), *deaf, "--out", str(read)]) == DONE
     assert run(["evaluate", str(heard), "--split", "validation", "--out", str(tmp_path / "scores")]) == DONE
     scored = read_results(tmp_path / "scores" / "results-validation.json").scores.overall
     assert scored.n >= 1000
     assert scored.accuracy == pytest.approx(best_accuracy(heard))
-    assert scored.accuracy >= best_accuracy(read) + 0.10
+    assert scored.accuracy >= max(best_accuracy(read), accuracy_of_the_words(heard / "data")) + 0.10
