@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +39,7 @@ from baselines.data.questions import Questions, read_split
 from baselines.data.scenes import SourceName, open_scenes
 from baselines.data.tokenizer import Tokenizer, read_tokenizer, write_tokenizer
 from baselines.models import build
+from baselines.models.visual_film import VisualFilm
 from clear_gen import __version__
 from clear_gen.config import Strict, load_yaml
 from clear_gen.dataset.report import progress
@@ -48,13 +49,14 @@ CONFIG, ENVIRONMENT, TOKENIZER, FEATURES = "config.yaml", "environment.json", "t
 METRICS, TIMING, CURVES = "metrics.jsonl", "timing.json", "curves.png"
 BEST, LAST = "model.safetensors", "last.safetensors"
 STAGE_WEIGHTS, STAGE_ORDER, STAGE_DROPOUT, STAGE_ROOMS = range(4)  # of a run's random streams
-EVALUATION_BATCH = 256
+EVALUATION_BATCH, TRUNK_BATCH = 256, 32
 
 
 class RunConfig(Strict):
     """Every choice of a run. The defaults are the protocol of the paper (supplement A); data and model have none.
 
-    ``options`` replaces fields of the model's configuration. ``source``: audio if the dataset has it, if None.
+    ``options`` replaces fields of the model's configuration. ``imagenet``: a safetensors file with the weights of a
+    frozen trunk, which are random without one. ``source``: audio if the dataset has it, if None.
     ``learning_rate`` falls tenfold after ``plateau_epochs`` without a better validation loss; after ``stop_epochs``
     training ends.
     """
@@ -62,6 +64,7 @@ class RunConfig(Strict):
     data: str = ""
     model: str = ""
     options: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
+    imagenet: str | None = None
     seed: int = Field(0, ge=0)
     source: SourceName | None = None
     log_mel: bool = False
@@ -82,7 +85,7 @@ class Split:
     """The Q questions of a split on the device.
 
     ``tokens``: int64 [Q, L]. ``lengths``, ``classes``, ``scenes``: int64 [Q]; a class is -1 if no training question has
-    that answer.
+    that answer. ``maps``: float16 [N, C, F', T'], what a frozen trunk has made of each scene, if a model has one.
     """
 
     questions: Questions
@@ -91,10 +94,13 @@ class Split:
     lengths: torch.Tensor
     classes: torch.Tensor
     scenes: torch.Tensor
+    maps: torch.Tensor | None = None
 
     def inputs(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Spectrograms float32 [B, 1, 64, T], tokens and lengths of the questions int64 [B]."""
-        return self.features.standardised(self.scenes[index]), self.tokens[index], self.lengths[index]
+        """Spectrograms float32 [B, 1, 64, T] or the trunk's maps, tokens and lengths of the questions int64 [B]."""
+        scenes = self.scenes[index]
+        heard = self.features.standardised(scenes) if self.maps is None else self.maps[scenes].float()
+        return heard, self.tokens[index], self.lengths[index]
 
 
 def split_of(questions: Questions, features: Features, tokenizer: Tokenizer) -> Split:
@@ -103,6 +109,19 @@ def split_of(questions: Questions, features: Features, tokenizer: Tokenizer) -> 
     ids, lengths = tokenizer.encode(questions.question)
     arrays = (ids, lengths, tokenizer.classes(questions.answer), questions.scene)
     return Split(questions, features, *(torch.tensor(array, device=device) for array in arrays))
+
+
+@torch.no_grad()
+def once_per_scene(model: nn.Module, split: Split) -> tuple[nn.Module, Split]:
+    """The part of a model that is asked, and the split with what a frozen trunk before it makes of every scene.
+
+    A scene has several questions and is seen in every epoch, so the trunk, which costs the most, runs once.
+    """
+    if not isinstance(model, VisualFilm):
+        return model, split
+    scenes = torch.arange(len(split.features.power), device=split.features.power.device).split(TRUNK_BATCH)
+    maps = [model.heard(split.features.standardised(part)).half() for part in scenes]
+    return model.film, replace(split, maps=torch.cat(maps))
 
 
 def default_device() -> torch.device:
@@ -204,7 +223,7 @@ def load_run(run: Path, device: str | None = None) -> Trained:
 @torch.no_grad()
 def logits_of(model: nn.Module, split: Split, batch: int = EVALUATION_BATCH) -> torch.Tensor:
     """float32 [Q, O] of all questions of a split, without dropout."""
-    model.eval()
+    model, split = once_per_scene(model.eval(), split)
     index = torch.arange(len(split.questions), device=split.tokens.device)
     return torch.cat([model(*split.inputs(part)).float() for part in index.split(batch)])
 

@@ -29,6 +29,7 @@ from baselines.data.scenes import open_scenes
 from baselines.data.spectrogram import settings_at
 from baselines.data.tokenizer import Tokenizer, tokenizer_of
 from baselines.data.virtual import VirtualScenes, with_fresh_rooms
+from baselines.models.visual_film import VisualFilm
 from baselines.run import (
     BEST,
     CONFIG,
@@ -44,6 +45,7 @@ from baselines.run import (
     load_tensors,
     load_weights,
     new_model,
+    once_per_scene,
     read_config,
     save_tensors,
     split_of,
@@ -184,7 +186,10 @@ class _Trainer:
         self.config, self.data, self.run, self.device, self.processes = config, data, run, device, processes
         self.pause = pause
         self.progress = Progress(learning_rate=config.learning_rate)
-        self.model = new_model(config, data.tokenizer).to(device)
+        model = new_model(config, data.tokenizer)
+        if isinstance(model, VisualFilm) and config.imagenet:
+            model.load_imagenet(Path(config.imagenet))
+        self.model = model.to(device)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.batch = min(config.batch, len(data.train.questions)) // processes.n * processes.n
         self.n_steps = len(data.train.questions) // self.batch
@@ -200,11 +205,14 @@ class _Trainer:
             self._fit()
         elif (run / LAST).is_file():
             self._load()
-        self.replica = self._replica() if learnt else self.model
+        if not self.progress.finished:
+            self.asked, self.train = once_per_scene(self.model, data.train)
+            _, self.validation = once_per_scene(self.model, data.validation)
+            self.replica = self._replica()
 
     def _replica(self) -> nn.Module:
         """The model as a step calls it: compiled, one of several processes'."""
-        model = self.model
+        model = self.asked
         if self.config.compile:
             model.compile(mode="reduce-overhead" if self.device.type == "cuda" else "default")
         return DistributedDataParallel(model) if self.processes.n > 1 else model
@@ -225,11 +233,11 @@ class _Trainer:
             yield self._end_epoch(*self._validate())
 
     def _train_epoch(self) -> None:
-        state, train = self.progress, self.data.train
+        state, train = self.progress, self.train
         if self.data.rooms:
             rooms = self.data.rooms(stream(self.config.seed, STAGE_ROOMS, state.epoch))
             fresh = features_of(rooms, self.data.features, self.device, lambda _: None)
-            train = split_of(train.questions, fresh, self.data.tokenizer)
+            _, train = once_per_scene(self.model, split_of(train.questions, fresh, self.data.tokenizer))
         order = stream(self.config.seed, STAGE_ORDER, state.epoch).permutation(len(train.questions))
         order = order[: self.n_steps * self.batch].reshape(self.n_steps, self.batch)
         rows = torch.tensor(order[:, self.processes.rank :: self.processes.n].copy(), device=self.device)
@@ -271,14 +279,14 @@ class _Trainer:
     @torch.no_grad()
     def _validate(self) -> tuple[float, float]:
         """Mean loss and accuracy on the validation split, shared by the processes."""
-        split, (rank, n) = self.data.validation, (self.processes.rank, self.processes.n)
+        split, (rank, n) = self.validation, (self.processes.rank, self.processes.n)
         if n > 1:  # the running means of each are of its own questions; those of the first are kept
             for buffer in self.model.buffers():
                 distributed.broadcast(buffer, 0)
         self.model.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         for index in torch.arange(rank, len(split.questions), n, device=self.device).split(EVALUATION_BATCH):
-            logits, classes = self._logits(self.model, split, index), split.classes[index]
+            logits, classes = self._logits(self.asked, split, index), split.classes[index]
             loss = cross_entropy(logits, classes, ignore_index=NO_ANSWER, reduction="sum")
             known = (classes != NO_ANSWER).sum()
             sums += torch.stack([loss, (logits.argmax(1) == classes).sum(), known]).double()

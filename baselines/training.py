@@ -90,6 +90,11 @@ def run_training(
             distributed.barrier()
     config = configured(data, preset, file, flags, device)
     config_of(config.model, config.options)
+    is_frozen = config.model.startswith("visual-film")
+    if config.imagenet and not is_frozen:
+        raise InputError(f"--imagenet: found it with {config.model}, expected a model that begins with visual-film")
+    if is_frozen and not config.imagenet and processes.rank == 0:
+        say(f"{config.model}: the frozen trunk has random weights; --imagenet FILE gives it trained ones")
     runs = [(run / f"seed-{seed}", config.model_copy(update={"seed": seed})) for seed in seeds or ()] or [(run, config)]
     for folder, _ in runs:
         if (folder / CONFIG).exists() and not resume:

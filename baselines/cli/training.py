@@ -40,6 +40,7 @@ def _options(_context: click.Context, _parameter: click.Parameter, values: tuple
 @click.option(
     "--set", "options", multiple=True, callback=_options, metavar="NAME=VALUE", help="A setting of the model."
 )
+@click.option("--imagenet", metavar="FILE", help="Weights of ResNet-101 for visual-film models, as safetensors.")
 @click.option("--seed", type=click.IntRange(min=0), help="Every choice follows from it.  [default: 0]")
 @click.option("--seeds", callback=_seeds, help="Several runs, RUN/seed-N: paper (its five), or such as 1,2,3.")
 @click.option("--source", type=click.Choice(["audio", "virtual"]), help="[default: audio if the dataset has it]")

@@ -22,8 +22,11 @@ class VisualFilm(nn.Module):
         self.film = FilmNetwork(config, OUT_CHANNELS, n_words, n_answers)
 
     def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
-        features = self.trunk(spectrogram.expand(-1, 3, -1, -1))  # [B, 1024, F / 16, T / 16]
-        return self.film(features, tokens, lengths)
+        return self.film(self.heard(spectrogram), tokens, lengths)
+
+    def heard(self, spectrogram: Tensor) -> Tensor:
+        """The trunk's features, the same for every question: [B, 1, F, T] -> [B, 1024, F / 16, T / 16]."""
+        return self.trunk(spectrogram.expand(-1, 3, -1, -1))
 
     def load_imagenet(self, path: Path) -> None:
         """The trunk's weights from a safetensors file; see ``ResNet101.load_imagenet``."""

@@ -20,8 +20,10 @@ import torch
 from baselines import train as training
 from baselines.cli import run
 from baselines.data.questions import read_split
-from baselines.run import RunConfig, load_run, logits_of, predict_split
-from baselines.train import Data, Processes, load_data, train
+from baselines.models import build
+from baselines.models.visual_film import VisualFilm
+from baselines.run import RunConfig, load_run, load_tensors, logits_of, new_model, predict_split, save_tensors
+from baselines.train import Data, Paused, Processes, load_data, train
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.dataset.load import load_scenes
 from clear_gen.io import InputError
@@ -193,6 +195,66 @@ def test_fresh_rooms_change_training_and_not_the_scenes(unheard: Path, tmp_path:
     assert same(augmented, trained(config, data, tmp_path / "again"))
     plain = trained(config_of(unheard, max_epochs=2), load_data(config_of(unheard), CPU), tmp_path / "plain")
     assert not same(augmented, plain)
+
+
+FILM = ["gru_units", "embedding", "filters", "blocks", "classifier_filters", "hidden"]
+
+
+def test_a_frozen_trunk_hears_every_scene_once(unheard: Path, data: Data) -> None:
+    options = {name: NARROW[name] for name in FILM}
+    model = new_model(config_of(unheard, model="visual-film-resnet101", options=options), data.tokenizer).eval()
+    assert isinstance(model, VisualFilm)
+    n_heard = 0
+
+    def count(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        nonlocal n_heard
+        n_heard += len(inputs[0])
+
+    model.trunk.register_forward_pre_hook(count)
+    found = logits_of(model, data.validation)
+    assert n_heard == len(data.validation.features.power) < len(found)
+    with torch.no_grad():
+        expected = model(*data.validation.inputs(torch.arange(len(found))))
+    torch.testing.assert_close(found, expected, atol=0.02, rtol=0.01)  # features are kept in half precision
+
+
+def test_the_trunk_takes_the_weights_it_is_given_and_says_when_there_are_none(
+    unheard: Path, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    trunk = build("visual-film-resnet101", 9, 3, np.random.default_rng(5)).trunk
+    given = {name: tensor for name, tensor in trunk.state_dict().items() if "num_batches" not in name}
+    save_tensors(given, tmp_path / "resnet.safetensors")
+    sets = [part for name in FILM for part in ("--set", f"{name}={NARROW[name]}")]
+    command = ["train", str(unheard), "--model", "visual-film-resnet101", *sets, "--max-epochs", "1"]
+    imagenet = ["--imagenet", str(tmp_path / "resnet.safetensors")]
+    assert run([*command, *imagenet, "--out", str(tmp_path / "given")]) == DONE
+    assert "random weights" not in capfd.readouterr().out
+    kept, _ = load_tensors(tmp_path / "given" / "model.safetensors", CPU)
+    assert all(torch.equal(kept[f"trunk.{name}"], tensor) for name, tensor in given.items())
+    assert run([*command, "--out", str(tmp_path / "random")]) == DONE
+    assert "random weights" in capfd.readouterr().out
+    assert run(["train", str(unheard), "--model", "text-only", *imagenet, "--out", str(tmp_path / "no")]) == WRONG_INPUT
+    assert "--imagenet: found it with text-only" in capfd.readouterr().err
+
+
+def test_a_paused_training_goes_on_to_the_same_result(unheard: Path, data: Data, tmp_path: Path) -> None:
+    config, n_steps = config_of(unheard), 0
+
+    def pause() -> bool:
+        nonlocal n_steps
+        n_steps += 1
+        return n_steps % 3 == 0
+
+    n_pieces = 0
+    while True:
+        n_pieces += 1
+        try:
+            train(config, data, tmp_path / "pieces", CPU, Processes(), lambda _: None, pause)
+            break
+        except Paused:
+            continue
+    assert n_pieces > 3
+    assert same(trained(config, data, tmp_path / "whole"), tmp_path / "pieces")
 
 
 def test_augmenting_audio_is_refused(dataset: Path) -> None:
