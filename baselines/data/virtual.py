@@ -75,7 +75,8 @@ class VirtualScenes:
     ) -> torch.Tensor:
         n_scenes, width = stop - first, int(self.n_samples[first:stop].max())
         parts = [next(drawn) for _ in range(n_scenes)]
-        signal = self._dry(first, stop, width, recordings)
+        dry = self.added if recordings.device.type == "cpu" else self.gathered
+        signal = dry(first, stop, width, recordings)
         kernel_length = max(start + len(tail) for start, tail, _ in parts)
         if kernel_length:
             kernels = torch.zeros((n_scenes, kernel_length))
@@ -83,18 +84,19 @@ class VirtualScenes:
                 kernels[row, start : start + len(tail)] = torch.from_numpy(tail)
             n_dry = int(self.n_samples_dry[first:stop].max())
             signal += convolved(signal[:, :n_dry], kernels.to(signal.device))[:, :width]
-        noise = torch.zeros((n_scenes, width))
+        noise = torch.zeros((n_scenes, width), pin_memory=signal.is_cuda)
         for row, (_, _, samples) in enumerate(parts):
             noise[row, : len(samples)] = torch.from_numpy(samples)
         limits = [FULL_SCALE - (uniform_amplitude(one.level_dbfs) if one else 0) for one in self.noises[first:stop]]
         limit, peak = torch.tensor(limits, device=signal.device), signal.abs().amax(1)
         signal *= torch.where(peak > limit, limit / peak, torch.ones_like(peak))[:, None]
-        signal += noise.to(signal.device)
+        signal += noise.to(signal.device, non_blocking=True)
         for row, end in enumerate(self.n_samples[first:stop]):
             signal[row, end:] = 0  # where the transforms leave their rounding
         return signal
 
-    def _dry(self, first: int, stop: int, width: int, recordings: torch.Tensor) -> torch.Tensor:
+    def added(self, first: int, stop: int, width: int, recordings: torch.Tensor) -> torch.Tensor:
+        """The sounds of the scenes ``first`` to ``stop``, one added after the other: float32 [stop - first, width]."""
         signal = torch.zeros((stop - first, width), device=recordings.device)
         for scene in range(first, stop):
             for sound in range(self.first_sound[scene], self.first_sound[scene + 1]):
@@ -102,6 +104,20 @@ class VirtualScenes:
                 recording = recordings[start : start + length]
                 signal[scene - first, onset : onset + length].add_(recording, alpha=float(self.gain[sound]))
         return signal
+
+    def gathered(self, first: int, stop: int, width: int, recordings: torch.Tensor) -> torch.Tensor:
+        """The same in one gather, since a GPU would wait for the commands of so many sounds."""
+        sounds = slice(self.first_sound[first], self.first_sound[stop])
+        length, device = self.length[sounds], recordings.device
+        row = np.repeat(np.arange(stop - first), np.diff(self.first_sound[first : stop + 1]))
+        before = np.cumsum(length) - length  # samples of the sounds before it
+        places = np.stack([self.start[sounds] - before, row * width + self.onset[sounds] - before])
+        n = int(length.sum())
+        sound = torch.repeat_interleave(torch.from_numpy(length).to(device), output_size=n)  # of each sample
+        source, target = torch.from_numpy(places).to(device)[:, sound] + torch.arange(n, device=device)
+        gain = torch.from_numpy(self.gain[sounds]).to(device)
+        signal = torch.zeros((stop - first) * width, device=device)
+        return signal.index_add_(0, target, recordings[source] * gain[sound]).view(stop - first, width)
 
 
 def convolved(signal: torch.Tensor, kernel: torch.Tensor) -> torch.Tensor:

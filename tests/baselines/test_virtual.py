@@ -3,64 +3,50 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.data.scenes import AudioScenes, Scenes, ahead, open_scenes
+from baselines.data.scenes import open_scenes
 from baselines.data.virtual import VirtualScenes, convolved, scenes_of_table, with_fresh_rooms
 from clear_gen.audio.render import render, render_pcm
-from clear_gen.dataset.load import load_scenes
-from clear_gen.io import InputError, decode_flac, encode_flac
+from clear_gen.io import InputError
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import Noise, Reverb, SceneGraph, Sound, graph_of_row, scene_schema, tail_samples
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
 from tests.banks import bank_of, sound_of, tone_bank
-from tests.baselines.conftest import SIZES
+from tests.baselines.waveforms import CLOSE, waveforms_of
 from tests.dataset.published import read_in, write_source
-from tests.dataset.runs import RATE
 from tests.sounds import one_line, real_banks
 
-CPU = torch.device("cpu")
-CLOSE = 2e-6  # of full scale: two orders of float32 sums
-PCM_STEP = 1 / 32767
 ROOM = Reverb(0.4, 6.0, 0.02, 3000.0, 1234)
 NOISE = Noise(-50.0, 99)
 
 
-def waveforms_of(scenes: Scenes, batch: int) -> list[np.ndarray]:
-    """Every scene, cut at its end; what batches hold behind it must be zero."""
-    found: list[np.ndarray] = []
-    for part in scenes.waveforms(batch, CPU):
-        lengths = scenes.n_samples[len(found) : len(found) + batch]
-        assert part.dtype == torch.float32
-        assert part.shape == (len(lengths), max(lengths))
-        for row, n in zip(part.numpy(), lengths, strict=True):
-            assert not row[n:].any()
-            found.append(row[:n])
-    assert len(found) == len(scenes.n_samples)
-    return found
-
-
 def assert_rendered(table: pa.Table, bank: Bank, batch: int = 3) -> list[np.ndarray]:
     """Virtual scenes of ``table`` are those of ``render``; returns them."""
-    found = waveforms_of(scenes_of_table(table, bank, "test"), batch)
+    scenes = scenes_of_table(table, bank, "test")
+    assert_gathered(scenes)
+    found = waveforms_of(scenes, batch)
     for one, row in zip(found, table.to_pylist(), strict=True):
         expected = render(graph_of_row(row), bank)
         assert one.shape == expected.shape
         assert np.abs(one - expected).max() < CLOSE
     return found
+
+
+def assert_gathered(scenes: VirtualScenes) -> None:
+    """The way of a GPU adds the same sounds at the same places."""
+    places = 0, len(scenes.n_samples), int(scenes.n_samples.max()), scenes.recordings
+    torch.testing.assert_close(scenes.gathered(*places), scenes.added(*places), atol=CLOSE, rtol=0)
 
 
 def sampled(domain: Domain, n: int = 7, bank: Bank | None = None, seed: int = 1, **spec: Any) -> pa.Table:
@@ -358,145 +344,3 @@ def test_fresh_rooms_are_drawn_evenly(clear2: Domain) -> None:
     low, high = clear2.sampling.reverb.rt60_s
     places = np.sort([(one.rt60_s - low) / (high - low) for scenes in drawn for one in scenes.reverbs])
     assert np.abs(places - np.linspace(0, 1, 600)).max() < 1.63 / np.sqrt(600)  # Kolmogorov and Smirnov, 1 %
-
-
-# --- a dataset's scenes, from its audio or virtual --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("split", SIZES)
-def test_audio_is_that_of_load_scenes_in_any_batch(split: str, dataset: Path) -> None:
-    scenes = open_scenes(dataset, split)
-    assert isinstance(scenes, AudioScenes)
-    assert scenes.sample_rate == RATE
-    expected = list(load_scenes(dataset, split))
-    assert scenes.n_samples.tolist() == [scene.graph.n_samples for scene in expected]
-    for batch in (1, 4, 100):
-        for found, scene in zip(waveforms_of(scenes, batch), expected, strict=True):
-            assert np.array_equal(found, scene.waveform)
-
-
-@pytest.mark.parametrize("split", SIZES)
-def test_without_audio_scenes_are_virtual_and_the_same_up_to_pcm(split: str, dataset: Path, unheard: Path) -> None:
-    virtual, chosen, decoded = (
-        open_scenes(unheard, split),
-        open_scenes(dataset, split, "virtual"),
-        open_scenes(dataset, split),
-    )
-    assert isinstance(virtual, VirtualScenes)
-    assert isinstance(chosen, VirtualScenes)
-    assert virtual.sample_rate == RATE
-    assert virtual.n_samples.tolist() == chosen.n_samples.tolist() == decoded.n_samples.tolist()
-    for one, same, pcm in zip(*(waveforms_of(scenes, 4) for scenes in (virtual, chosen, decoded)), strict=True):
-        assert np.array_equal(one, same)
-        assert np.abs(one - pcm).max() <= PCM_STEP / 2 + CLOSE
-
-
-def in_row_groups(folder: Path, n_rows: int, split: str = "test") -> None:
-    """Write a split's scenes and questions anew in row groups of so many rows."""
-    for path in (folder / f"{kind}/{split}-00000-of-00001.parquet" for kind in ("scenes", "questions")):
-        pq.write_table(pq.read_table(path), path, row_group_size=n_rows)
-
-
-def test_scenes_of_several_row_groups(dataset: Path, unheard: Path, tmp_path: Path) -> None:
-    for number, source in enumerate((dataset, unheard)):
-        folder = shutil.copytree(source, tmp_path / f"data{number}")
-        in_row_groups(folder, 4)
-        found, expected = (waveforms_of(open_scenes(of, "test"), 5) for of in (folder, source))
-        assert all(np.abs(a - b).max() < CLOSE for a, b in zip(found, expected, strict=True))
-
-
-@pytest.mark.parametrize("split", ["nosuch", "", "two\nlines"])
-@pytest.mark.parametrize("source", [None, "audio", "virtual"])
-def test_a_split_that_is_not_there(split: str, source: Any, dataset: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        open_scenes(dataset, split, source)
-    assert "expected one of: train, validation, test" in one_line(caught)
-
-
-def test_no_dataset(tmp_path: Path) -> None:
-    with pytest.raises(InputError):
-        open_scenes(tmp_path, "train")
-
-
-@pytest.mark.parametrize("source", ["audio", "virtual"])
-def test_a_scene_file_of_other_columns(source: Any, dataset: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(dataset, tmp_path / "data")
-    path = folder / "scenes/test-00000-of-00001.parquet"
-    pq.write_table(pa.table({"x": [1]}), path)
-    with pytest.raises(InputError) as caught:
-        open_scenes(folder, "test", source)
-    assert one_line(caught).startswith(f"{path}: found other columns")
-
-
-def test_audio_of_a_dataset_without(unheard: Path) -> None:
-    with pytest.raises(InputError) as caught:
-        list(open_scenes(unheard, "test", "audio").waveforms(2, CPU))
-    assert "test-000000: found no audio" in one_line(caught)
-
-
-def stereo(data: bytes) -> bytes:
-    pcm, rate = decode_flac(data, "")
-    return encode_flac(np.stack([pcm, pcm], 1), rate)
-
-
-DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
-    "cut": lambda data: data[: len(data) // 2],
-    "empty": lambda _: b"",
-    "null": lambda _: None,
-    "noise": lambda _: bytes(range(256)) * 8,
-    "shorter": lambda data: encode_flac(decode_flac(data, "")[0][:-1], RATE),
-    "longer": lambda data: encode_flac(np.append(decode_flac(data, "")[0], np.int16(0)), RATE),
-    "rate": lambda data: encode_flac(decode_flac(data, "")[0], 2 * RATE),
-    "stereo": stereo,
-}
-
-
-@pytest.mark.parametrize("damage", [*DAMAGES, "missing"])
-def test_damaged_audio_names_its_scene(damage: str, dataset: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(dataset, tmp_path / "data")
-    path = folder / "scenes/test-00000-of-00001.parquet"
-    table = pq.read_table(path)
-    rows = table.to_pylist()
-    audio = rows[4]["audio"]
-    rows[4]["audio"] = None if damage == "missing" else {**audio, "bytes": DAMAGES[damage](audio["bytes"])}
-    pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
-    scenes = open_scenes(folder, "test")
-    for batch in (1, 4, 6):
-        with pytest.raises(InputError) as caught:
-            list(scenes.waveforms(batch, CPU))
-        assert one_line(caught).startswith(f"{path}: test-000004: ")
-    before = next(iter(scenes.waveforms(1, CPU)))  # what comes before is served
-    assert np.array_equal(before[0].numpy(), next(load_scenes(dataset, "test")).waveform)
-
-
-@pytest.mark.shared
-def test_the_published_sample_has_audio_of_a_few_scenes(shared: Path, tmp_path: Path, clear2: Domain) -> None:
-    read_in(shared / "clear-layout-sample", tmp_path / "data", clear2)
-    scenes = open_scenes(tmp_path / "data", "validation")
-    expected = [scene.waveform for scene in load_scenes(tmp_path / "data", "validation")]
-    first = next(number for number, waveform in enumerate(expected) if waveform is None)
-    found = scenes.waveforms(1, CPU)
-    for waveform in expected[:first]:
-        assert np.array_equal(next(found)[0].numpy(), waveform)
-    with pytest.raises(InputError, match=f"validation-{first:06d}: found no audio"):
-        next(found)
-
-
-# --- ahead ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [1, 2, 7, 100])
-def test_ahead_keeps_the_order_and_its_distance(n: int) -> None:
-    begun: list[int] = []
-
-    def items() -> Any:
-        for item in range(20):
-            begun.append(item)
-            yield item
-
-    with ThreadPoolExecutor(3) as pool:
-        for read, made in enumerate(ahead(lambda item: item * item, items(), pool, n)):
-            assert made == read * read
-            assert len(begun) <= read + 1 + n
-    assert read == 19
-    assert begun == list(range(20))
