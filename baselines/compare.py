@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -104,8 +105,15 @@ def compare(entries: Sequence[Entry], folder: Path | None, split: str) -> Compar
     whole = read_split(folder, split)
     questions = first_questions(whole, min((one.limit for one in entries if one.limit is not None), default=None))
     right = [_right(one, whole, folder)[: len(questions)] for one in entries]
-    others = [_against(right[0], this, questions, one.model) for this, one in zip(right[1:], entries[1:], strict=True)]
-    return Compared(entries[0].model, float(right[0].mean()), len(questions), whole.sha256, others)
+    first, *names = _told_apart(entries)
+    others = [_against(right[0], this, questions, name) for this, name in zip(right[1:], names, strict=True)]
+    return Compared(first, float(right[0].mean()), len(questions), whole.sha256, others)
+
+
+def _told_apart(entries: Sequence[Entry]) -> list[str]:
+    """The models' names; of two runs of one model, with their folders."""
+    n = Counter(one.model for one in entries)
+    return [one.model if n[one.model] == 1 else f"{one.model}, {one.predictions.parent}" for one in entries]
 
 
 def _right(one: Entry, whole: Questions, folder: Path) -> np.ndarray:
