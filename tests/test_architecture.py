@@ -16,7 +16,7 @@ import clear_gen
 
 PACKAGE = Path(clear_gen.__file__).parent
 BENCHMARK = Path(baselines.__file__).parent
-ORDER = ("io", "config", "sounds", "scenes", "audio", "questions", "dataset", "cli")
+ORDER = ("io", "config", "page", "sounds", "scenes", "audio", "questions", "dataset", "cli")
 
 
 def part_of(module: str) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-CHARACTER = 7.0  # width of a character of a label, in units of the view box (pixels at full width)
+from clear_gen.page import CHARACTER, diamond, share_axis, svg, text
+
 NARROW, WIDE = 340, 1040
 ROW = 19
 MARKS = 4  # styles of marks there are: 0 to 3
+KEY = 18  # side of a drawing in a legend
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,11 @@ def row_chart(rows: Sequence[Row], frame: Frame, label: str) -> str:
     left = 14 + CHARACTER * max(len(row.label) for row in rows)
     scale = (frame.width - left - frame.note_width) / frame.most
     bottom = frame.row * len(rows) + 4
-    drawn = []
-    for tick in frame.ticks:
-        x = left + tick * scale
-        drawn.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{bottom}"/>')
-        anchor = "end" if x + 18 > frame.width else "middle"
-        drawn.append(f'<text class="tick" x="{x:.1f}" y="{bottom + 15}" text-anchor="{anchor}">{100 * tick:g} %</text>')
+    drawn = share_axis(frame.ticks, left, scale, bottom, frame.width)
     for number, row in enumerate(rows):
         drawn += _row(row, left, scale, number * frame.row, frame)
     height = bottom + (20 if frame.ticks else 0)
-    return _svg(frame.width, height, label, drawn)
+    return svg(frame.width, height, label, drawn)
 
 
 def _row(row: Row, left: float, scale: float, top: float, frame: Frame) -> list[str]:
@@ -71,13 +68,11 @@ def _row(row: Row, left: float, scale: float, top: float, frame: Frame) -> list[
     if row.bar is not None:
         place = f'x="{left:.1f}" width="{row.bar * scale:.1f}" y="{top + 5}" height="{frame.row - 6}"'
         drawn.append(f'<rect class="bar" {place}/>')
-    drawn.append(f'<text x="{left - 8:.1f}" y="{middle + 4}" text-anchor="end">{escape(row.label)}</text>')
+    drawn.append(text(left - 8, middle + 4, row.label, "end"))
     for mark in row.marks:
         drawn.append(_mark(mark, left, scale, middle))
     if row.note:
-        drawn.append(
-            f'<text class="tick" x="{frame.width}" y="{middle + 4}" text-anchor="end">{escape(row.note)}</text>'
-        )
+        drawn.append(text(frame.width, middle + 4, row.note, "end", "tick"))
     return drawn
 
 
@@ -98,18 +93,13 @@ def shape(style: int, x: float, y: float) -> str:
         return f'<rect x="{x - 4:.1f}" y="{y - 4}" width="8" height="8"/>'
     if style == 2:
         return f'<circle cx="{x:.1f}" cy="{y}" r="4.5"/>'
-    return f'<path d="M{x:.1f} {y - 5.5}l5.5 5.5l-5.5 5.5l-5.5 -5.5z"/>'
+    return f'<path d="{diamond(x, y)}"/>'
 
 
-def legend(names: Mapping[int, str], zone: str) -> str:
-    """HTML that says which mark is what, and what a shaded zone means."""
-    keys = [(f'<g class="mark m{style}">{shape(style, 9, 9)}</g>', name) for style, name in names.items()]
-    keys.append(('<rect class="zone" width="18" height="18"/>', zone))
-    parts = [
-        f'<span><svg class="key" viewBox="0 0 18 18" aria-hidden="true">{drawn}</svg>{escape(name)}</span>'
-        for drawn, name in keys
-    ]
-    return f'<p class="legend">{"".join(parts)}</p>'
+def keys(names: Mapping[int, str], zone: str) -> dict[str, str]:
+    """For a legend: which mark is what, and what a shaded zone means."""
+    marks = {name: f'<g class="mark m{style}">{shape(style, KEY / 2, KEY / 2)}</g>' for style, name in names.items()}
+    return {**marks, zone: f'<rect class="zone" width="{KEY}" height="{KEY}"/>'}
 
 
 def histogram(counts: Mapping[int, int], unit: str, label: str) -> str:
@@ -125,12 +115,10 @@ def histogram(counts: Mapping[int, int], unit: str, label: str) -> str:
         place = f'x="{x + 1:.1f}" y="{height - 28 - tall:.1f}" width="{step - 2:.1f}" height="{tall:.1f}"'
         drawn.append(f'<rect class="bar" {place}>{title}</rect>')
         if n == most:
-            above = f'x="{x + step / 2:.1f}" y="{height - 34 - tall:.1f}" text-anchor="middle"'
-            drawn.append(f'<text class="tick" {above}>{n:,}</text>')
+            drawn.append(text(x + step / 2, height - 34 - tall, f"{n:,}", "middle", "tick"))
         if number % 5 == 0 or high - low < 10:
-            middle = f'x="{x + step / 2:.1f}" y="{height - 12}" text-anchor="middle"'
-            drawn.append(f'<text class="tick" {middle}>{number}</text>')
-    return _svg(width, height, label, drawn)
+            drawn.append(text(x + step / 2, height - 12, str(number), "middle", "tick"))
+    return svg(width, height, label, drawn)
 
 
 def curve(values: Sequence[int], label: str) -> str:
@@ -144,14 +132,7 @@ def curve(values: Sequence[int], label: str) -> str:
     for share in (0.5, 1.0):
         y = bottom - 130 * share
         drawn.append(f'<line class="grid" x1="{left}" x2="{width}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        place = f'x="{left - 6}" y="{y + 4:.1f}" text-anchor="end"'
-        drawn.append(f'<text class="tick" {place}>{most * share:,.0f}</text>')
-    place = f'y="{height - 12}" class="tick"'
-    drawn.append(f'<text {place} x="{left}">1</text>')
-    drawn.append(f'<text {place} x="{width}" text-anchor="end">{len(falling):,}</text>')
-    return _svg(width, height, label, drawn)
-
-
-def _svg(width: float, height: float, label: str, drawn: Sequence[str]) -> str:
-    size = f'viewBox="0 0 {width:g} {height:g}" style="max-width: {width:g}px"'
-    return f'<svg {size} role="img" aria-label="{escape(label)}">\n' + "\n".join(drawn) + "\n</svg>"
+        drawn.append(text(left - 6, y + 4, f"{most * share:,.0f}", "end", "tick"))
+    drawn.append(text(left, height - 12, "1", class_="tick"))
+    drawn.append(text(width, height - 12, f"{len(falling):,}", "end", "tick"))
+    return svg(width, height, label, drawn)

@@ -1,25 +1,25 @@
-"""The page of an audit: one HTML file that holds everything; the page around the figures is ``audit.html``."""
+"""The page of an audit: one HTML file that holds everything. Its own style sheet is ``audit.css``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
-from string import Template
 
 from clear_gen.dataset import audit_report as report
 from clear_gen.dataset.audit import Audit
-from clear_gen.dataset.audit_charts import NARROW, ROW, WIDE, Frame, Mark, Row, curve, histogram, legend, row_chart
+from clear_gen.dataset.audit_charts import KEY, NARROW, ROW, WIDE, Frame, Mark, Row, curve, histogram, keys, row_chart
 from clear_gen.dataset.audit_report import Rows, in_words, percent
 from clear_gen.io import write_text
+from clear_gen.page import QUARTERS, definitions, document, legend, section, table
 from clear_gen.questions.audit import FLATTEST, NATURAL_SHARE, OK, OUTSIDE, TypeFigures, is_graded
 from clear_gen.questions.blind import ALL, BANK_LOOKUP, CONSTANT_TEMPLATE, CONSTANT_TYPE, NGRAMS
 from clear_gen.questions.goals import BLIND_TO_RELATIONS, MOST_ABOVE_FLOOR, MOST_ABOVE_FLOOR_OF_TYPE, RELATION_BLIND
 
 STYLES = {CONSTANT_TYPE: 0, CONSTANT_TEMPLATE: 1, NGRAMS: 2, BANK_LOOKUP: 3}
 SHOWN_TEMPLATES = 12
-QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 VERDICTS = (OK, OUTSIDE, "few")
+_table = partial(table, set_off=ALL, marked=VERDICTS)
 
 
 def write_page(audit: Audit, path: Path) -> None:
@@ -34,31 +34,8 @@ def page(audit: Audit) -> str:
     """The same as text."""
     sections = [_goals(audit), _balance(audit), _baselines(audit), _relations(audit), _clauses(audit)]
     sections += [_texts(audit), _templates(audit), _origin(audit)]
-    template = Template(Path(__file__).with_name("audit.html").read_text(encoding="utf-8"))
-    return template.substitute(
-        title=escape(f"Audit of {audit.folder}"),
-        summary=escape(report.summary(audit)),
-        sections="\n".join(sections),
-    )
-
-
-def _section(title: str, about: str, *parts: str) -> str:
-    body = "\n".join(parts)
-    return f"<section>\n<h2>{escape(title)}</h2>\n<p>{escape(about)}</p>\n{body}\n</section>"
-
-
-def _table(rows: Rows, class_: str = "") -> str:
-    """Rows of cells with a head; a verdict is coloured, a row named ALL set off."""
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in rows[0])
-    body = []
-    for first, *cells in rows[1:]:
-        rest = "".join(
-            f'<td class="{cell}">{escape(cell)}</td>' if cell in VERDICTS else f"<td>{escape(cell)}</td>"
-            for cell in cells
-        )
-        body.append(f"<tr{' class=all' * (first == ALL)}><td>{escape(first)}</td>{rest}</tr>")
-    table = f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n" + "\n".join(body) + "\n</tbody></table>"
-    return f'<div class="scroll {class_}">{table}</div>'
+    style = Path(__file__).with_name("audit.css")
+    return document(f"Audit of {audit.folder}", report.summary(audit), sections, style)
 
 
 # --- sections ---------------------------------------------------------------------------------------------------------
@@ -66,7 +43,7 @@ def _table(rows: Rows, class_: str = "") -> str:
 
 def _goals(audit: Audit) -> str:
     about = "What was found beside what it is held to. After ±: the standard error that so many questions leave."
-    return _section("Goals", about, _table(report.goal_rows(audit.goals), "wrap"))
+    return section("Goals", about, _table(report.goal_rows(audit.goals), "wrap"))
 
 
 def _balance(audit: Audit) -> str:
@@ -77,7 +54,7 @@ def _balance(audit: Audit) -> str:
     )
     cards = "\n".join(_card(name, of) for name, of in audit.figures[ALL].types.items() if of.n)
     balance = _table(report.balance_rows(audit))
-    return _section(
+    return section(
         "Types and answers",
         about,
         f'<div class="cards">\n{cards}\n</div>',
@@ -109,15 +86,15 @@ def _baselines(audit: Audit) -> str:
     )
     splits = report.trained_splits(audit)
     if not splits:
-        return _section("Baselines", "There are no training questions, or no others: nothing was trained.")
+        return section("Baselines", "There are no training questions, or no others: nothing was trained.")
     above = [f"{100 * most:g}" for most in (MOST_ABOVE_FLOOR, MOST_ABOVE_FLOOR_OF_TYPE)]
     over = f"up to {above[0]} points above the floor over all, {above[1]} in a type"
     names = {style: report.NAMES[name] for name, style in STYLES.items()}
-    parts = [legend(names, over)]
+    parts = [legend(keys(names, over), KEY)]
     for split in reversed(splits):
         parts.append(f'<h3>{escape(split)}</h3><div class="scroll wide">{_baseline_chart(audit, split)}</div>')
         parts.append(_table(report.baseline_rows(audit, split)))
-    return _section("Baselines", about, *parts)
+    return section("Baselines", about, *parts)
 
 
 def _baseline_chart(audit: Audit, split: str) -> str:
@@ -148,7 +125,7 @@ def _relations(audit: Audit) -> str:
     )
     rows = report.relation_rows(audit)
     if len(rows) == 1:
-        return _section("Without relations", "No question states a relation.")
+        return section("Without relations", "No question states a relation.")
     blind = report.relation_scores(audit)
     drawn = []
     for kind, score in blind.items():
@@ -156,8 +133,8 @@ def _relations(audit: Audit) -> str:
         words = f"{percent(score.share)} % of {score.n:,}"
         drawn.append(Row(in_words(kind), [Mark(2, score.share, words, 2 * score.error)], zone=zone))
     chart = row_chart(drawn, Frame(WIDE, 26, 1.0, QUARTERS), "Right answers without relations, by type")
-    key = legend({2: report.NAMES[RELATION_BLIND]}, "the goal")
-    return _section("Without relations", about, key, f'<div class="scroll wide">{chart}</div>', _table(rows))
+    key = legend(keys({2: report.NAMES[RELATION_BLIND]}, "the goal"), KEY)
+    return section("Without relations", about, key, f'<div class="scroll wide">{chart}</div>', _table(rows))
 
 
 def _clauses(audit: Audit) -> str:
@@ -166,7 +143,7 @@ def _clauses(audit: Audit) -> str:
         "some filter word can be left out, or some relation removed (labels and numbers) or reversed (numbers, yes or "
         "no), and the answer stays."
     )
-    return _section("Clauses that do not matter", about, _table(report.clause_rows(audit.figures[ALL])))
+    return section("Clauses that do not matter", about, _table(report.clause_rows(audit.figures[ALL])))
 
 
 def _texts(audit: Audit) -> str:
@@ -174,7 +151,7 @@ def _texts(audit: Audit) -> str:
     lengths = audit.figures[ALL].lengths
     chart = histogram(lengths, "words", "Questions by their number of words")
     card = f'<div class="plots"><div><h3>Words of a question</h3>\n{chart}</div></div>'
-    return _section("Texts and programs", about, _table(report.text_rows(audit)), card)
+    return section("Texts and programs", about, _table(report.text_rows(audit)), card)
 
 
 def _templates(audit: Audit) -> str:
@@ -185,18 +162,18 @@ def _templates(audit: Audit) -> str:
     chart = curve(list(of.uses.values()), "Uses of each template, the most used first")
     most: Rows = [["most used", "questions"], *([name, f"{n:,}"] for name, n in [*of.uses.items()][:SHOWN_TEMPLATES])]
     card = f'<div class="plots"><div><h3>Uses by rank</h3>\n{chart}</div></div>'
-    return _section("Templates", about, card, _table(most, "wrap"))
+    return section("Templates", about, card, _table(most, "wrap"))
 
 
 def _origin(audit: Audit) -> str:
-    pairs: Sequence[tuple[str, object]] = [
+    pairs: list[tuple[str, object]] = [
         ("audited by", audit.generator),
         *((f"questions: {name}", value) for name, value in audit.questions.items()),
         *((f"scenes: {name}", value) for name, value in audit.scenes.items() if value is not None),
         *audit.environment.items(),
     ]
-    cells = "\n".join(f"<dt>{escape(name)}</dt><dd>{escape(_short(value))}</dd>" for name, value in pairs)
-    return _section("Where this comes from", "As in clear.json.", f"<dl>\n{cells}\n</dl>")
+    listed = definitions((name, _short(value)) for name, value in pairs)
+    return section("Where this comes from", "As in clear.json.", listed)
 
 
 def _short(value: object) -> str:

@@ -1,6 +1,6 @@
 """A page to listen to a bank: its sounds sorted by each measured attribute, with the thresholds of the labels drawn.
 
-One HTML file that holds everything, the sounds included; the page around the data is ``page.html``.
+One HTML file that holds everything, the sounds included. Its own style sheet is ``page.css``, its script ``page.js``.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from string import Template
 
 from clear_gen.io import encode_flac, write_text
+from clear_gen.page import CHARACTER, document, svg, text
 from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given, measured
 from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound
 
+ALLOWED = "script-src 'unsafe-inline'; media-src blob:"  # its own script, and the sounds
 UNITS = {"brightness": "points", "loudness": "LUFS"}
 # Of the chart, in units of its view box (pixels at full width)
-CHART_WIDTH = 1040
-CHARACTER_WIDTH = 7.5
+CHART_WIDTH = 1048
 MARGIN = 24
 TOP = 30
 ROW_HEIGHT = 46
@@ -42,20 +42,24 @@ def write_page(bank: Bank, attributes: Mapping[str, Attribute], title: str, path
     of_measure = [_measured(bank, name, rule) for name, rule in measured(dict(attributes)).items()]
     durations = [sound.duration_s for sound in bank.sounds]
     seconds = f"{min(durations):.2f} to {max(durations):.2f} s each"
+    summary = f"{len(bank.sounds)} sounds, {bank.domain}, {bank.sample_rate} Hz, {seconds}"
+    sections = [_counts(bank, attributes, first, groups), _origins(bank)]
+    sections += [*(_section(of, first, groups) for of in of_measure), _player(bank)]
+    write_text(path, document(title, summary, sections, Path(__file__).with_name("page.css"), ALLOWED))
+
+
+def _player(bank: Bank) -> str:
+    """What plays the sounds: their audio, the script, and a line for its messages."""
     recordings = [base64.b64encode(encode_flac(sound.pcm, sound.sample_rate)).decode() for sound in bank.sounds]
-    template = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
-    page = template.substitute(
-        title=escape(title),
-        summary=escape(f"{len(bank.sounds)} sounds, {bank.domain}, {bank.sample_rate} Hz, {seconds}"),
-        counts=_counts(bank, attributes, first, groups),
-        origins=_origins(bank),
-        sections="\n".join(_section(of, first, groups) for of in of_measure),
-        audio=json.dumps(recordings),  # base64: holds nothing that could end the script element
-    )
-    write_text(path, page)
+    audio = json.dumps(recordings)  # base64: holds nothing that could end the script element
+    script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
+    return f"""<p id="status" role="status"></p>
+<script type="application/json" id="audio">{audio}</script>
+<script type="module">
+{script}</script>"""
 
 
-# --- header -----------------------------------------------------------------------------------------------------------
+# --- counts and origins -----------------------------------------------------------------------------------------------
 
 
 def _groups(bank: Bank, attributes: Mapping[str, Attribute], first: str) -> list[str | int]:
@@ -80,17 +84,19 @@ def _counts(bank: Bank, attributes: Mapping[str, Attribute], first: str, groups:
             of_label = Counter(sound.attributes[name] for sound in sounds)
             low, unknown, high = (of_label[value] for value in (rule.low, None, rule.high))
             cells += f'<td class="first">{low}</td><td>{unknown}</td><td>{high}</td>'
-        rows.append(f'<tr><th scope="row">{escape("all" if group is None else str(group))}</th>{cells}</tr>')
+        name = "all" if group is None else str(group)
+        rows.append(f'<tr{" class=all" * (group is None)}><th scope="row">{escape(name)}</th>{cells}</tr>')
     head = f"<tr><td></td><td></td>{above}</tr><tr><th>{escape(first)}</th><th>sounds</th>{names}</tr>"
-    return f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<div class="scroll"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 def _origins(bank: Bank) -> str:
     origins = Counter((sound.licence, sound.source) for sound in bank.sounds)
-    return "\n".join(
+    items = "\n".join(
         f"<li>{count} {'sounds' if count > 1 else 'sound'}: {escape(source)}, {escape(licence)}</li>"
         for (licence, source), count in sorted(origins.items())
     )
+    return f'<ul class="origins">\n{items}\n</ul>'
 
 
 # --- one measured attribute -------------------------------------------------------------------------------------------
@@ -151,8 +157,8 @@ def _list(of: _Measured) -> str:
     parts: list[list[str]] = [[], [], []]
     for number, sound in of.sounds:
         value = of.value(sound)
-        text = f"<b>{escape(sound.sound_id)}</b><span>{escape(of.words(sound))}</span>"
-        parts[(value >= of.lower) + (value > of.upper)].append(f"<button {of.played(number, sound)}>{text}</button>")
+        words = f"<b>{escape(sound.sound_id)}</b><span>{escape(of.words(sound))}</span>"
+        parts[(value >= of.lower) + (value > of.upper)].append(f"<button {of.played(number, sound)}>{words}</button>")
     below, between, above = ('<div class="sounds">\n' + "\n".join(part) + "\n</div>" for part in parts)
     low_edge = f'<div class="threshold">{of.lower:.2f} {of.unit}: {escape(of.rule.low)} below</div>'
     high_edge = f'<div class="threshold">{of.upper:.2f} {of.unit}: {escape(of.rule.high)} above</div>'
@@ -188,16 +194,15 @@ class _Axis:
 def _chart(of: _Measured, first: str, groups: Sequence[str | int]) -> str:
     """One row of dots per group, from left to right by value; the dead zone shaded, the thresholds written above it."""
     values = [of.lower, of.upper, *(of.value(sound) for _, sound in of.sounds)]
-    left = MARGIN + CHARACTER_WIDTH * max(len(str(group)) for group in groups)
+    left = MARGIN + CHARACTER * max(len(str(group)) for group in groups)
     axis = _Axis(min(values), max(values), left)
     bottom = TOP + len(groups) * ROW_HEIGHT
     drawn = [*_zone(of, axis, bottom), *_scale(of, axis, bottom)]
     for number, group in enumerate(groups):
         sounds = [item for item in of.sounds if item[1].attributes[first] == group]
         drawn += _row(of, axis, str(group), sounds, TOP + number * ROW_HEIGHT)
-    label = escape(f"{of.name} of every sound, in rows by {first}; the same sounds follow as buttons")
-    size = f'viewBox="0 0 {CHART_WIDTH} {bottom + 48}"'
-    return f'<svg {size} role="img" aria-label="{label}">\n' + "\n".join(drawn) + "\n</svg>"
+    label = f"{of.name} of every sound, in rows by {first}; the same sounds follow as buttons"
+    return svg(CHART_WIDTH, bottom + 48, label, drawn)
 
 
 def _zone(of: _Measured, axis: _Axis, bottom: float) -> list[str]:
@@ -205,18 +210,18 @@ def _zone(of: _Measured, axis: _Axis, bottom: float) -> list[str]:
     return [
         f'<rect class="zone" x="{low}" y="{TOP}" width="{high - low:.1f}" height="{bottom - TOP}"/>',
         *(f'<line class="edge" x1="{x}" x2="{x}" y1="{TOP - 6}" y2="{bottom}"/>' for x in (low, high)),
-        f'<text class="low" x="{low}" y="{y}" text-anchor="end">{escape(of.rule.low)} ← {of.lower:.2f}</text>',
-        f'<text class="high" x="{high}" y="{y}">{of.upper:.2f} → {escape(of.rule.high)}</text>',
+        text(low, y, f"{of.rule.low} ← {of.lower:.2f}", "end", "low"),
+        text(high, y, f"{of.upper:.2f} → {of.rule.high}", class_="high"),
     ]
 
 
 def _scale(of: _Measured, axis: _Axis, bottom: float) -> list[str]:
     middle = (axis.x(axis.low) + axis.x(axis.high)) / 2
-    drawn = [f'<text class="tick" x="{middle}" y="{bottom + 42}" text-anchor="middle">{of.unit}</text>']
+    drawn = [text(middle, bottom + 42, of.unit, "middle", "tick")]
     for value in ticks(axis.low, axis.high):
         x = axis.x(value)
-        drawn.append(f'<line class="row" x1="{x}" x2="{x}" y1="{bottom}" y2="{bottom + 6}"/>')
-        drawn.append(f'<text class="tick" x="{x}" y="{bottom + 21}" text-anchor="middle">{value:g}</text>')
+        drawn.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{bottom}" y2="{bottom + 6}"/>')
+        drawn.append(text(x, bottom + 21, f"{value:g}", "middle", "tick"))
     return drawn
 
 
@@ -225,8 +230,8 @@ def _row(
 ) -> list[str]:
     middle, bottom = top + ROW_HEIGHT / 2, top + ROW_HEIGHT
     drawn = [
-        f'<line class="row" x1="0" x2="{CHART_WIDTH}" y1="{bottom}" y2="{bottom}"/>',
-        f'<text x="0" y="{middle + 4}">{escape(group)}</text>',
+        f'<line class="grid" x1="0" x2="{CHART_WIDTH}" y1="{bottom}" y2="{bottom}"/>',
+        text(0, middle + 4, group),
     ]
     last_x = dict.fromkeys(LANES, -math.inf)
     for number, sound in sounds:
