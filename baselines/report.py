@@ -32,7 +32,8 @@ def write_report(paths: Sequence[Path], out: Path) -> None:
 def page(runs: Sequence[Run]) -> str:
     """The same as text."""
     files = [file for run in runs for file in run.results.values()]
-    sections = [_summary(files), _types(files)] if files else []
+    named = list(zip(_names(runs), files, strict=True))
+    sections = [_summary(named), _types(named)] if files else []
     for run in runs:
         sections += [_results(run, name, file) for name, file in run.results.items()]
         sections += [_training(run)] if run.history else []
@@ -46,29 +47,36 @@ def page(runs: Sequence[Run]) -> str:
 # --- all results together ---------------------------------------------------------------------------------------------
 
 
-def _summary(files: Sequence[ResultsFile]) -> str:
+def _names(runs: Sequence[Run]) -> list[str]:
+    """The model of every results file; where several runs are of one model, with the run's path."""
+    of = [(file.config.model, run.path) for run in runs for file in run.results.values()]
+    paths = {model: {path for name, path in of if name == model} for model, _ in of}
+    return [model if len(paths[model]) == 1 else f"{model}, {path}" for model, path in of]
+
+
+def _summary(named: Sequence[tuple[str, ResultsFile]]) -> str:
     about = (
         "After the share of right answers: the interval that covers 95 %, from a bootstrap by scene. Questions without "
         f"a readable answer count as wrong. Paper: {SOURCE}, on its own data; its ± is the deviation of five runs."
     )
     rows: Rows = [["model", "dataset", "split", "questions", "right %", "95 %", "paper %", "unparseable"]]
-    for file in files:
+    for name, file in named:
         config, overall, paper = file.config, file.scores.overall, TABLE_3.get(file.config.model)
         printed = (
             "" if paper is None else f"{paper.accuracy:g}" + ("" if paper.spread is None else f" ±{paper.spread:g}")
         )
         asked = f"{overall.n:,}" + (f" of {file.n_original:,}" if overall.n < file.n_original else "")
         cells = [percent(overall.accuracy), interval(overall), printed, f"{overall.unparseable:,}"]
-        rows.append([config.model, Path(config.data).name, config.split, asked, *cells])
+        rows.append([name, Path(config.data).name, config.split, asked, *cells])
     return section("Summary", about, table(rows, "wrap"))
 
 
-def _types(files: Sequence[ResultsFile]) -> str:
+def _types(named: Sequence[tuple[str, ResultsFile]]) -> str:
     """Right answers of every type: a column per results file, and the paper's beside it."""
     about = f"Right answers in per cent; in brackets: {SOURCE}, where it has the model."
-    names = dict.fromkeys(name for file in files for name in file.scores.by_type)
-    rows: Rows = [["type", *(f"{file.config.model}, {file.config.split}" for file in files)]]
-    rows += [[in_words(name), *(_with_paper(file, name) for file in files)] for name in [*names, OVERALL]]
+    kinds = dict.fromkeys(kind for _, file in named for kind in file.scores.by_type)
+    rows: Rows = [["type", *(f"{name}, {file.config.split}" for name, file in named)]]
+    rows += [[in_words(kind), *(_with_paper(file, kind) for _, file in named)] for kind in [*kinds, OVERALL]]
     return section("Question types", about, table(rows, "models", set_off=OVERALL))
 
 

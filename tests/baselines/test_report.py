@@ -244,6 +244,15 @@ def test_tables_have_heads_and_equal_rows(tmp_path: Path, file: ResultsFile) -> 
         assert all(row.count('<th scope="row">') == 1 and row.count("<td") == n - 1 for row in rows)
 
 
+def test_runs_of_one_model_are_told_apart(tmp_path: Path, file: ResultsFile) -> None:
+    runs = [read_run(run_folder(tmp_path / name, file)) for name in ("a", "b")]
+    texts = Page(page(runs)).texts
+    for run in runs:
+        assert f"{file.config.model}, {run.path}" in texts  # in the summary
+        assert f"{file.config.model}, {run.path}, test" in texts  # over its column
+    assert file.config.model in Page(page(runs[:1])).texts
+
+
 def test_matrix_shows_every_count(file: ResultsFile) -> None:
     text = page([Run(Path("run"), {"results-test.json": file})])
     cells = [int(cell) for cell in re.findall(r'<td class="count[^>]*>(\d+)</td>', text)]
