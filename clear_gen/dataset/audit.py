@@ -22,7 +22,7 @@ from clear_gen.dataset.banks import bank_path
 from clear_gen.dataset.finish import finished_settings
 from clear_gen.dataset.generate import check_file
 from clear_gen.dataset.identity import GENERATOR, Settings, environment, read_provenance
-from clear_gen.dataset.layout import BANK_OF_SPLIT, IDENTITY, SceneFile, scene_files
+from clear_gen.dataset.layout import BANK_OF_SPLIT, IDENTITY, DataFile, scene_files
 from clear_gen.dataset.load import read_questions
 from clear_gen.dataset.question_files import Checker, program_of, read_asked
 from clear_gen.dataset.workers import TRIES, Died, Pool, Task
@@ -166,7 +166,7 @@ def start(job: _Job) -> None:
     _checker.cache_clear()
 
 
-def _examined(job: _Job, files: Sequence[SceneFile], workers: int) -> dict[str, tuple[QuestionColumns, list[Examined]]]:
+def _examined(job: _Job, files: Sequence[DataFile], workers: int) -> dict[str, tuple[QuestionColumns, list[Examined]]]:
     """Split -> its questions and what executing them again showed; splits without questions are left out."""
     results = dict(_in_workers(job, [Task(file.name, examine_file, (file,)) for file in files], workers))
     found = {}
@@ -192,7 +192,7 @@ def _in_workers(job: _Job, tasks: list[Task], workers: int) -> Iterator[tuple[st
             yield task.name, result
 
 
-def _banks(folder: Path, settings: Settings, files: Sequence[SceneFile]) -> dict[str, dict[str, list[Any]]]:
+def _banks(folder: Path, settings: Settings, files: Sequence[DataFile]) -> dict[str, dict[str, list[Any]]]:
     """The labels that a look-up can know: of the banks or, in an imported dataset, of the scenes' different sounds."""
     sides = sorted({BANK_OF_SPLIT[file.split] for file in files})
     known = [name for name in settings.domain.attributes if name != independent_attribute(settings)]
@@ -209,7 +209,7 @@ def _banks(folder: Path, settings: Settings, files: Sequence[SceneFile]) -> dict
     return banks
 
 
-def examine_file(file: SceneFile) -> tuple[QuestionColumns, list[Examined]]:
+def examine_file(file: DataFile) -> tuple[QuestionColumns, list[Examined]]:
     """The questions about the scenes of one file, and what executing them again shows."""
     bank, names = _job.banks[BANK_OF_SPLIT[file.split]], names_of(_job.settings.domain)
     asked, examined = QuestionColumns([], [], [], [], [], []), []
@@ -259,7 +259,7 @@ def _questions(split: str) -> pa.Table:
     return read_questions(_job.folder, split).select(columns)
 
 
-def _rows_by_scene(file: SceneFile) -> dict[str, list[dict[str, Any]]]:
+def _rows_by_scene(file: DataFile) -> dict[str, list[dict[str, Any]]]:
     """The questions about the scenes of a file."""
     table = _questions(file.split)
     ids = [f"{file.split}-{index:06d}" for index in range(file.first, file.stop)]
@@ -269,7 +269,7 @@ def _rows_by_scene(file: SceneFile) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
-def _facts(file: SceneFile) -> Iterator[tuple[str, Facts]]:
+def _facts(file: DataFile) -> Iterator[tuple[str, Facts]]:
     """The scenes of a file, by id."""
     path = _job.folder / file.name
     opened = check_file(path, file, _job.scenes_sha256)

@@ -25,8 +25,9 @@ from clear_gen.dataset.identity import (
     spec_of,
     stored_identity,
 )
-from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, QUESTIONS, SCENES, SceneFile, scene_files, shard_of
+from clear_gen.dataset.layout import BANK, CARD, IDENTITY, PARTIAL, QUESTIONS, SCENES, DataFile, scene_files, shard_of
 from clear_gen.dataset.lock import LOCK, at_work, let_finish, wait_to_finish
+from clear_gen.dataset.scene_work import SceneWork
 from clear_gen.io import InputError, sha256_file, sha256_json, write_text
 from clear_gen.sounds.bank import Bank, write_bank
 
@@ -136,7 +137,7 @@ def _complete(
         tidy(folder)
 
 
-def _is_complete(job: Job, files: list[SceneFile], banks: dict[str, Bank]) -> bool:
+def _is_complete(job: Job, files: list[DataFile], banks: dict[str, Bank]) -> bool:
     """Whether the dataset is finished and nothing is missing or cut; what was altered within, ``validate`` finds."""
     if not is_finished(job.folder) or not (job.folder / CARD).exists():
         return False
@@ -166,7 +167,7 @@ def discard(folder: Path, identity: dict[str, Any]) -> None:
             path.unlink()
 
 
-def _make(job: Job, files: list[SceneFile], workers: int, progress: Progress) -> None:
+def _make(job: Job, files: list[DataFile], workers: int, progress: Progress) -> None:
     left = generate.missing_files(job, files)
     total, to_do = (sum(file.stop - file.first for file in some) for some in (files, left))
     with progress(to_do - generate.partial_scenes(job.folder, left), total) as advance:
@@ -177,6 +178,6 @@ def _make(job: Job, files: list[SceneFile], workers: int, progress: Progress) ->
 def _job(folder: Path, settings: Settings, identity: dict[str, Any]) -> Job:
     if settings.imported:
         raise InputError(f"{folder}: found an imported dataset, whose sounds are unknown, expected one made here")
-    spec = spec_of(settings)
+    work = SceneWork(settings.domain, spec_of(settings))
     without_audio = {**identity, "audio": False}
-    return Job(folder, settings.domain, spec, settings.audio, sha256_json(identity), sha256_json(without_audio))
+    return Job(folder, work, settings.audio, sha256_json(identity), sha256_json(without_audio))

@@ -23,11 +23,11 @@ from clear_gen.dataset.finish import finish_alone, is_finished, tidy
 from clear_gen.dataset.generate import Advance, Job
 from clear_gen.dataset.identity import Settings, begin, check_unchanged, identity_of
 from clear_gen.dataset.imported_questions import are_there, check_no_others, section_of, write_questions
-from clear_gen.dataset.layout import SceneFile, scene_files
+from clear_gen.dataset.layout import DataFile, scene_files
 from clear_gen.dataset.lock import at_work
+from clear_gen.dataset.scene_work import SceneWork
 from clear_gen.io import InputError, decode_flac, parquet_writer, sha256_json, sha256_pcm
 from clear_gen.scenes.domain import Domain
-from clear_gen.scenes.graph import scene_schema
 from clear_gen.scenes.sampler import SceneSpec
 
 DEFAULT_RATE_HZ = 48000  # of the published generator's audio, for a source that has none
@@ -125,7 +125,7 @@ def _complete(
 ) -> None:
     files = scene_files(settings.sizes)
     spec = SceneSpec(0, settings.sample_rate)  # nothing is sampled: the job says which files are this dataset's
-    job = Job(out, settings.domain, spec, settings.audio, sha256_json(identity), "")
+    job = Job(out, SceneWork(settings.domain, spec), settings.audio, sha256_json(identity), "")
     if is_finished(out) and not generate.missing_files(job, files) and are_there(out, section, settings):
         tidy(out)
         return
@@ -139,7 +139,7 @@ def _complete(
         n_left, n = (sum(file.stop - file.first for file in some) for some in (left, files))
         with progress(n_left, n) as advance, generate.interrupt_between() as check:
             for split, some in groupby(left, key=lambda file: file.split):
-                scenes = _Scenes(source, split, surveys[split], job)
+                scenes = _Scenes(source, split, surveys[split], settings)
                 for file in some:
                     _write_file(file, scenes, job, advance, check)
         if section is not None:
@@ -147,23 +147,22 @@ def _complete(
         finish_alone(out)
 
 
-def _write_file(file: SceneFile, scenes: _Scenes, job: Job, advance: Advance, check: Callable[[], None]) -> None:
-    schema = scene_schema(job.domain.attributes, job.spec.sample_rate, job.identity_sha256)
-    with generate.recorded_path(job.folder, file.name) as path, parquet_writer(path, schema, job.audio) as writer:
+def _write_file(file: DataFile, scenes: _Scenes, job: Job, advance: Advance, check: Callable[[], None]) -> None:
+    with generate.recorded_path(job.folder, file.name) as path, parquet_writer(path, job.schema, job.audio) as writer:
         for chunk in file.chunks:
             rows = []
             for index in range(chunk.first, chunk.stop):
                 rows.append(scenes.row(index))
                 check()
-            writer.write_table(pa.Table.from_pylist(rows, schema))
+            writer.write_table(pa.Table.from_pylist(rows, job.schema))
             advance(len(rows))
 
 
 class _Scenes:
     """The scenes of one split by index, their JSON read once more: only one split is in memory at a time."""
 
-    def __init__(self, source: Path, split: str, survey: Survey, job: Job) -> None:
-        self.split, self.domain, self.sample_rate = split, job.domain, job.spec.sample_rate
+    def __init__(self, source: Path, split: str, survey: Survey, settings: Settings) -> None:
+        self.split, self.domain, self.sample_rate = split, settings.domain, settings.sample_rate
         self.folder, self.path, self.flac = audio_folder_path(source, split), survey.path, survey.flac
         content, digest = read_object(survey.path)
         if digest != survey.sha256:

@@ -27,7 +27,7 @@ from clear_gen.dataset.layout import (
     PARTIAL,
     QUESTIONS,
     SCENES,
-    SceneFile,
+    DataFile,
     questions_name,
     scene_files,
 )
@@ -105,7 +105,7 @@ def finish_alone(folder: Path, read_again: bool = False) -> Statistics:
     return found
 
 
-def _made_with(folder: Path, files: list[SceneFile]) -> dict[str, str]:
+def _made_with(folder: Path, files: list[DataFile]) -> dict[str, str]:
     """This machine's environment; where files come from another one, too, it says so."""
     here = environment()
     records = [read_record(folder, file.name) for file in files]

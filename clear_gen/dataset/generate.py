@@ -13,25 +13,22 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clear_gen.audio.render import render_pcm
 from clear_gen.dataset.identity import GENERATOR, environment, read_record, write_record
-from clear_gen.dataset.layout import BANK_OF_SPLIT, PARTIAL, Chunk, SceneFile
+from clear_gen.dataset.layout import PARTIAL, Chunk, DataFile
 from clear_gen.dataset.workers import TRIES, Died, Pool, Task
 from clear_gen.io import (
-    AUDIO,
     DAMAGED,
     CheckFailed,
     InputError,
     atomic_path,
-    encode_flac,
     first_line,
     metadata_of,
     open_parquet,
@@ -39,34 +36,49 @@ from clear_gen.io import (
     read_row_group,
     sha256_file,
 )
-from clear_gen.scenes.domain import Domain
-from clear_gen.scenes.graph import RENDERED_TYPE, graph_of_row, scene_schema
-from clear_gen.scenes.sampler import SceneSpec, sample_scenes
-from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
 
 Advance = Callable[[int], None]
 log = logging.getLogger(__name__)
-PCM_BYTES = 2  # a sample of PCM 16
 REUSED_BYTES = 31 << 20  # glibc's ceiling for what it keeps instead of returning it to the kernel is 32 MiB
+
+
+class Work(Protocol):
+    """What is particular to a kind of records; sent to every worker."""
+
+    def start(self) -> None:
+        """Called once in every worker before all else: what an earlier job has left in memory is forgotten."""
+
+    def schema(self, identity_sha256: str) -> pa.Schema:
+        """Of the records of a dataset."""
+
+    def graphs(self, folder: Path, chunk: Chunk) -> pa.Table:
+        """The records of a chunk without audio, drawn anew."""
+
+    def with_audio(self, folder: Path, table: pa.Table, chunk: Chunk) -> pa.Table:
+        """These records with ``rendered`` and ``audio`` filled in."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker must know: where, by which rules, with or without audio.
+    """What a worker must know: where, which records, with or without audio.
 
     ``identity_sha256`` is that of the dataset, ``graphs_sha256`` that of the same dataset without audio: a file of the
     latter holds graphs that only have to be rendered.
     """
 
     folder: Path
-    domain: Domain
-    spec: SceneSpec
+    work: Work
     audio: bool
     identity_sha256: str
     graphs_sha256: str
 
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the dataset's records."""
+        return self.work.schema(self.identity_sha256)
 
-def make_files(job: Job, files: list[SceneFile], workers: int, advance: Advance) -> None:
+
+def make_files(job: Job, files: list[DataFile], workers: int, advance: Advance) -> None:
     """Make the files that are missing. ``advance`` is called with the number of scenes that were made.
 
     Raises CheckFailed, after all the rest was made, if a worker died twice over the same chunk.
@@ -109,7 +121,7 @@ def interrupt_between() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _missing_chunks(job: Job, file: SceneFile) -> list[Chunk]:
+def _missing_chunks(job: Job, file: DataFile) -> list[Chunk]:
     """The chunks that have to be made before the file can be written. Graphs alone need none: they are quick."""
     return [chunk for chunk in file.chunks if job.audio and not _is_whole(job, chunk)]
 
@@ -131,13 +143,13 @@ def _is_whole(job: Job, chunk: Chunk) -> bool:
     return False
 
 
-def _make_in_pool(job: Job, files: list[SceneFile], pool: Pool, advance: Advance) -> list[str]:
+def _make_in_pool(job: Job, files: list[DataFile], pool: Pool, advance: Advance) -> list[str]:
     """Make the files; returns what was lost, chunk by chunk, with the reason."""
-    file_of: dict[Task, SceneFile] = {}
-    left: Counter[SceneFile] = Counter()
+    file_of: dict[Task, DataFile] = {}
+    left: Counter[DataFile] = Counter()
     lost = []
 
-    def submit(task: Task, file: SceneFile) -> None:
+    def submit(task: Task, file: DataFile) -> None:
         file_of[task] = file
         pool.submit(task)
 
@@ -168,22 +180,17 @@ _job: Job
 def _start_worker(job: Job) -> None:
     global _job
     _job = job
-    _bank.cache_clear()
+    job.work.start()
     # Freeing one large array raises glibc's dynamic limits: from then on freed buffers are reused, not unmapped and
     # mapped again page by page for every scene, which would cost as much as the FFTs.
     np.empty(REUSED_BYTES, np.uint8)
 
 
-@cache
-def _bank(side: str) -> Bank:
-    return resampled_bank(read_bank(_job.folder / "bank" / f"{side}.parquet"), _job.spec.sample_rate)
-
-
-def write_chunk(file: SceneFile, chunk: Chunk) -> int:
+def write_chunk(file: DataFile, chunk: Chunk) -> int:
     """Make a chunk with audio and write it under ``.partial``; returns its number of scenes."""
-    table = _with_audio(_graphs(file, chunk), _bank(BANK_OF_SPLIT[chunk.split]))
+    table = _job.work.with_audio(_job.folder, _graphs(file, chunk), chunk)
     with atomic_path(chunk.partial_path(_job.folder)) as path:
-        with pa.ipc.new_file(path, _schema()) as writer:
+        with pa.ipc.new_file(path, _job.schema) as writer:
             writer.write_table(table)
         with pa.memory_map(str(path)) as written:
             end = _end(written.read_buffer(), chunk)
@@ -192,21 +199,17 @@ def write_chunk(file: SceneFile, chunk: Chunk) -> int:
     return chunk.stop - chunk.first
 
 
-def write_file(file: SceneFile) -> int:
+def write_file(file: DataFile) -> int:
     """Put a file together, one row group per chunk, and remove its chunks; returns the scenes not counted before."""
     with (
         recorded_path(_job.folder, file.name) as path,
-        parquet_writer(path, _schema(), _job.audio) as writer,
+        parquet_writer(path, _job.schema, _job.audio) as writer,
     ):
         for chunk in file.chunks:
             writer.write_table(_read_chunk(chunk) if _job.audio else _graphs(file, chunk))
     for chunk in file.chunks:
         chunk.partial_path(_job.folder).unlink(missing_ok=True)
     return 0 if _job.audio else file.stop - file.first
-
-
-def _schema() -> pa.Schema:
-    return scene_schema(_job.domain.attributes, _job.spec.sample_rate, _job.identity_sha256)
 
 
 def _end(data: bytes | pa.Buffer, chunk: Chunk) -> bytes:
@@ -230,51 +233,12 @@ def _read_chunk(chunk: Chunk) -> pa.Table:
         raise InputError(f"{path}: not a readable chunk ({first_line(error)}); delete it and run again") from None
 
 
-def _graphs(file: SceneFile, chunk: Chunk) -> pa.Table:
+def _graphs(file: DataFile, chunk: Chunk) -> pa.Table:
     """The graphs of a chunk: those that are stored, if the dataset was made without audio first."""
     path = _job.folder / file.name
     if path.exists() and _identity_in(path) == _job.graphs_sha256:
         return read_row_group(open_parquet(path), chunk.number, path)
-    bank = _bank(BANK_OF_SPLIT[chunk.split])
-    return sample_scenes(bank, _job.domain, _job.spec, chunk.split, range(chunk.first, chunk.stop))
-
-
-def _with_audio(table: pa.Table, bank: Bank) -> pa.Table:
-    """The rows with ``rendered`` and ``audio`` filled in."""
-    graphs = [graph_of_row(row) for row in table.to_pylist()]
-    rendered, flac = [], _Files(sum(graph.n_samples for graph in graphs) * PCM_BYTES)
-    for graph in graphs:
-        pcm, found = render_pcm(graph, bank)
-        rendered.append(asdict(found))
-        flac.append(encode_flac(pcm, graph.sample_rate))
-    paths = pa.array([f"{graph.scene_id}.flac" for graph in graphs])
-    audio = pa.StructArray.from_arrays([flac.array(), paths], fields=list(AUDIO))
-    for name, column in (("rendered", pa.array(rendered, RENDERED_TYPE)), ("audio", audio)):
-        table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
-    return table
-
-
-class _Files:
-    """Files one after the other in one buffer, so that Arrow can take them as they are.
-
-    The buffer has room for uncompressed audio; what is never written takes no memory.
-    """
-
-    def __init__(self, n_bytes: int) -> None:
-        self.buffer = np.empty(n_bytes, np.uint8)
-        self.ends = [0]
-
-    def append(self, data: bytes) -> None:
-        start, end = self.ends[-1], self.ends[-1] + len(data)
-        if end > len(self.buffer):  # noise at full scale: FLAC then is a little larger than PCM
-            self.buffer = np.concatenate([self.buffer[:start], np.empty(len(self.buffer) + len(data), np.uint8)])
-        self.buffer[start:end] = np.frombuffer(data, np.uint8)
-        self.ends.append(end)
-
-    def array(self) -> pa.Array:
-        offsets = pa.array(np.array(self.ends, np.int32)).buffers()[1]
-        files = pa.py_buffer(self.buffer[: self.ends[-1]])
-        return pa.Array.from_buffers(pa.binary(), len(self.ends) - 1, [None, offsets, files])
+    return _job.work.graphs(_job.folder, chunk)
 
 
 # --- what there is ----------------------------------------------------------------------------------------------------
@@ -294,7 +258,7 @@ def recorded_hash(folder: Path, name: str) -> str | None:
     return record["sha256"] if record else None
 
 
-def remove_damaged(job: Job, files: list[SceneFile]) -> None:
+def remove_damaged(job: Job, files: list[DataFile]) -> None:
     """Remove, and name, the files that are no longer what was written, so that they are made again."""
     for file in files:
         path = job.folder / file.name
@@ -303,7 +267,7 @@ def remove_damaged(job: Job, files: list[SceneFile]) -> None:
             path.unlink()
 
 
-def _damage(job: Job, file: SceneFile) -> str | None:
+def _damage(job: Job, file: DataFile) -> str | None:
     """What is wrong with a file. Graphs that are to be rendered are only read, which checks them page by page."""
     path, expected = job.folder / file.name, recorded_hash(job.folder, file.name)
     found = _identity_in(path)
@@ -318,7 +282,7 @@ def _damage(job: Job, file: SceneFile) -> str | None:
     return None
 
 
-def check_version(job: Job, files: list[SceneFile], generator: str) -> None:
+def check_version(job: Job, files: list[DataFile], generator: str) -> None:
     """Raise InputError if graphs are missing that another version of this package has drawn, and only it can."""
     if generator == GENERATOR:
         return
@@ -328,7 +292,7 @@ def check_version(job: Job, files: list[SceneFile], generator: str) -> None:
             raise InputError(f"{path}: missing or damaged, and made by {generator}, which alone can make it again")
 
 
-def missing_files(job: Job, files: list[SceneFile]) -> list[SceneFile]:
+def missing_files(job: Job, files: list[DataFile]) -> list[DataFile]:
     """The files that are still to be made: not there, damaged, or with graphs that have no audio yet.
 
     Raises InputError if there is a file of another dataset in the place of one.
@@ -336,7 +300,7 @@ def missing_files(job: Job, files: list[SceneFile]) -> list[SceneFile]:
     return [file for file in files if not _is_made(job, file)]
 
 
-def _is_made(job: Job, file: SceneFile) -> bool:
+def _is_made(job: Job, file: DataFile) -> bool:
     path = job.folder / file.name
     if not path.exists():
         return False
@@ -361,7 +325,7 @@ def _identity_in(path: Path) -> str | None:
         return "unknown"
 
 
-def check_file(path: Path, file: SceneFile, identity_sha256: str) -> pq.ParquetFile:
+def check_file(path: Path, file: DataFile, identity_sha256: str) -> pq.ParquetFile:
     """Open a scene file. Raises InputError unless it is one of this dataset, with as many scenes as it must have."""
     opened = open_parquet(path)
     if metadata_of(opened.schema_arrow, path).get("identity_sha256") != identity_sha256:
@@ -375,7 +339,7 @@ def check_file(path: Path, file: SceneFile, identity_sha256: str) -> pq.ParquetF
     return opened
 
 
-def partial_scenes(folder: Path, files: list[SceneFile]) -> int:
+def partial_scenes(folder: Path, files: list[DataFile]) -> int:
     """Scenes in chunks that an earlier run left under ``.partial``."""
     if not (folder / PARTIAL).exists():
         return 0

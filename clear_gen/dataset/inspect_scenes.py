@@ -17,7 +17,7 @@ from clear_gen.audio.render import render_pcm
 from clear_gen.dataset.banks import bank_path
 from clear_gen.dataset.generate import check_file
 from clear_gen.dataset.identity import Settings, spec_of
-from clear_gen.dataset.layout import BANK_OF_SPLIT, Chunk, SceneFile
+from clear_gen.dataset.layout import BANK_OF_SPLIT, Chunk, DataFile
 from clear_gen.dataset.question_files import Asked
 from clear_gen.io import InputError, decode_flac, encode_flac, first_line, read_row_group, sha256_pcm
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema, tail_samples
@@ -83,7 +83,7 @@ def _bank(side: str) -> Bank:
     return resampled_bank(read_bank(bank_path(_inspection.folder, side)), _inspection.settings.sample_rate)
 
 
-def inspect_chunk(file: SceneFile, chunk: Chunk, rendered_again: frozenset[int]) -> Inspected:
+def inspect_chunk(file: DataFile, chunk: Chunk, rendered_again: frozenset[int]) -> Inspected:
     """Check every scene of a chunk; those of the indices ``rendered_again`` are rendered and compared."""
     found = Inspected()
     path = _inspection.folder / file.name

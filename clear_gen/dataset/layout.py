@@ -32,38 +32,45 @@ class Chunk:
     first: int
     stop: int
     number: int
+    config: str = SCENES
 
     @property
     def name(self) -> str:
         """What messages call it: its first and its last scene."""
-        return f"{self.split}-{self.first:06d} to {self.split}-{self.stop - 1:06d}"
+        of = "" if self.config == SCENES else f"{self.config} "
+        return f"{of}{self.split}-{self.first:06d} to {self.split}-{self.stop - 1:06d}"
 
     def partial_path(self, folder: Path) -> Path:
         """Where the chunk lies until its file is complete."""
-        return folder / PARTIAL / f"{self.split}-{self.first:07d}.arrow"
+        of = "" if self.config == SCENES else f"{self.config}-"
+        return folder / PARTIAL / f"{of}{self.split}-{self.first:07d}.arrow"
 
 
 @dataclass(frozen=True)
-class SceneFile:
-    """The ``number``-th of ``of`` files of a split, holding the scenes ``first`` to ``stop - 1``."""
+class DataFile:
+    """The ``number``-th of ``of`` files of a split, holding the scenes ``first`` to ``stop - 1``.
+
+    ``config``: the folder of the dataset that it lies in, one kind of records.
+    """
 
     split: str
     number: int
     of: int
     first: int
     stop: int
+    config: str = SCENES
 
     @property
     def name(self) -> str:
         """Path below the dataset's folder."""
-        return f"{SCENES}/{self.split}-{self.number:05d}-of-{self.of:05d}.parquet"
+        return f"{self.config}/{self.split}-{self.number:05d}-of-{self.of:05d}.parquet"
 
     @property
     def chunks(self) -> list[Chunk]:
         """The chunks of the file, in order."""
         starts = range(self.first, self.stop, CHUNK_SCENES)
         return [
-            Chunk(self.split, start, min(start + CHUNK_SCENES, self.stop), number)
+            Chunk(self.split, start, min(start + CHUNK_SCENES, self.stop), number, self.config)
             for number, start in enumerate(starts)
         ]
 
@@ -84,18 +91,18 @@ def split_sizes(n: int, shares: Sequence[float]) -> dict[str, int]:
     return dict(zip(SPLITS, sizes, strict=True))
 
 
-def scene_files(sizes: dict[str, int]) -> list[SceneFile]:
-    """All files of a dataset, split by split."""
+def scene_files(sizes: dict[str, int], config: str = SCENES) -> list[DataFile]:
+    """All files of one kind of records, split by split."""
     files = []
     for split, size in sizes.items():
         of = -(-size // FILE_SCENES)
         for number in range(of):
             first = number * FILE_SCENES
-            files.append(SceneFile(split, number, of, first, min(first + FILE_SCENES, size)))
+            files.append(DataFile(split, number, of, first, min(first + FILE_SCENES, size), config))
     return files
 
 
-def shard_of(files: Sequence[SceneFile], num_shards: int, shard_index: int) -> list[SceneFile]:
+def shard_of(files: Sequence[DataFile], num_shards: int, shard_index: int) -> list[DataFile]:
     """The files that one of several jobs makes: every ``num_shards``-th."""
     return list(files[shard_index::num_shards])
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from clear_gen.dataset.finish import finished_settings
 from clear_gen.dataset.identity import Settings
-from clear_gen.dataset.layout import CHUNK_SCENES, SceneFile, questions_name, scene_files
+from clear_gen.dataset.layout import CHUNK_SCENES, DataFile, questions_name, scene_files
 from clear_gen.dataset.question_files import open_questions, program_of, question_rows, read_asked
 from clear_gen.io import InputError, decode_flac, from_pcm16, open_parquet, read_row_group
 from clear_gen.questions.program import Program
@@ -171,7 +171,7 @@ def _record(row: dict[str, Any], path: Path) -> Record:
     return Record(scene.graph, scene.waveform, scene.sample_rate)
 
 
-def _place(folder: Path, sizes: dict[str, int], scene_id: str | None) -> tuple[SceneFile, int]:
+def _place(folder: Path, sizes: dict[str, int], scene_id: str | None) -> tuple[DataFile, int]:
     """The file that holds a scene, and the scene's index in its split: both follow from the id."""
     files = scene_files(sizes)
     if scene_id is None:

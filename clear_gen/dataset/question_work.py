@@ -16,7 +16,7 @@ import pyarrow as pa
 from clear_gen.dataset.banks import bank_path
 from clear_gen.dataset.generate import check_file
 from clear_gen.dataset.identity import Settings
-from clear_gen.dataset.layout import BANK_OF_SPLIT, PARTIAL, QUESTIONS, SceneFile, questions_name, scene_files
+from clear_gen.dataset.layout import BANK_OF_SPLIT, PARTIAL, QUESTIONS, DataFile, questions_name, scene_files
 from clear_gen.dataset.question_files import ROWS_PER_GROUP, questions_schema
 from clear_gen.io import atomic_path, open_parquet, parquet_writer, read_row_group, sha256_file, sha256_json
 from clear_gen.questions.candidates import Maker, Rules, bank_labels, candidates, maker_of
@@ -83,12 +83,12 @@ def _bank_columns(side: str) -> dict[str, list[Any]]:
     return {name: [values[k] for values in distinct.values()] for k, name in enumerate(attributes)}
 
 
-def candidates_path(folder: Path, file: SceneFile) -> Path:
+def candidates_path(folder: Path, file: DataFile) -> Path:
     """Where the candidates of a scene file lie until all are selected."""
     return folder / PARTIAL / f"{QUESTIONS}-{file.split}-{file.number:05d}.arrow"
 
 
-def write_candidates(files: tuple[SceneFile, ...]) -> int:
+def write_candidates(files: tuple[DataFile, ...]) -> int:
     """Pass 1 for the scenes of some files of one split; returns their number."""
     tables = []
     for file in files:
@@ -105,14 +105,14 @@ def write_candidates(files: tuple[SceneFile, ...]) -> int:
     return len(numbers)
 
 
-def _write_candidates(file: SceneFile, found: pa.Table) -> None:
+def _write_candidates(file: DataFile, found: pa.Table) -> None:
     found = pa.table({name: pa.concat_arrays(found[name].chunks) for name in found.column_names}, schema=found.schema)
     found = found.replace_schema_metadata({"questions_sha256": _job.sha256, "sha256": _digest(found, file)})
     with atomic_path(candidates_path(_job.folder, file)) as path, pa.ipc.new_file(path, found.schema) as out:
         out.write_table(found)
 
 
-def _digest(table: pa.Table, file: SceneFile) -> str:
+def _digest(table: pa.Table, file: DataFile) -> str:
     """SHA-256 of the candidates of a scene file: its name, the columns' names and types, their values."""
     digest = sha256(f"{file.name} {table.schema.remove_metadata()}".encode())
     for batch in table.combine_chunks().to_batches():
@@ -123,7 +123,7 @@ def _digest(table: pa.Table, file: SceneFile) -> str:
     return digest.hexdigest()
 
 
-def read_candidates(job: QuestionJob, file: SceneFile) -> pa.Table | None:
+def read_candidates(job: QuestionJob, file: DataFile) -> pa.Table | None:
     """The candidates of a scene file, or None if they are missing, damaged or others'."""
     path = candidates_path(job.folder, file)
     if not path.exists():
@@ -143,7 +143,7 @@ def read_candidates(job: QuestionJob, file: SceneFile) -> pa.Table | None:
     return None
 
 
-def is_whole(job: QuestionJob, file: SceneFile) -> bool:
+def is_whole(job: QuestionJob, file: DataFile) -> bool:
     """Whether the candidates of a scene file are there and undamaged."""
     return read_candidates(job, file) is not None
 

@@ -31,7 +31,7 @@ from clear_gen.dataset.layout import (
     IDENTITY,
     PARTIAL,
     QUESTIONS,
-    SceneFile,
+    DataFile,
     questions_name,
     scene_files,
     shard_of,
@@ -139,7 +139,7 @@ def make_questions(
         return _is_finished(job)
 
 
-def _batches(files: list[SceneFile], per_scene: int) -> list[tuple[SceneFile, ...]]:
+def _batches(files: list[DataFile], per_scene: int) -> list[tuple[DataFile, ...]]:
     """Files of one split together: the more rows side by side, the quicker, and the more memory they take."""
     n = max(1, FILES_AT_A_TIME * USUAL_PER_SCENE // max(per_scene, USUAL_PER_SCENE))
     batches = []
@@ -244,7 +244,7 @@ def _in_workers(job: QuestionJob, tasks: list[Task], workers: int, advance: Adva
     return results
 
 
-def _select(job: QuestionJob, files: list[SceneFile], workers: int) -> None:
+def _select(job: QuestionJob, files: list[DataFile], workers: int) -> None:
     """Write every split's questions, then the card and ``clear.json``."""
     splits = [split for split, size in job.settings.sizes.items() if size]
     tasks = [Task(f"questions of {split}", write_questions, (split,)) for split in splits]

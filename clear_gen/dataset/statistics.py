@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from clear_gen.dataset.layout import SceneFile
+from clear_gen.dataset.layout import DataFile
 from clear_gen.io import open_parquet, table
 from clear_gen.scenes.domain import Domain
 
@@ -33,7 +33,7 @@ class Statistics:
     n_sounds: int
 
 
-def statistics(folder: Path, files: Sequence[SceneFile]) -> Statistics:
+def statistics(folder: Path, files: Sequence[DataFile]) -> Statistics:
     """Count over all files of a dataset. The names of ``ranges`` are those of a domain's ``published``."""
     n_sounds, sound_s, dry_s = [], [], []
     n_samples, rate = 0, 1

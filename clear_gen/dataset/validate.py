@@ -36,7 +36,7 @@ from clear_gen.dataset.layout import (
     QUESTIONS,
     SCENES,
     Chunk,
-    SceneFile,
+    DataFile,
     questions_name,
     scene_files,
 )
@@ -107,7 +107,7 @@ def _check_card(
     folder: Path,
     stored: dict[str, Any],
     settings: Settings,
-    files: list[SceneFile],
+    files: list[DataFile],
     banks: dict[str, Bank],
     result: Validation,
 ) -> None:
@@ -147,9 +147,7 @@ def _check_section(folder: Path, stored: dict[str, Any], settings: Settings, res
     return asked
 
 
-def _expected_files(
-    settings: Settings, files: list[SceneFile], stored: dict[str, Any], asked: Asked | None
-) -> set[str]:
+def _expected_files(settings: Settings, files: list[DataFile], stored: dict[str, Any], asked: Asked | None) -> set[str]:
     """The names of a dataset's files; of questions that cannot be understood, those that there can be."""
     sides = [] if settings.imported else needed_banks(settings.sizes)
     splits = asked.splits if asked else [split for split, size in settings.sizes.items() if size]
@@ -200,7 +198,7 @@ def _check_banks(folder: Path, identity: dict[str, Any], settings: Settings, res
 
 def _inspect(
     inspection: Inspection,
-    files: list[SceneFile],
+    files: list[DataFile],
     sample: int | None,
     workers: int,
     progress: Callable[[int, int], AbstractContextManager[Advance]],
@@ -248,7 +246,7 @@ def _start(inspection: Inspection) -> None:
     inspect_questions.start(inspection)
 
 
-def _chosen(places: list[tuple[SceneFile, Chunk]], sample: int | None) -> dict[Chunk, frozenset[int]]:
+def _chosen(places: list[tuple[DataFile, Chunk]], sample: int | None) -> dict[Chunk, frozenset[int]]:
     """The scenes of each chunk to render again: the same at every call, spread over all splits by chance."""
     scenes = [(chunk, index) for _, chunk in places for index in range(chunk.first, chunk.stop)]
     if sample is not None and sample < len(scenes):

@@ -1,0 +1,51 @@
+"""The records of scenes, as workers make them: graphs drawn from a bank, and their audio."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from clear_gen.audio.render import render_pcm
+from clear_gen.dataset.audio_column import AudioColumn, with_columns
+from clear_gen.dataset.layout import BANK, BANK_OF_SPLIT, Chunk
+from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.graph import RENDERED_TYPE, graph_of_row, scene_schema
+from clear_gen.scenes.sampler import SceneSpec, sample_scenes
+from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
+
+
+@dataclass(frozen=True)
+class SceneWork:
+    """See ``clear_gen.dataset.generate.Work``."""
+
+    domain: Domain
+    spec: SceneSpec
+
+    def start(self) -> None:
+        _bank.cache_clear()
+
+    def schema(self, identity_sha256: str) -> pa.Schema:
+        return scene_schema(self.domain.attributes, self.spec.sample_rate, identity_sha256)
+
+    def graphs(self, folder: Path, chunk: Chunk) -> pa.Table:
+        bank = _bank(folder, BANK_OF_SPLIT[chunk.split], self.spec.sample_rate)
+        return sample_scenes(bank, self.domain, self.spec, chunk.split, range(chunk.first, chunk.stop))
+
+    def with_audio(self, folder: Path, table: pa.Table, chunk: Chunk) -> pa.Table:
+        bank = _bank(folder, BANK_OF_SPLIT[chunk.split], self.spec.sample_rate)
+        graphs = [graph_of_row(row) for row in table.to_pylist()]
+        rendered, audio = [], AudioColumn(sum(graph.n_samples for graph in graphs))
+        for graph in graphs:
+            pcm, found = render_pcm(graph, bank)
+            rendered.append(asdict(found))
+            audio.append(pcm, graph.sample_rate)
+        names = [f"{graph.scene_id}.flac" for graph in graphs]
+        return with_columns(table, rendered=pa.array(rendered, RENDERED_TYPE), audio=audio.array(names))
+
+
+@cache
+def _bank(folder: Path, side: str, sample_rate: int) -> Bank:
+    return resampled_bank(read_bank(folder / BANK / f"{side}.parquet"), sample_rate)
