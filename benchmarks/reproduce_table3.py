@@ -169,7 +169,8 @@ def train_and_score(job: Job, runs: list[tuple[str, str, int]]) -> None:
         for test in TESTS:
             if job.is_over():
                 raise Paused
-            score(job, *run, test)
+            if not job.results(*run, test).is_file():
+                score(job, *run, test)
 
 
 def config_of(job: Job, rules: str, model: str, seed: int) -> RunConfig:
