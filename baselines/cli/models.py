@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import click
 
+SIZES = {"total": "params_total", "paper": "params_paper"}
+COLUMNS = {
+    "aqa": {**SIZES, "frozen": "params_frozen", "words": "n_words", "answers": "n_answers"},
+    "sed": {**SIZES, "classes": "n_classes", "frames": "n_frames"},
+}
+
 
 @click.command()
+@click.option(
+    "--task",
+    type=click.Choice(list(COLUMNS)),
+    default="aqa",
+    show_default=True,
+    help="Acoustic question answering, or sound event detection.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object per model.")
-def models(as_json: bool) -> None:
+def models(task: str, as_json: bool) -> None:
     """List the models: how many parameters they have at their published settings, and how many their papers print.
 
     total: all that is trained. paper: as the paper counts, which for NAAQA leaves out the GRUs. frozen: not trained.
@@ -15,20 +28,28 @@ def models(as_json: bool) -> None:
     \b
     Example:
         clear-bench models
+        clear-bench models --task sed
     """
     import json
 
     from baselines.models import listing
+    from baselines.models.sed import listing_sed
     from clear_gen.io import table
 
-    rows = listing()
+    rows = {"aqa": listing, "sed": listing_sed}[task]()
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
-    head = ["name", "task", "total", "paper", "frozen", "words", "answers", "published", "source"]
-    numbers = "params_total", "params_paper", "params_frozen", "n_words", "n_answers"
+    columns = COLUMNS[task]
+    head = ["name", "task", *columns, "published", "source"]
     lines = [
-        [row["name"], row["task"], *(f"{row[key]:,}" for key in numbers), row["published"] or "-", row["source"] or "-"]
+        [
+            row["name"],
+            row["task"],
+            *(f"{row[key]:,}" for key in columns.values()),
+            row["published"] or "-",
+            row["source"] or "-",
+        ]
         for row in rows
     ]
     click.echo("\n".join(table([head, *lines])))

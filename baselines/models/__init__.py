@@ -127,28 +127,42 @@ def config_of(name: str, options: Mapping[str, Any] | None = None) -> Any:
     """
     if name not in MODELS:
         raise InputError(f"model: found {name!r}, expected one of: {', '.join(MODELS)}")
-    config = MODELS[name].config
+    return with_options(name, MODELS[name].config, options)
+
+
+def with_options(name: str, config: Any, options: Mapping[str, Any] | None) -> Any:
+    """A model's configuration, a dataclass, with ``options`` in place of its settings.
+
+    Metadata of a setting: ``option`` false is not for options; ``least`` bounds a whole number, instead of 1; ``above``
+    and ``most`` bound a number, instead of 0 <= x < 1. Raises InputError naming the option that is unknown, of a wrong
+    type or out of range.
+    """
     types = get_type_hints(type(config))
-    settings = {setting.name: setting for setting in fields(config)}
+    settings = {setting.name: setting for setting in fields(config) if setting.metadata.get("option", True)}
     for option, value in (options or {}).items():
         if option not in settings:
             expected = f"one of: {', '.join(settings)}" if settings else "none"
             raise InputError(f"{name}: option: found {option!r}, expected {expected}")
-        expected = _unmet(value, types[option], settings[option].metadata.get("least", 1))
+        expected = _unmet(value, types[option], settings[option].metadata)
         if expected:
             raise InputError(f"{name}: {option}: found {value!r}, expected {expected}")
     return replace(config, **(options or {}))
 
 
-def _unmet(value: Any, type_: Any, least: int) -> str:
+def _unmet(value: Any, type_: Any, limits: Mapping[str, Any]) -> str:
     """What a setting's value must be, in words; empty if it is."""
     if get_origin(type_) is Literal:
         return "" if value in get_args(type_) else f"one of: {', '.join(get_args(type_))}"
     if type_ is bool:
         return "" if isinstance(value, bool) else "true or false"
     if type_ is int:
+        least = limits.get("least", 1)
         return "" if type(value) is int and value >= least else f"a whole number from {least}"
-    return "" if type(value) in (int, float) and 0 <= value < 1 else "a number from 0, below 1"
+    is_number = type(value) in (int, float)
+    if "above" in limits:
+        above, most = limits["above"], limits["most"]
+        return "" if is_number and above < value <= most else f"a number above {above}, at most {most}"
+    return "" if is_number and 0 <= value < 1 else "a number from 0, below 1"
 
 
 # --- counting ---------------------------------------------------------------------------------------------------------
