@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ def shared() -> Path:
     """Folder of the real recordings; tests that use it carry the marker ``shared``."""
     assert SHARED.is_dir(), f"{SHARED}: not found; set CLEAR_SHARED, or run pytest -m 'not shared'"
     return SHARED
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is tested, also where a shell has started the tests in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
