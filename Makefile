@@ -40,9 +40,11 @@ soundfont-test: $(VENV)/.installed-dev
 fuzz: $(VENV)/.installed-dev
 	for target in manifest domain graph; do $(BIN)/python -m tests.fuzz $$target --seconds 600 || exit 1; done
 
+# dcase_util, which sed_eval needs, takes pkg_resources from an older setuptools; psds_eval breaks on newer NumPy, pandas.
 peers-test: $(BIN)/python
 	$(PYTHON) -m venv $(VENV)-peers
-	$(VENV)-peers/bin/pip install -q -c constraints.txt -e . pytest hypothesis librosa six
+	$(VENV)-peers/bin/pip install -q -c constraints.txt -e '.[dev]' librosa six scikit-learn==1.9.1 sed_eval==0.2.1 \
+		dcase_util==0.2.20 'setuptools<81' psds_eval==0.5.3 'numpy<2.4' 'pandas<3'
 	$(VENV)-peers/bin/pip install -q --no-deps timbral_models==0.4.0
 	CLEAR_SHARED=$(abspath $(SHARED)) $(VENV)-peers/bin/python -m pytest -m peers
 
