@@ -11,7 +11,12 @@ from clear_gen.cli.common import PATH, busy
 
 @click.group()
 def corpus() -> None:
-    """Corpora of events and backgrounds: look whether a copy is whole."""
+    """Corpora of events and backgrounds: look whether a copy is whole.
+
+    \b
+    Example:
+        clear-gen corpus check tau2019 TAU-urban-acoustic-scenes-2019-development
+    """
 
 
 @corpus.command("check")
