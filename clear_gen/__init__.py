@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clear_gen.dataset.load import Record, Scene
+    from clear_gen.dataset.mixture_load import Mixture
 
 __version__ = "0.1.0"
 
@@ -28,3 +29,14 @@ def load_scenes(folder: str | Path, split: str) -> Iterator[Scene]:
     from clear_gen.dataset.load import load_scenes as load_all
 
     return load_all(folder, split)
+
+
+def load_mixtures(
+    folder: str | Path, snr: str | float | None = None, fold: str | int | None = None
+) -> Iterator[Mixture]:
+    """The mixtures of a dataset in order, at an SNR in dB (the first if None), of a fold from 1 (of all if None): each
+    is its graph, waveform (float32) and sample rate.
+    """
+    from clear_gen.dataset.mixture_load import load_mixtures as load_all
+
+    return load_all(folder, snr, fold)

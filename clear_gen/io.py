@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -155,24 +155,43 @@ def _interrupt_held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+PCM24_PEAK = (1 << 23) - 1
+
+
+def to_pcm24(waveform: np.ndarray) -> np.ndarray:
+    """float32 [n] in -1..1 -> int32 [n], ``rint(8388607 x)`` without dither; what lies beyond full scale is clipped."""
+    scaled = np.rint(np.multiply(waveform, PCM24_PEAK, dtype=np.float64))
+    return np.clip(scaled, -PCM24_PEAK, PCM24_PEAK).astype("<i4")
+
+
+def from_pcm24(pcm: np.ndarray) -> np.ndarray:
+    """int32 [n] as ``to_pcm24`` makes it -> float32 [n]."""
+    return (pcm / PCM24_PEAK).astype(np.float32)
+
+
 def encode_flac(pcm: np.ndarray, sample_rate: int) -> bytes:
-    """int16 [n] -> a FLAC file (16 bit, mono) in memory."""
+    """A FLAC file (mono) in memory: 16 bit of int16 [n], 24 bit of int32 [n] as ``to_pcm24`` makes it."""
     buffer = BytesIO()
+    is_24 = pcm.dtype.itemsize == 4
     with _interrupt_held():
-        soundfile.write(buffer, pcm, sample_rate, format="FLAC", subtype="PCM_16")
+        samples = pcm << 8 if is_24 else pcm  # libsndfile takes the upper bits
+        soundfile.write(buffer, samples, sample_rate, format="FLAC", subtype="PCM_24" if is_24 else "PCM_16")
     return buffer.getvalue()
 
 
-def decode_flac(data: bytes, name: str) -> tuple[np.ndarray, int]:
-    """A FLAC file in memory -> (int16 [n], sample rate in Hz). InputError naming ``name`` if it does not decode."""
+def decode_flac(data: bytes, name: str, bits: Literal[16, 24] = 16) -> tuple[np.ndarray, int]:
+    """A FLAC file in memory -> (int16 [n], or int32 [n] of 24 bits; sample rate in Hz).
+
+    Raises InputError naming ``name`` if it does not decode.
+    """
     try:
         with _interrupt_held():
-            pcm, sample_rate = soundfile.read(BytesIO(data), dtype="int16")
+            pcm, sample_rate = soundfile.read(BytesIO(data), dtype="int16" if bits == 16 else "int32")
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise InputError(f"{name}: audio does not decode ({error})") from None
     if pcm.ndim != 1:
         raise InputError(f"{name}: found {pcm.shape[1]} channels, expected 1")
-    return pcm, sample_rate
+    return pcm if bits == 16 else pcm >> 8, sample_rate
 
 
 # --- Parquet ----------------------------------------------------------------------------------------------------------

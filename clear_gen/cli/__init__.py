@@ -7,7 +7,7 @@ import sys
 import click
 
 from clear_gen import __version__
-from clear_gen.cli import audit, banks, corpora, datasets, questions
+from clear_gen.cli import audit, banks, corpora, datasets, mixtures, questions
 from clear_gen.cli.common import run_group
 
 
@@ -35,5 +35,5 @@ def cli() -> None:
     """
 
 
-for command in (*datasets.COMMANDS, *questions.COMMANDS, audit.audit, banks.bank, corpora.corpus):
+for command in (*datasets.COMMANDS, *questions.COMMANDS, *mixtures.COMMANDS, audit.audit, banks.bank, corpora.corpus):
     cli.add_command(command)

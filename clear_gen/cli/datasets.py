@@ -115,10 +115,9 @@ def finish_(folder: Path) -> None:
     Example:
         clear-gen finish clear2
     """
-    from clear_gen.dataset import finish, report
+    from clear_gen.dataset.kinds import finish_any
 
-    finish.finish(folder)
-    click.echo(report.summary(folder))
+    click.echo(finish_any(folder))
 
 
 @click.command()
@@ -132,9 +131,13 @@ def finish_(folder: Path) -> None:
 )
 @click.option("--all", "all_", is_flag=True, help="Render every scene again.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
-def validate(folder: Path, sample: int, all_: bool, workers: int | None) -> None:
+@click.option("--events", type=PATH, help="The events of mixtures, to make some again.")
+@click.option("--backgrounds", type=PATH, help="Their backgrounds.")
+def validate(
+    folder: Path, sample: int, all_: bool, workers: int | None, events: Path | None, backgrounds: Path | None
+) -> None:
     """Check a dataset: every hash, every graph (drawn again from the seed), every scene's audio, the banks, and some
-    scenes rendered again.
+    scenes rendered again. Of mixtures also SNRs, folds, annotations and stems.
 
     Exit code 1, with the list of what is wrong, if anything is.
 
@@ -142,39 +145,50 @@ def validate(folder: Path, sample: int, all_: bool, workers: int | None) -> None
     Example:
         clear-gen validate clear2 --all
     """
-    from clear_gen.dataset import report
-    from clear_gen.dataset import validate as validation
+    from clear_gen.dataset.kinds import validate_any
     from clear_gen.io import CheckFailed
 
-    result = validation.validate(folder, None if all_ else sample, workers or cores(), report.progress)
-    click.echo("\n".join(validation.lines(result)))
-    if result.findings:
-        raise CheckFailed(f"{folder}: {len(result.findings)} finding{'s' * (len(result.findings) > 1)}")
+    if (events is None) != (backgrounds is None):
+        raise click.UsageError("--events and --backgrounds: found one of them, expected both or none")
+    sources = None if events is None or backgrounds is None else (events, backgrounds)
+    lines, n_findings = validate_any(folder, sources, None if all_ else sample, workers or cores())
+    click.echo("\n".join(lines))
+    if n_findings:
+        raise CheckFailed(f"{folder}: {n_findings} finding{'s' * (n_findings > 1)}")
 
 
 @click.command()
 @click.argument("folder", type=PATH, metavar="DIR")
 @click.option("--scene", help="Id of the scene.  [default: the first of the first split]")
+@click.option("--mixture", help="Id of the mixture.  [default: the first of the first fold]")
+@click.option("--snr", help="Of mixtures: which SNR in dB, or which config.  [default: the first]")
 @click.option(
     "--out", type=PATH, default=Path("scene.png"), show_default=True, help="Picture to write (png, svg, pdf)."
 )
-def show(folder: Path, scene: str | None, out: Path) -> None:
-    """Draw a scene: waveform, mel spectrogram and its labelled sounds.
+def show(folder: Path, scene: str | None, mixture: str | None, snr: str | None, out: Path) -> None:
+    """Draw a scene (waveform, mel spectrogram and its labelled sounds) or a mixture.
 
     \b
     Example:
         clear-gen show clear2 --scene train-000017 --out scene.png
+        clear-gen show mixtures --mixture fold1-000017 --snr 10 --out mixture.png
     """
-    from clear_gen.dataset import figure
+    from clear_gen.dataset.kinds import draw_any
 
-    figure.draw_scene(folder, scene, out)
+    draw_any(folder, scene, mixture, snr, out)
     click.echo(out)
 
 
 @click.command()
 @click.argument("folder", type=PATH, metavar="DIR")
 @click.argument("out", type=PATH, metavar="OUT")
-@click.option("--format", "format_", type=click.Choice(["clear", "audiofolder"]), required=True, help="Layout of OUT.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["clear", "audiofolder", "dcase", "jams"]),
+    required=True,
+    help="Layout of OUT.",
+)
 @click.option("--overwrite", is_flag=True, help="Write into a folder that is not empty.")
 def export(folder: Path, out: Path, format_: str, overwrite: bool) -> None:
     """Write a dataset in another layout, the audio's bytes as they are.
@@ -184,6 +198,8 @@ def export(folder: Path, out: Path, format_: str, overwrite: bool) -> None:
         clear        the published CLEAR generator's: JSON of scenes and questions per
                      split, one FLAC per scene; existing CLEAR and NAAQA code reads it
         audiofolder  the Hugging Face Hub's: FLAC files and metadata beside them
+        dcase        of mixtures: FLAC files, and tables of strong and weak labels
+        jams         of mixtures: FLAC files, and beside each a JAMS file as Scaper writes it
 
     The same command again continues an export that was interrupted.
 
@@ -191,13 +207,9 @@ def export(folder: Path, out: Path, format_: str, overwrite: bool) -> None:
     Example:
         clear-gen export clear2 --format clear clear2-json
     """
-    from clear_gen.dataset import report
+    from clear_gen.dataset.kinds import export_any
 
-    if format_ == "clear":
-        from clear_gen.dataset.clear_layout import export_clear as write
-    else:
-        from clear_gen.dataset.audio_folder import export_audio_folder as write
-    click.echo(write(folder, out, report.progress, overwrite))
+    click.echo(export_any(folder, out, format_, overwrite))
 
 
 @click.command("import")

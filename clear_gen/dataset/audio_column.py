@@ -7,21 +7,20 @@ import pyarrow as pa
 
 from clear_gen.io import AUDIO, encode_flac
 
-PCM_BYTES = 2  # a sample of PCM 16
-
 
 class AudioColumn:
     """FLAC files one after the other in one buffer, so that Arrow can take them as they are.
 
-    The buffer has room for uncompressed audio of ``n_samples`` in all; what is never written takes no memory.
+    The buffer has room for uncompressed audio of ``n_samples`` in all, of so many ``bits`` each; what is never written
+    takes no memory.
     """
 
-    def __init__(self, n_samples: int) -> None:
-        self._buffer = np.empty(n_samples * PCM_BYTES, np.uint8)
+    def __init__(self, n_samples: int, bits: int = 16) -> None:
+        self._buffer = np.empty(n_samples * bits // 8, np.uint8)
         self._ends = [0]
 
     def append(self, pcm: np.ndarray, sample_rate: int) -> None:
-        """Add a file: int16 [n] samples, at a rate in Hz."""
+        """Add a file: int16 or int32 [n] samples as ``encode_flac`` takes them, at a rate in Hz."""
         data = encode_flac(pcm, sample_rate)
         start, end = self._ends[-1], self._ends[-1] + len(data)
         if end > len(self._buffer):  # noise at full scale: FLAC then is a little larger than PCM

@@ -100,12 +100,12 @@ def _sources(settings: Settings, banks: dict[str, Bank], found: Statistics) -> S
 def _source_lines(sources: Sources) -> list[str]:
     lines = ["| bank | source | licence | sounds |", "|---|---|---|---|"]
     for (side, source, licence), count in sorted(sources.items()):
-        lines.append(f"| {side} | {_cell(source)} | {_cell(licence)} | {count:,} |")
+        lines.append(f"| {side} | {cell(source)} | {cell(licence)} | {count:,} |")
     licences = sorted({licence for _, _, licence in sources})
     lines.append("")
-    lines += [f"- {_cell(name)}: {LICENCES[name][1]}" for name in licences if name in LICENCES]
+    lines += [f"- {cell(name)}: {LICENCES[name][1]}" for name in licences if name in LICENCES]
     unknown = [name for name in licences if name not in LICENCES]
-    lines += [f"- {_cell(name)}: read it at its source before you share this dataset" for name in unknown]
+    lines += [f"- {cell(name)}: read it at its source before you share this dataset" for name in unknown]
     if shared_alike := [name for name in licences if name in LICENCES and LICENCES[name][2]]:
         lines += ["", f"Share alike: scenes hold recordings under {', '.join(shared_alike)}, so whoever shares this "]
         lines[-1] += "dataset, or what is made from it, names the sources above and keeps that licence."
@@ -114,7 +114,8 @@ def _source_lines(sources: Sources) -> list[str]:
     return lines
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A text from outside as a cell of a table: of one line, without what Markdown or HTML would take for its own."""
     return " ".join(text.replace("|", "/").replace("<", "‹").replace(">", "›").split())
 
 
@@ -211,10 +212,10 @@ def _domain_note(settings: Settings) -> str:
 
 def _imported(settings: Settings) -> str:
     assert settings.imported is not None
-    files = "\n".join(f"- `{_cell(name)}`: SHA-256 `{sha}`" for name, sha in settings.imported.get("files", {}).items())
+    files = "\n".join(f"- `{cell(name)}`: SHA-256 `{sha}`" for name, sha in settings.imported.get("files", {}).items())
     return (
-        f"Imported from the layout of the published CLEAR generator: {_cell(str(settings.imported.get('name')))}, "
-        f"version {_cell(str(settings.imported.get('version')))}. The audio is as it was found; hashes and "
+        f"Imported from the layout of the published CLEAR generator: {cell(str(settings.imported.get('name')))}, "
+        f"version {cell(str(settings.imported.get('version')))}. The audio is as it was found; hashes and "
         "`clear_gen.load` use the upper 16 bits of samples that have more. The elementary sounds are not in the "
         f"dataset, so no scene can be rendered again.\n\n{files}"
     )

@@ -148,13 +148,14 @@ def _complete(
 
 
 def _write_file(file: DataFile, scenes: _Scenes, job: Job, advance: Advance, check: Callable[[], None]) -> None:
-    with generate.recorded_path(job.folder, file.name) as path, parquet_writer(path, job.schema, job.audio) as writer:
+    schema = job.schema(file)
+    with generate.recorded_path(job.folder, file.name) as path, parquet_writer(path, schema, job.audio) as writer:
         for chunk in file.chunks:
             rows = []
             for index in range(chunk.first, chunk.stop):
                 rows.append(scenes.row(index))
                 check()
-            writer.write_table(pa.Table.from_pylist(rows, job.schema))
+            writer.write_table(pa.Table.from_pylist(rows, schema))
             advance(len(rows))
 
 

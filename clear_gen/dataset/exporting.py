@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,20 +61,39 @@ def exporting(source: Source, out: Path, layout: str, patterns: Sequence[str], o
 
     Raises InputError unless ``out`` is new, empty, or holds the beginning of the same export, or with ``overwrite``.
     """
-    if out.resolve().is_relative_to(source.folder.resolve()):
-        raise InputError(f"{out}: lies inside the dataset {source.folder}, expected a folder outside of it")
+    asked = {"questions_sha256": source.asked.sha256} if source.asked else {}
+    marker = {"layout": layout, "identity_sha256": sha256_json(source.identity), **asked}
+
+    def check() -> None:
+        for file in scene_files(source.settings.sizes):
+            check_file(source.folder / file.name, file, sha256_json(source.identity))
+        if source.asked is not None:
+            for split in source.asked.splits:
+                open_questions(source.folder, split, source.asked, source.settings.sample_rate)
+
+    with claiming(source.folder, out, marker, check, patterns, overwrite):
+        yield
+
+
+@contextmanager
+def claiming(
+    folder: Path,
+    out: Path,
+    about: dict[str, str],
+    check: Callable[[], None],
+    patterns: Sequence[str],
+    overwrite: bool,
+) -> Iterator[None]:
+    """The same for a dataset of any kind: ``about`` tells exports apart, ``check`` raises InputError for damage."""
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise InputError(f"{out}: lies inside the dataset {folder}, expected a folder outside of it")
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: found a file, expected a new or an empty folder")
-    asked = {"questions_sha256": source.asked.sha256} if source.asked else {}
-    marker = json.dumps({"layout": layout, "identity_sha256": sha256_json(source.identity), **asked})
+    marker = json.dumps(about)
     used = out.is_dir() and any(out.iterdir())
     if used and not overwrite and not _continues(out / MARKER, marker):
         raise InputError(f"{out}: found files in it, expected a new or an empty folder (or --overwrite)")
-    for file in scene_files(source.settings.sizes):
-        check_file(source.folder / file.name, file, sha256_json(source.identity))
-    if source.asked is not None:
-        for split in source.asked.splits:
-            open_questions(source.folder, split, source.asked, source.settings.sample_rate)
+    check()
     if overwrite:
         for path in [path for pattern in patterns for path in out.glob(pattern)]:
             path.unlink()

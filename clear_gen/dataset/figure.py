@@ -46,13 +46,28 @@ def draw_scene(folder: Path, scene_id: str | None, path: Path) -> None:
     PNG (1600 x 900 pixels; 1600 x 360 for a dataset without audio), SVG or PDF by the suffix of ``path``, atomically.
     Raises InputError if there is no such dataset or scene, for another suffix, and if matplotlib is not installed.
     """
-    kind = path.suffix[1:].lower()
-    if kind not in FORMATS:
-        raise InputError(f"{path}: suffix: found {path.suffix!r}, expected one of: {', '.join(FORMATS)}")
+    kind = suffix_of(path)
     scene = load_scene(folder, scene_id)
     figure = scene_figure(scene, finished_settings(folder).domain)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=DPI)
+
+
+def suffix_of(path: Path) -> str:
+    """The format of a picture, by its suffix. Raises InputError for another than png, svg or pdf."""
+    kind = path.suffix[1:].lower()
+    if kind not in FORMATS:
+        raise InputError(f"{path}: suffix: found {path.suffix!r}, expected one of: {', '.join(FORMATS)}")
+    return kind
+
+
+def new_figure(inches: tuple[float, float]) -> Any:
+    """An empty ``matplotlib.figure.Figure`` of this width and height. Raises InputError if matplotlib is missing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("figures need matplotlib: pip install 'clear-gen[figures]'") from None
+    return Figure(figsize=inches, dpi=DPI, layout="constrained")
 
 
 # --- spectrogram -----------------------------------------------------------------------------------------------------
@@ -98,19 +113,16 @@ def scene_figure(scene: Scene, domain: Domain) -> Any:
 
     Raises InputError if matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("figures need matplotlib: pip install 'clear-gen[figures]'") from None
     graph, waveform = scene.graph, scene.waveform
     height = HEIGHT_WITHOUT_AUDIO_INCHES if waveform is None else HEIGHT_INCHES
     ratios = (1,) if waveform is None else (2, 5, 4)
-    figure = Figure(figsize=(WIDTH_INCHES, height), dpi=DPI, layout="constrained")
+    figure = new_figure((WIDTH_INCHES, height))
     panels = figure.subplots(len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
     colours = _colours(graph, domain)
     if waveform is not None:
         _draw_waveform(panels[0], waveform, graph, colours)
-        _draw_spectrogram(panels[1], waveform, graph)
+        draw_spectrogram(panels[1], waveform, graph.sample_rate)
+        panels[1].axvline(graph.n_samples_dry / graph.sample_rate, color="white", **DRY_END)
     cells = _draw_sounds(panels[-1], graph, domain, colours)
     panels[-1].set_xlim(0, graph.n_samples / graph.sample_rate)
     panels[-1].set_xlabel("time (s)   |   white: silence   |   dashed: end of the dry scene")
@@ -155,9 +167,10 @@ def _draw_waveform(panel: Any, waveform: np.ndarray, graph: SceneGraph, colours:
     panel.set_ylabel("amplitude")
 
 
-def _draw_spectrogram(panel: Any, waveform: np.ndarray, graph: SceneGraph) -> None:
-    times_s, centres_hz, level_db = mel_spectrogram(waveform, graph.sample_rate)
-    half_hop_s = HOP / graph.sample_rate / 2
+def draw_spectrogram(panel: Any, waveform: np.ndarray, sample_rate: int) -> None:
+    """Draw the mel spectrogram of ``waveform`` float32 [n_samples], at a rate in Hz, with its scale of levels."""
+    times_s, centres_hz, level_db = mel_spectrogram(waveform, sample_rate)
+    half_hop_s = HOP / sample_rate / 2
     extent = (times_s[0] - half_hop_s, times_s[-1] + half_hop_s, -0.5, N_BANDS - 0.5)
     level_db = SHOWN_STEP_DB * np.rint(level_db / SHOWN_STEP_DB)
     style = {"cmap": "magma", "vmin": FLOOR_DB, "vmax": 0, "interpolation": "nearest"}
@@ -166,7 +179,6 @@ def _draw_spectrogram(panel: Any, waveform: np.ndarray, graph: SceneGraph) -> No
     panel.set_yticks(np.interp(shown, centres_hz, np.arange(N_BANDS)), [f"{hz:,}" for hz in shown])
     panel.set_ylabel("frequency (Hz, mel scale)")
     panel.set_facecolor("black")  # the last frame can end a little before the scene
-    panel.axvline(graph.n_samples_dry / graph.sample_rate, color="white", **DRY_END)
     bar = panel.figure.colorbar(image, cax=panel.inset_axes((1.008, 0, 0.01, 1)))
     bar.set_label("dB re maximum")
 

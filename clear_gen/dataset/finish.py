@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from clear_gen.dataset.banks import bank_path, read_banks
 from clear_gen.dataset.card import card
@@ -26,8 +28,8 @@ from clear_gen.dataset.layout import (
     IDENTITY,
     PARTIAL,
     QUESTIONS,
-    SCENES,
     DataFile,
+    data_folders,
     questions_name,
     scene_files,
 )
@@ -50,16 +52,21 @@ def finish(folder: Path) -> Statistics:
             return finish_alone(folder, read_again=True)
     tidy(folder)
     stored = read_provenance(folder / IDENTITY)
-    for name, expected in stored["files"].items():
-        if name != CARD and _hash(folder / name) != expected:
-            raise CheckFailed(f"{folder / name}: missing or altered since the dataset was finished")
+    check_hashes(folder, stored["files"])
     settings = settings_of(stored["identity"], folder / IDENTITY)
     found = statistics(folder, scene_files(settings.sizes))
     if not (folder / CARD).exists():
         banks = read_banks(folder, settings)
-        made_with, questions = stored["environment"], stored.get("questions")
-        write_text(folder / CARD, card(stored["identity"], settings, made_with, banks, found, questions))
+        made, questions = stored["environment"], stored.get("questions")
+        write_text(folder / CARD, card(stored["identity"], settings, made, banks, found, questions))
     return found
+
+
+def check_hashes(folder: Path, files: dict[str, Any]) -> None:
+    """Raise CheckFailed unless every file, the card aside, has its SHA-256."""
+    for name, expected in files.items():
+        if name != CARD and _hash(folder / name) != expected:
+            raise CheckFailed(f"{folder / name}: missing or altered since the dataset was finished")
 
 
 def _hash(path: Path) -> str | None:
@@ -91,21 +98,30 @@ def finish_alone(folder: Path, read_again: bool = False) -> Statistics:
     names = [*(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in banks), *asked]
     if missing := [name for name in asked if not (folder / name).exists()]:
         raise CheckFailed(f"{folder / missing[0]}: missing; delete {folder / PARTIAL / KEPT_QUESTIONS} to do without")
+    hashes = hashes_when_written(folder, names, read_again)
+    made, questions = made_with(folder, files), kept_questions(folder)
+    write_text(folder / CARD, card(identity, settings, made, banks, found, questions))
+    hashes[CARD] = sha256_file(folder / CARD)
+    write_provenance(folder, identity, made, dict(sorted(hashes.items())), questions)
+    remove_leftovers(folder)
+    return found
+
+
+def hashes_when_written(folder: Path, names: Iterable[str], read_again: bool) -> dict[str, str]:
+    """SHA-256 of files as it was when they were written, where that was kept; with ``read_again`` they are compared.
+
+    Raises CheckFailed naming the first file that was altered.
+    """
     hashes = {}
     for name in names:
         recorded = recorded_hash(folder, name)
         hashes[name] = sha256_file(folder / name) if read_again or recorded is None else recorded
         if recorded not in (None, hashes[name]):
             raise CheckFailed(f"{folder / name}: altered since it was written; delete it and run again")
-    made_with, questions = _made_with(folder, files), kept_questions(folder)
-    write_text(folder / CARD, card(identity, settings, made_with, banks, found, questions))
-    hashes[CARD] = sha256_file(folder / CARD)
-    write_provenance(folder, identity, made_with, dict(sorted(hashes.items())), questions)
-    remove_leftovers(folder)
-    return found
+    return hashes
 
 
-def _made_with(folder: Path, files: list[DataFile]) -> dict[str, str]:
+def made_with(folder: Path, files: list[DataFile]) -> dict[str, str]:
     """This machine's environment; where files come from another one, too, it says so."""
     here = environment()
     records = [read_record(folder, file.name) for file in files]
@@ -115,8 +131,9 @@ def _made_with(folder: Path, files: list[DataFile]) -> dict[str, str]:
 
 def remove_leftovers(folder: Path, candidates_too: bool = False) -> None:
     """What runs left that were killed while they wrote, and ``.partial``; but candidates of questions stay there."""
-    patterns = (f".{CARD}.*.tmp", f".{IDENTITY}.*.tmp", f"{SCENES}/.*.tmp", f"{BANK}/.*.tmp", f"{QUESTIONS}/.*.tmp")
-    for leftover in [path for pattern in patterns for path in folder.glob(pattern)]:
+    leftovers = [path for name in (CARD, IDENTITY) for path in folder.glob(f".{name}.*.tmp")]
+    leftovers += [path for data in data_folders(folder) for path in data.glob(".*.tmp")]
+    for leftover in leftovers:
         leftover.unlink(missing_ok=True)
     if candidates_too or not (folder / PARTIAL / f"{QUESTIONS}.json").exists():
         shutil.rmtree(folder / PARTIAL, ignore_errors=True)

@@ -11,7 +11,7 @@ import signal
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +48,14 @@ class Work(Protocol):
     def start(self) -> None:
         """Called once in every worker before all else: what an earlier job has left in memory is forgotten."""
 
-    def schema(self, identity_sha256: str) -> pa.Schema:
-        """Of the records of a dataset."""
+    def schema(self, config: str, identity_sha256: str) -> pa.Schema:
+        """Of the records in one of a dataset's folders."""
 
     def graphs(self, folder: Path, chunk: Chunk) -> pa.Table:
         """The records of a chunk without audio, drawn anew."""
 
-    def with_audio(self, folder: Path, table: pa.Table, chunk: Chunk) -> pa.Table:
-        """These records with ``rendered`` and ``audio`` filled in."""
+    def with_audio(self, folder: Path, table: pa.Table | None, chunk: Chunk) -> pa.Table:
+        """The records of a chunk with audio: ``table`` being those without it, if they are stored already."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,9 @@ class Job:
     identity_sha256: str
     graphs_sha256: str
 
-    @property
-    def schema(self) -> pa.Schema:
-        """Of the dataset's records."""
-        return self.work.schema(self.identity_sha256)
+    def schema(self, file: DataFile) -> pa.Schema:
+        """Of the records in a file."""
+        return self.work.schema(file.config, self.identity_sha256)
 
 
 def make_files(job: Job, files: list[DataFile], workers: int, advance: Advance) -> None:
@@ -86,12 +85,14 @@ def make_files(job: Job, files: list[DataFile], workers: int, advance: Advance) 
     if workers == 1:
         _start_worker(job)
         with interrupt_between() as check:
-            for file in files:
-                for chunk in _missing_chunks(job, file):
-                    advance(write_chunk(file, chunk))
+            for group in _side_by_side(files):
+                for together in _missing_chunks(job, group):
+                    for place in together:
+                        advance(write_chunk(*place))
+                        check()
+                for file in group:
+                    advance(write_file(file))
                     check()
-                advance(write_file(file))
-                check()
         return
     with Pool(workers, _start_worker, job) as pool:
         lost = _make_in_pool(job, files, pool, advance)
@@ -121,9 +122,29 @@ def interrupt_between() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _missing_chunks(job: Job, file: DataFile) -> list[Chunk]:
-    """The chunks that have to be made before the file can be written. Graphs alone need none: they are quick."""
-    return [chunk for chunk in file.chunks if job.audio and not _is_whole(job, chunk)]
+Place = tuple[DataFile, Chunk]
+
+
+def _side_by_side(files: list[DataFile]) -> list[list[DataFile]]:
+    """The files in groups of the same things in several configs."""
+    groups: dict[tuple[str, int], list[DataFile]] = {}
+    for file in files:
+        groups.setdefault((file.split, file.number), []).append(file)
+    return list(groups.values())
+
+
+def _missing_chunks(job: Job, files: list[DataFile]) -> list[list[Place]]:
+    """The chunks that have to be made before the files of a group can be written, those of the same things together.
+
+    One worker makes them one after the other, so that it reads recordings once. Graphs alone need no chunks: they are
+    quick.
+    """
+    rows = zip(*(file.chunks for file in files), strict=True)
+    places = [
+        [(file, chunk) for file, chunk in zip(files, row, strict=True) if job.audio and not _is_whole(job, chunk)]
+        for row in rows
+    ]
+    return [together for together in places if together]
 
 
 def _is_whole(job: Job, chunk: Chunk) -> bool:
@@ -145,30 +166,25 @@ def _is_whole(job: Job, chunk: Chunk) -> bool:
 
 def _make_in_pool(job: Job, files: list[DataFile], pool: Pool, advance: Advance) -> list[str]:
     """Make the files; returns what was lost, chunk by chunk, with the reason."""
-    file_of: dict[Task, DataFile] = {}
     left: Counter[DataFile] = Counter()
     lost = []
-
-    def submit(task: Task, file: DataFile) -> None:
-        file_of[task] = file
-        pool.submit(task)
-
-    for file in files:
-        chunks = _missing_chunks(job, file)
-        left[file] = len(chunks)
-        for chunk in chunks:
-            submit(Task(chunk.name, write_chunk, (file, chunk)), file)
-        if not chunks:
-            submit(Task(file.name, write_file, (file,)), file)
+    for group in _side_by_side(files):
+        chunks = _missing_chunks(job, group)
+        left.update(file for together in chunks for file, _ in together)
+        for together in chunks:
+            pool.submit(Task(together[0][1].name, write_chunks, (tuple(together),)))
+        for file in group:
+            if not left[file]:
+                pool.submit(Task(file.name, write_file, (file,)))
     for task, result in pool.results():
-        file = file_of[task]
         if isinstance(result, Died):
             lost.append(f"{task.name} (its worker died {TRIES} times, {result.how})")
             continue
         advance(result)
-        left[file] -= 1
-        if left[file] == 0:
-            submit(Task(file.name, write_file, (file,)), file)
+        for file, _ in task.arguments[0] if task.function is write_chunks else ():
+            left[file] -= 1
+            if left[file] == 0:
+                pool.submit(Task(file.name, write_file, (file,)))
     return lost
 
 
@@ -186,11 +202,16 @@ def _start_worker(job: Job) -> None:
     np.empty(REUSED_BYTES, np.uint8)
 
 
+def write_chunks(places: Sequence[Place]) -> int:
+    """Make chunks one after the other; returns the number of records."""
+    return sum(write_chunk(*place) for place in places)
+
+
 def write_chunk(file: DataFile, chunk: Chunk) -> int:
-    """Make a chunk with audio and write it under ``.partial``; returns its number of scenes."""
-    table = _job.work.with_audio(_job.folder, _graphs(file, chunk), chunk)
+    """Make a chunk with audio and write it under ``.partial``; returns its number of records."""
+    table = _job.work.with_audio(_job.folder, _stored_graphs(file, chunk), chunk)
     with atomic_path(chunk.partial_path(_job.folder)) as path:
-        with pa.ipc.new_file(path, _job.schema) as writer:
+        with pa.ipc.new_file(path, _job.schema(file)) as writer:
             writer.write_table(table)
         with pa.memory_map(str(path)) as written:
             end = _end(written.read_buffer(), chunk)
@@ -203,7 +224,7 @@ def write_file(file: DataFile) -> int:
     """Put a file together, one row group per chunk, and remove its chunks; returns the scenes not counted before."""
     with (
         recorded_path(_job.folder, file.name) as path,
-        parquet_writer(path, _job.schema, _job.audio) as writer,
+        parquet_writer(path, _job.schema(file), _job.audio) as writer,
     ):
         for chunk in file.chunks:
             writer.write_table(_read_chunk(chunk) if _job.audio else _graphs(file, chunk))
@@ -234,11 +255,16 @@ def _read_chunk(chunk: Chunk) -> pa.Table:
 
 
 def _graphs(file: DataFile, chunk: Chunk) -> pa.Table:
-    """The graphs of a chunk: those that are stored, if the dataset was made without audio first."""
+    stored = _stored_graphs(file, chunk)
+    return _job.work.graphs(_job.folder, chunk) if stored is None else stored
+
+
+def _stored_graphs(file: DataFile, chunk: Chunk) -> pa.Table | None:
+    """The graphs of a chunk as they are stored, if the dataset was made without audio first."""
     path = _job.folder / file.name
     if path.exists() and _identity_in(path) == _job.graphs_sha256:
         return read_row_group(open_parquet(path), chunk.number, path)
-    return _job.work.graphs(_job.folder, chunk)
+    return None
 
 
 # --- what there is ----------------------------------------------------------------------------------------------------

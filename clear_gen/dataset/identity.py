@@ -17,7 +17,7 @@ from pydantic import Field, StrictBool, StrictInt, ValidationError, model_valida
 
 from clear_gen import __version__
 from clear_gen.config import Strict, misplaced, read_text
-from clear_gen.dataset.layout import IDENTITY, PARTIAL, QUESTIONS, SCENES
+from clear_gen.dataset.layout import IDENTITY, MIXTURES, PARTIAL, QUESTIONS, SCENES, STEMS, record_folders
 from clear_gen.io import InputError, first_line, metadata_of, open_parquet, sha256_json, write_text
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SPLITS
@@ -100,13 +100,12 @@ class _Identity(Strict):
 
 def settings_of(identity: dict[str, Any], path: Path) -> Settings:
     """The settings that an identity was made from. InputError if it is of another format, or contradicts itself."""
+    if kind_of(identity) == MIXTURES:
+        raise InputError(f"{path}: found a dataset of mixtures (clear-gen mix), expected one of scenes")
     try:
         found = _Identity.model_validate(identity)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, (*first["loc"], *first.get("ctx", {}).get("at", ()))))
-        value = first.get("ctx", {}).get("found", first["input"])
-        raise InputError(f"{path}: identity.{field}: found {_short(value)}, expected: {first['msg']}") from None
+        raise invalid_identity(error, path) from None
     if (sha256 := sha256_json(identity["domain"]["definition"])) != found.domain.sha256:
         raise InputError(f"{path}: identity.domain.sha256: found {found.domain.sha256[:60]}, expected {sha256}")
     if found.domain.name != found.domain.definition.name:
@@ -120,6 +119,19 @@ def settings_of(identity: dict[str, Any], path: Path) -> Settings:
         imported=found.imported,
         domain=found.domain.definition,
     )
+
+
+def invalid_identity(error: ValidationError, path: Path) -> InputError:
+    """One line for the first wrong field of the identity in ``path``."""
+    first = error.errors()[0]
+    field = ".".join(map(str, (*first["loc"], *first.get("ctx", {}).get("at", ()))))
+    value = first.get("ctx", {}).get("found", first["input"])
+    return InputError(f"{path}: identity.{field}: found {_short(value)}, expected: {first['msg']}")
+
+
+def kind_of(identity: dict[str, Any]) -> str:
+    """``scenes`` or ``mixtures``: what a dataset of this identity holds. Scenes came first, and do not say it."""
+    return MIXTURES if identity.get("kind") == MIXTURES else SCENES
 
 
 def environment() -> dict[str, str]:
@@ -202,18 +214,19 @@ def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> Non
 
 
 def _is_ours(folder: Path, identity: dict[str, Any]) -> bool:
-    """Whether only ``clear.json`` was lost: all scene files that can be read say that they are of this dataset."""
+    """Whether only ``clear.json`` was lost: all files of records that can be read say they are of this dataset."""
     found = set()
-    for path in sorted((folder / SCENES).glob("*.parquet")):
+    for path in sorted(path for data in record_folders(folder) for path in data.glob("*.parquet")):
         with contextlib.suppress(InputError):  # a damaged one is made again
             found.add(str(metadata_of(open_parquet(path).schema_arrow, path).get("identity_sha256")))
-    return bool(found) and found <= {sha256_json({**identity, "audio": audio}) for audio in (identity["audio"], False)}
+    expected = [identity, {**identity, "audio": False}] if "audio" in identity else [identity]
+    return bool(found) and found <= {sha256_json(one) for one in expected}
 
 
 def check_unchanged(folder: Path, identity: dict[str, Any]) -> None:
     """The same once more for whoever holds the lock: another run may have begun and stopped meanwhile."""
     found = stored_identity(folder)
-    if found is not None and {**found, "audio": identity["audio"]} != identity:
+    if found is not None and {**found, **{name: identity[name] for name in ("audio",) if name in identity}} != identity:
         raise InputError(f"{folder}: holds another dataset ({difference(found, identity)}); choose another --out")
 
 
@@ -222,7 +235,7 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
     if (folder / IDENTITY).exists():
         stored = read_provenance(folder / IDENTITY)
         for name, sha256 in stored["files"].items():
-            if name.startswith((f"{SCENES}/", f"{QUESTIONS}/")):
+            if name.startswith((f"{SCENES}/", f"{QUESTIONS}/", MIXTURES, STEMS)):
                 write_record(folder, name, str(sha256), stored["environment"])
         if "questions" in stored:
             write_text(folder / PARTIAL / KEPT_QUESTIONS, json.dumps(stored["questions"]))

@@ -217,7 +217,7 @@ def _draw_again(table: pa.Table, rows: list[dict[str, Any]], chunk: Chunk, bank:
         return
     for row, expected in zip(rows, drawn.to_pylist(), strict=True):
         name = expected["scene_id"]
-        differences = [list(_differences(row[column], expected[column], column)) for column in graph_columns]
+        differences = [list(differences_of(row[column], expected[column], column)) for column in graph_columns]
         flat = [difference for some in differences for difference in some]
         if real := [text for text, is_rounding in flat if not is_rounding]:
             found.counts["drawn different"] += 1
@@ -226,14 +226,14 @@ def _draw_again(table: pa.Table, rows: list[dict[str, Any]], chunk: Chunk, bank:
             found.counts["drawn within rounding" if flat else "drawn identical"] += 1
 
 
-def _differences(value: Any, expected: Any, name: str) -> Iterator[tuple[str, bool]]:
+def differences_of(value: Any, expected: Any, name: str) -> Iterator[tuple[str, bool]]:
     """Where two values differ, in words, and whether it is rounding."""
     if isinstance(value, dict) and isinstance(expected, dict):
         for key in expected:
-            yield from _differences(value.get(key), expected[key], f"{name}.{key}")
+            yield from differences_of(value.get(key), expected[key], f"{name}.{key}")
     elif isinstance(value, list) and isinstance(expected, list) and len(value) == len(expected):
         for place, (item, other) in enumerate(zip(value, expected, strict=True)):
-            yield from _differences(item, other, f"{name}[{place}]")
+            yield from differences_of(item, other, f"{name}[{place}]")
     elif value != expected:
         rounding = False
         if isinstance(value, float) and isinstance(expected, float):
@@ -270,7 +270,7 @@ def _inspect_audio(row: dict[str, Any], bank: Bank | None, found: Inspected) -> 
         found.findings.append(Finding("audio", name, str(error)))
         return
     found.counts["decoded"] += 1
-    problems = list(_wrong_audio(row, pcm, rate))
+    problems = list(wrong_audio(row, pcm, rate))
     found.findings += [Finding("audio", name, problem) for problem in problems]
     if bank is not None:
         _render_again(row, pcm, bank, found)
@@ -281,7 +281,8 @@ def flac_bits(data: bytes) -> int:
     return ((data[20] & 1) << 4 | data[21] >> 4) + 1 if len(data) > 21 else 0
 
 
-def _wrong_audio(row: dict[str, Any], pcm: np.ndarray, rate: int) -> Iterator[str]:
+def wrong_audio(row: dict[str, Any], pcm: np.ndarray, rate: int) -> Iterator[str]:
+    """How decoded audio differs from what its record says."""
     if rate != row["sample_rate"]:
         yield f"audio: found {rate} Hz, expected {row['sample_rate']} Hz"
     if len(pcm) != row["n_samples"]:

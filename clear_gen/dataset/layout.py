@@ -1,6 +1,6 @@
-"""Which scene lies in which file: follows from the split sizes alone.
+"""Which scene or mixture lies in which file: follows from the sizes of splits and folds alone.
 
-A chunk is 100 consecutive scenes of one split: one Parquet row group, the unit of work and of loss. A file is 12
+A chunk is 100 consecutive records of one split: one Parquet row group, the unit of work and of loss. A file is 12
 chunks, near 500 MB of audio.
 """
 
@@ -18,6 +18,10 @@ FILE_SCENES = CHUNK_SCENES * FILE_CHUNKS
 SCENES = "scenes"
 BANK = "bank"
 QUESTIONS = "questions"
+MIXTURES = "mixtures"
+STEMS = "stems"
+SOURCES = "sources"
+ANNOTATIONS = "annotations"
 PARTIAL = ".partial"
 IDENTITY = "clear.json"
 CARD = "README.md"
@@ -102,9 +106,46 @@ def scene_files(sizes: dict[str, int], config: str = SCENES) -> list[DataFile]:
     return files
 
 
+def mixture_config(snr_db: float | None) -> str:
+    """The config of the mixtures at an SNR in dB; None: at those that the rules draw.
+
+    >>> mixture_config(10.0), mixture_config(-2.5), mixture_config(None)
+    ('mixtures-snr10', 'mixtures-snr-2.5', 'mixtures')
+    """
+    return MIXTURES if snr_db is None else f"{MIXTURES}-snr{snr_db:g}"
+
+
+def stems_config(config: str) -> str:
+    """The config of the stems of a config of mixtures.
+
+    >>> stems_config("mixtures-snr10")
+    'stems-snr10'
+    """
+    return STEMS + config.removeprefix(MIXTURES)
+
+
+def record_folders(folder: Path) -> list[Path]:
+    """The folders of scenes, or of mixtures and stems, that are there."""
+    patterns = (SCENES, *(pattern for kind in (MIXTURES, STEMS) for pattern in (kind, f"{kind}-snr*")))
+    return [path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_dir()]
+
+
+def data_folders(folder: Path) -> list[Path]:
+    """All folders of a dataset, of whatever kind, that are there."""
+    others = [folder / name for name in (BANK, QUESTIONS, SOURCES, ANNOTATIONS)]
+    return [*record_folders(folder), *(path for path in others if path.is_dir())]
+
+
+def side_by_side(sizes: dict[str, int], configs: Sequence[str]) -> list[DataFile]:
+    """The files of several kinds of records of the same things: those of the same things one after the other."""
+    columns = [scene_files(sizes, config) for config in configs]
+    return [file for row in zip(*columns, strict=True) for file in row]
+
+
 def shard_of(files: Sequence[DataFile], num_shards: int, shard_index: int) -> list[DataFile]:
-    """The files that one of several jobs makes: every ``num_shards``-th."""
-    return list(files[shard_index::num_shards])
+    """The files that one of several jobs makes: every ``num_shards``-th, files of the same things being one."""
+    numbers = {place: number for number, place in enumerate(dict.fromkeys((file.split, file.number) for file in files))}
+    return [file for file in files if numbers[file.split, file.number] % num_shards == shard_index]
 
 
 def questions_name(split: str) -> str:

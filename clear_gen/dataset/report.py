@@ -25,15 +25,15 @@ GRAPH_BYTES = 900  # of one scene's graph in a file, about
 
 
 @contextmanager
-def progress(left: int, total: int) -> Iterator[Advance]:
-    """A progress bar on stderr; yields the function to call with the number of scenes made."""
+def progress(left: int, total: int, what: str = "scenes") -> Iterator[Advance]:
+    """A progress bar on stderr; yields the function to call with the number of scenes, or ``what``, made."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("scenes", total=total, completed=total - left)
+        task = bar.add_task(what, total=total, completed=total - left)
         yield lambda n: bar.advance(task, n)
 
 

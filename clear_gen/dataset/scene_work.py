@@ -27,14 +27,15 @@ class SceneWork:
     def start(self) -> None:
         _bank.cache_clear()
 
-    def schema(self, identity_sha256: str) -> pa.Schema:
+    def schema(self, config: str, identity_sha256: str) -> pa.Schema:
         return scene_schema(self.domain.attributes, self.spec.sample_rate, identity_sha256)
 
     def graphs(self, folder: Path, chunk: Chunk) -> pa.Table:
         bank = _bank(folder, BANK_OF_SPLIT[chunk.split], self.spec.sample_rate)
         return sample_scenes(bank, self.domain, self.spec, chunk.split, range(chunk.first, chunk.stop))
 
-    def with_audio(self, folder: Path, table: pa.Table, chunk: Chunk) -> pa.Table:
+    def with_audio(self, folder: Path, table: pa.Table | None, chunk: Chunk) -> pa.Table:
+        table = self.graphs(folder, chunk) if table is None else table
         bank = _bank(folder, BANK_OF_SPLIT[chunk.split], self.spec.sample_rate)
         graphs = [graph_of_row(row) for row in table.to_pylist()]
         rendered, audio = [], AudioColumn(sum(graph.n_samples for graph in graphs))

@@ -157,6 +157,17 @@ def _expected_files(settings: Settings, files: list[DataFile], stored: dict[str,
 
 def _check_files(folder: Path, hashes: dict[str, Any], expected: set[str], result: Validation) -> None:
     """Every file is there with its hash, and no other lies among them."""
+    check_listed(folder, hashes, expected, result)
+    inside = {entry for name in (SCENES, BANK, QUESTIONS) for entry in (folder / name).glob("*")} | set(
+        folder.rglob("*.parquet")
+    )
+    for name in sorted(path.relative_to(folder).as_posix() for path in inside):
+        if name not in expected and not name.startswith(f"{PARTIAL}/"):
+            result.find("files", name, "found a file that is none of this dataset's")
+
+
+def check_listed(folder: Path, hashes: dict[str, Any], expected: set[str], result: Validation) -> None:
+    """Every file that is expected, and no other, is listed, and there with its hash."""
     for name in sorted(expected | set(hashes)):
         result.counts["files"] += 1
         if name not in expected:
@@ -166,12 +177,6 @@ def _check_files(folder: Path, hashes: dict[str, Any], expected: set[str], resul
         elif sha256_file(folder / name) != hashes.get(name):
             advice = "; delete it and run clear-gen finish to have it written again" if name == CARD else ""
             result.find("files", name, f"its SHA-256 is not the one in {IDENTITY}{advice}")
-    inside = {entry for name in (SCENES, BANK, QUESTIONS) for entry in (folder / name).glob("*")} | set(
-        folder.rglob("*.parquet")
-    )
-    for name in sorted(path.relative_to(folder).as_posix() for path in inside):
-        if name not in expected and not name.startswith(f"{PARTIAL}/"):
-            result.find("files", name, "found a file that is none of this dataset's")
 
 
 def _check_banks(folder: Path, identity: dict[str, Any], settings: Settings, result: Validation) -> dict[str, Bank]:
@@ -206,7 +211,7 @@ def _inspect(
 ) -> None:
     """Let workers look at every chunk: a file so damaged that its reader crashes takes only a worker with it."""
     places = [(file, chunk) for file in files if (inspection.folder / file.name).is_file() for chunk in file.chunks]
-    chosen = _chosen(places, sample)
+    chosen = chosen_places(places, sample)
     total = sum(chunk.stop - chunk.first for _, chunk in places)
     order: dict[str, int] = {}
     found: list[tuple[int, Inspected]] = []
@@ -246,7 +251,7 @@ def _start(inspection: Inspection) -> None:
     inspect_questions.start(inspection)
 
 
-def _chosen(places: list[tuple[DataFile, Chunk]], sample: int | None) -> dict[Chunk, frozenset[int]]:
+def chosen_places(places: list[tuple[DataFile, Chunk]], sample: int | None) -> dict[Chunk, frozenset[int]]:
     """The scenes of each chunk to render again: the same at every call, spread over all splits by chance."""
     scenes = [(chunk, index) for _, chunk in places for index in range(chunk.first, chunk.stop)]
     if sample is not None and sample < len(scenes):
@@ -260,7 +265,7 @@ def _chosen(places: list[tuple[DataFile, Chunk]], sample: int | None) -> dict[Ch
 
 def lines(result: Validation) -> Iterator[str]:
     """The outcome as a table, remarks, and one line per finding."""
-    counts, wrong = result.counts, Counter(finding.check for finding in result.findings)
+    counts = result.counts
     again = {
         kind: ", ".join(f"{outcome} {counts[f'{kind} {outcome}']:,}" for outcome in outcomes)
         for kind, outcomes in (
@@ -279,7 +284,15 @@ def lines(result: Validation) -> Iterator[str]:
         "rendered again": again["rendered"],
         "questions": f"{counts['questions']:,} questions",
     }
-    yield from table([["check", "looked at", "wrong"], *([name, looked_at[name], str(wrong[name])] for name in CHECKS)])
+    yield from outcome_lines(result, {name: looked_at[name] for name in CHECKS})
+
+
+def outcome_lines(result: Validation, looked_at: dict[str, str]) -> Iterator[str]:
+    """A table of what was looked at by each check, remarks, and one line per finding."""
+    wrong = Counter(finding.check for finding in result.findings)
+    yield from table(
+        [["check", "looked at", "wrong"], *([name, at, str(wrong[name])] for name, at in looked_at.items())]
+    )
     yield from (f"note: {remark}" for remark in result.remarks)
     for finding in result.findings[:SHOWN_FINDINGS]:
         yield f"{finding.check}: {finding.where}: {finding.problem}"

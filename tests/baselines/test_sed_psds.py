@@ -159,6 +159,26 @@ def test_an_example_by_hand() -> None:
     assert steady.etpr == [0.0, 0.5, 1.0]
 
 
+@pytest.mark.parametrize(("e_max", "area"), [(0.5, 0.25), (1.0, 0.5), (2.0, 0.5 + 0.75), (3.0, 0.5 + 1.5)])
+def test_the_area_ends_at_the_highest_rate(e_max: float, area: float) -> None:
+    """Of the staircase of the example above: 0.5, from 1 on 0.75, from 3 on 1."""
+    corpus = Corpus(("a",), np.array([3600.0]), ("A", "B"))
+    reference = events_of([("a", 100.0, 110.0, "A"), ("a", 200.0, 210.0, "A"), ("a", 300.0, 320.0, "B")], corpus)
+    found = [*reference.rows()[::2], ("a", 0.0, 1.0, "A")]
+    more = [*reference.rows(), *(("a", onset_s, onset_s + 1, "A") for onset_s in (0.0, 2.0, 4.0))]
+    score = psds(reference, [events_of(found, corpus), events_of(more, corpus)], replace(BASE, e_max=e_max))
+    assert score.value == pytest.approx(area / e_max)
+    assert max(score.efpr) <= e_max
+
+
+def test_a_spread_above_the_mean_is_worth_nothing() -> None:
+    """One class of three is found: mean 1/3, standard deviation 0.47."""
+    corpus = corpus_of(1, 3)
+    reference = events_of([("c0", onset_s, onset_s + 1, label) for onset_s, label in enumerate("ABC")], corpus)
+    found = psds(reference, [reference.take(reference.label == 0)], replace(BASE, alpha_st=1.0))
+    assert (found.value, found.etpr) == (0, [0.0])
+
+
 def test_events_of_a_class_that_overlap_are_joined() -> None:
     corpus = corpus_of(1, 1)
     parts = events_of([("c0", 1.0, 2.0, "A"), ("c0", 1.5, 3.0, "A")], corpus)

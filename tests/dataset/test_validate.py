@@ -137,8 +137,8 @@ def test_every_scene_can_be_in_the_sample_and_the_sample_is_always_the_same(clea
     assert counts == [0, 1, 7, 12, 12]
     splits = [[(None, chunk) for chunk in file.chunks] for file in validation.scene_files({"train": 900, "test": 300})]
     places = [place for some in splits for place in some]
-    chosen = validation._chosen(places, 200)
-    assert chosen == validation._chosen(places, 200)
+    chosen = validation.chosen_places(places, 200)
+    assert chosen == validation.chosen_places(places, 200)
     by_split = {
         split: sum(len(some) for chunk, some in chosen.items() if chunk.split == split) for split in ("train", "test")
     }

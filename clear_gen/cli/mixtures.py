@@ -1,0 +1,98 @@
+"""Commands that make datasets of mixtures."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from clear_gen.cli.common import PATH, busy, cores, shard_of_array
+
+
+@click.command()
+@click.option("--events", type=PATH, required=True, help="Labelled recordings: a folder, a CSV table, a corpus.")
+@click.option("--backgrounds", type=PATH, required=True, help="Backgrounds: the same, without labels.")
+@click.option("--out", type=PATH, default=Path("mixtures"), show_default=True, help="Folder of the dataset.")
+@click.option(
+    "--n", type=click.IntRange(min=1), default=1000, show_default=True, help="Mixtures in all folds together."
+)
+@click.option("--snr", type=float, multiple=True, help="In dB, several times for several.  [default: 0, 10 and 20]")
+@click.option("--recipe", type=click.Choice(["default", "kong2018"]), default="default", show_default=True)
+@click.option("--legacy-repeat", is_flag=True, help="kong2018: with the repeated permutations of the published code.")
+@click.option("--folds", type=int, default=4, show_default=True, help="Folds, which share no recording's group.")
+@click.option("--duration", type=float, help="Of every mixture, in s.  [default: 10]")
+@click.option("--sample-rate", type=int, default=32_000, show_default=True, help="In Hz.")
+@click.option("--snr-measure", type=click.Choice(["rms", "lufs"]), help="What the SNR compares.  [default: rms]")
+@click.option("--max-polyphony", type=int, help="Most events at a time.  [default: 1]")
+@click.option("--config", type=PATH, help="YAML file of rules: numbers or distributions for every parameter.")
+@click.option("--seed", type=click.IntRange(min=0), help="Every random choice follows from it.  [default: 0]")
+@click.option("--stems", is_flag=True, help="Also background and events apart, FLAC of 24 bit.")
+@click.option("--allow-missing", is_flag=True, help="Leave out what has no file; a fold may lack a label.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+@click.option(
+    "--num-shards",
+    type=click.IntRange(min=1),
+    help="Jobs that share the work.  [default: SLURM_ARRAY_TASK_COUNT, or 1]",
+)
+@click.option("--shard-index", type=int, help="Which of them, from 0.  [default: from SLURM_ARRAY_TASK_ID, or 0]")
+@click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
+def mix(
+    events: Path,
+    backgrounds: Path,
+    out: Path,
+    config: Path | None,
+    allow_missing: bool,
+    workers: int | None,
+    num_shards: int | None,
+    shard_index: int | None,
+    overwrite: bool,
+    **flags: Any,
+) -> None:
+    """Mix labelled events over backgrounds at chosen SNRs, in folds that share no recording.
+
+    The same events at the same places are mixed at every SNR. The same command again makes what is missing. Several
+    machines share the work with --num-shards and --shard-index.
+
+    \b
+    Recipes:
+        default   events trimmed, at random places, none over another; the SNR is that of what is
+                  heard; labels equally often. Its rules can be changed with --config
+        kong2018  that of Kong et al., TASLP 2019, whose files it repeats
+
+    \b
+    Example:
+        clear-gen mix --events FSDKaggle2018 --backgrounds TAU2019 --n 8000 --snr 0 --snr 10 --snr 20
+    """
+    from clear_gen.dataset import mixture_build, mixture_options, mixture_report, report
+    from clear_gen.dataset.complete import Shard
+    from clear_gen.sounds.source_files import read_backgrounds, read_events
+
+    names = {"duration": "duration_s", "snr_measure": "snr_measure", "max_polyphony": "max_polyphony"}
+    given = {field: flags[option] for option, field in names.items() if flags[option] is not None}
+    settings = mixture_options.mixture_settings(
+        recipe=flags["recipe"],
+        rules=mixture_options.mixture_rules(flags["recipe"], config, given),
+        n=flags["n"],
+        n_folds=flags["folds"],
+        seed=flags["seed"],
+        snrs=flags["snr"],
+        sample_rate=flags["sample_rate"],
+        stems=flags["stems"],
+        legacy_repeat=flags["legacy_repeat"],
+        allow_missing=allow_missing,
+    )
+    shard = Shard(*shard_of_array(shard_index, num_shards))
+    if overwrite and shard.of > 1:
+        raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
+    with busy("looking for the recordings"):
+        sounds = read_events(events, allow_missing=allow_missing)
+        under = read_backgrounds(backgrounds, allow_missing=allow_missing)
+    workers = workers or cores()
+    progress = partial(report.progress, what="mixtures")
+    mixture_build.create_mixtures(out, settings, sounds, under, shard, workers, progress, overwrite)
+    click.echo(mixture_report.mixture_summary(out))
+
+
+COMMANDS = (mix,)

@@ -1,0 +1,41 @@
+"""What the commands on datasets of mixtures print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+
+from clear_gen.dataset.finish import is_finished
+from clear_gen.dataset.identity import stored_identity
+from clear_gen.dataset.mixture_finish import read_tables
+from clear_gen.dataset.mixture_identity import finished_mixtures
+from clear_gen.dataset.mixture_sources import EVENTS, RESTRICTED
+from clear_gen.dataset.mixture_statistics import file_sizes, mixture_statistics, range_lines, snr_lines
+
+
+def mixture_summary(folder: Path) -> str:
+    """Statistics of a finished dataset, what was measured of its SNRs, and what to type next."""
+    path = quote(str(folder))
+    if not is_finished(folder):
+        return f"{folder}: this shard is done, others are not; the last one, or clear-gen finish {path}, completes it"
+    settings = finished_mixtures(folder, stored_identity(folder))
+    found, tables = mixture_statistics(folder, settings), read_tables(folder)
+    mixtures, stems = file_sizes(folder, settings)
+    folds = ", ".join(f"{split} {size:,}" for split, size in found.mixtures.items())
+    labels = {label for _, label in found.events}
+    sizes = f"{mixtures / 1e6:,.0f} MB" + (f", stems {stems / 1e6:,.0f} MB" if settings.stems else "")
+    lines = [
+        f"{folder}: {folds} mixtures of {len(labels)} labels; {found.hours:.1f} h at each SNR, "
+        f"{settings.sample_rate} Hz; {sizes}",
+        "",
+        *range_lines(found),
+        "",
+        *snr_lines(found),
+        "",
+    ]
+    if unverified := sum(row.verified is False for row in tables[EVENTS]):
+        lines.append(f"note: {unverified:,} events are not verified by a person")
+    if any(row.licence in RESTRICTED for rows in tables.values() for row in rows):
+        lines.append("note: holds recordings whose licence forbids redistribution: its audio must not be published")
+    lines.append(f"next: clear-gen validate {path}, clear-gen show {path} --out mixture.png")
+    return "\n".join(lines)
