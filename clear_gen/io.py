@@ -27,6 +27,8 @@ STAGE_SCENE = 0
 STAGE_IMPORT = 1
 STAGE_VALIDATE = 2
 STAGE_QUESTIONS = 3
+STAGE_MIXTURE = 4
+STAGE_CAST = 5
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:

@@ -21,14 +21,12 @@ from typing import TypeVar
 import numpy as np
 
 from clear_gen.config import shown
-from clear_gen.io import InputError, stream
+from clear_gen.io import STAGE_CAST, STAGE_MIXTURE, InputError, stream
 from clear_gen.scenes.mixture import Measure, Recipe
 from clear_gen.scenes.mixture_folds import grouped_folds, kong_rows
 from clear_gen.scenes.mixture_rules import MixtureRules
 from clear_gen.sounds.sources import Background, Event
 
-STAGE_MIXTURE = 4  # follows clear_gen.io's stages
-STAGE_CAST = 5
 MAX_TRIES = 1000
 CLOSE_S = 1e-9  # far less than a sample: sums of decimal fractions
 

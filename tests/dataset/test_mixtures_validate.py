@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,30 +30,11 @@ from clear_gen.io import (
     sha256_pcm,
 )
 from clear_gen.sounds.source_files import read_backgrounds, read_events
+from tests.dataset.inline import Inline
 from tests.mixture_data import RATE, make, silent, small_settings, write_corpus
 
 Row = dict[str, Any]
 LOUD, STEMS = "mixtures-snr10/fold2-00000-of-00001.parquet", "stems-snr10/fold2-00000-of-00001.parquet"
-
-
-class Inline:
-    """The pool's work in this process: a worker's start takes a second, and no damaged file is read here."""
-
-    def __init__(self, n: int, initialise: Callable[[Any], None], argument: Any) -> None:
-        initialise(argument)
-        self._tasks: list[Any] = []
-
-    def __enter__(self) -> Inline:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, task: Any) -> None:
-        self._tasks.append(task)
-
-    def results(self) -> Iterator[tuple[Any, Any]]:
-        return ((task, task.function(*task.arguments)) for task in self._tasks)
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,7 @@ from clear_gen.dataset.validate import Validation, validate
 from clear_gen.io import CheckFailed, encode_flac, from_pcm16, parquet_writer, sha256_file, sha256_pcm, to_pcm16
 from clear_gen.scenes.graph import scene_schema
 from clear_gen.sounds.bank import Bank, write_bank
+from tests.dataset.inline import Inline
 
 Row = dict[str, Any]
 TRAIN = "scenes/train-00000-of-00001.parquet"
@@ -36,26 +37,6 @@ TRAIN = "scenes/train-00000-of-00001.parquet"
 @contextmanager
 def silent(left: int, total: int) -> Iterator[Callable[[int], None]]:
     yield lambda n: None
-
-
-class Inline:
-    """The pool's work in this process: a worker's start takes a second, and no damaged file is read here."""
-
-    def __init__(self, n: int, initialise: Callable[[Any], None], argument: Any) -> None:
-        initialise(argument)
-        self._tasks: list[Any] = []
-
-    def __enter__(self) -> Inline:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, task: Any) -> None:
-        self._tasks.append(task)
-
-    def results(self) -> Iterator[tuple[Any, Any]]:
-        return ((task, task.function(*task.arguments)) for task in self._tasks)
 
 
 @pytest.fixture
