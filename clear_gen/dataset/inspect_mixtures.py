@@ -41,6 +41,7 @@ from clear_gen.io import (
     from_pcm16,
     from_pcm24,
     read_row_group,
+    sha256_pcm,
     to_pcm16,
 )
 from clear_gen.scenes.mixture import MixtureGraph, mixture_of_row, mixture_schema, row_of_mixture
@@ -135,6 +136,9 @@ def _inspect_one(
     found.findings += [Finding(check, at, problem) for check, some in problems.items() for problem in some]
     if problems["graph"]:
         return
+    if not _inspection.settings.audio:
+        _inspect_left_out(row, graph, stems, chunk, again, at, found)
+        return
     pcm = _decoded(row, "audio", mixture_file(graph.mixture_id), 16, at, found)
     if pcm is None:
         return
@@ -142,8 +146,8 @@ def _inspect_one(
     found.findings += [Finding("audio", at, problem) for problem in wrong_audio(row, *pcm)]
     if stems is not None:
         _inspect_stems(graph, row, pcm[0], stems, at, found)
-    if again and _inspection.work is not None:
-        _make_again(row, graph, pcm[0], chunk, at, found)
+    if again:
+        _compare_again(row, graph, pcm[0], chunk, at, found)
 
 
 # --- graphs -----------------------------------------------------------------------------------------------------------
@@ -162,7 +166,7 @@ def _wrong_row(row: dict[str, Any], name: str, chunk: Chunk) -> Iterator[str]:
     for column, expected in fixed.items():
         if row[column] != expected:
             yield f"{column}: found {row[column]!r}, expected {expected!r}"
-    for column in ("background", "events", "rendered", "audio"):
+    for column in ("background", "events", "rendered", *["audio"] * settings.audio):
         if row[column] is None:
             yield f"{column}: found none"
     for place, event in enumerate(row["events"] or ()):
@@ -242,6 +246,29 @@ def _decoded(
         return None
 
 
+def _inspect_left_out(
+    row: dict[str, Any],
+    graph: MixtureGraph,
+    stems: dict[str, Any] | None,
+    chunk: Chunk,
+    again: bool,
+    at: str,
+    found: Inspected,
+) -> None:
+    """There is no audio; what is made again has the hash of what was left out."""
+    columns = {"audio": row["audio"], **{name: (stems or {}).get(name) for name in STEM_COLUMNS}}
+    found.findings += [
+        Finding("audio", at, f"{name}: found some, expected none")
+        for name, audio in columns.items()
+        if audio is not None
+    ]
+    if again and (expected := _made_again(row, graph, chunk, at, found)) is not None:
+        is_same = sha256_pcm(expected) == row["rendered"]["pcm_sha256"]
+        found.counts["rendered identical" if is_same else "rendered different"] += 1
+        if not is_same and _inspection.same_environment:
+            found.findings.append(Finding("rendered again", at, "found other samples than pcm_sha256 says"))
+
+
 def _inspect_stems(
     graph: MixtureGraph, row: dict[str, Any], pcm: np.ndarray, stems: dict[str, Any], at: str, found: Inspected
 ) -> None:
@@ -290,21 +317,30 @@ def _measure(graph: MixtureGraph, background: np.ndarray, events: np.ndarray, at
 # --- again ------------------------------------------------------------------------------------------------------------
 
 
-def _make_again(
-    row: dict[str, Any], graph: MixtureGraph, pcm: np.ndarray, chunk: Chunk, at: str, found: Inspected
-) -> None:
-    """Draw a mixture from the seed and compare the graphs; render the stored graph and compare the samples."""
+def _made_again(row: dict[str, Any], graph: MixtureGraph, chunk: Chunk, at: str, found: Inspected) -> np.ndarray | None:
+    """Draw a mixture from the seed and compare the graphs; the stored graph rendered, int16 [n], if it can be."""
     work = _inspection.work
-    assert work is not None
+    if work is None:
+        return None
     index = int(graph.mixture_id.rpartition("-")[2])
     try:
         drawn = next(work.mixtures(chunk, range(index, index + 1))) if _inspection.draws_again else graph
         expected = to_pcm16(work.render(graph).mixture)
     except InputError as error:
         found.findings.append(Finding("rendered again", at, str(error)))
-        return
+        return None
     if _inspection.draws_again:
         _compare_graphs(row, row_of_mixture(drawn), at, found)
+    return expected
+
+
+def _compare_again(
+    row: dict[str, Any], graph: MixtureGraph, pcm: np.ndarray, chunk: Chunk, at: str, found: Inspected
+) -> None:
+    """Make a mixture again and compare the samples."""
+    expected = _made_again(row, graph, chunk, at, found)
+    if expected is None:
+        return
     differs = np.abs(pcm.astype(np.int32) - expected) if len(pcm) == len(expected) else np.array([np.inf])
     worst = differs.max(initial=0)
     outcome = "identical" if worst == 0 else "within 1 LSB" if worst <= 1 else "different"

@@ -30,7 +30,7 @@ def mixture_card(
         f"---\n{front}---",
         _head(identity, settings, found),
         "## Folds and labels\n\n" + _folds(found),
-        "## Sources and licences\n\n" + _sources(tables),
+        "## Sources and licences\n\n" + _sources(settings, tables),
         f"## How it was made\n\n{_how_made(identity, settings)}\n\nEnvironment: {versions}.",
         "## Use\n\n" + _use(settings),
         "## Limitations\n\n" + "\n".join(f"- {line}" for line in _limitations(settings)),
@@ -62,6 +62,7 @@ def _head(identity: dict[str, Any], settings: MixtureSettings, found: MixtureSta
     folds = ", ".join(f"{split} {size:,}" for split, size in found.mixtures.items())
     labels = {label for _, label in found.events}
     stems = "; stems: FLAC, 24 bit" if settings.stems else ""
+    flac = f"FLAC, 16 bit, {settings.sample_rate} Hz, {settings.duration_s:g} s{stems}"
     snrs = ", ".join(f"{snr_db:g}" for snr_db in settings.snrs) + " dB" if settings.snrs else "drawn for each event"
     lines = [
         f"# {n:,} mixtures of {len(labels)} labels",
@@ -71,7 +72,7 @@ def _head(identity: dict[str, Any], settings: MixtureSettings, found: MixtureSta
         "",
         f"- mixtures: {folds}; {found.hours:.1f} hours at each SNR",
         f"- SNR: {snrs}; the same events at the same places at every SNR",
-        f"- audio: FLAC, 16 bit, {settings.sample_rate} Hz, {settings.duration_s:g} s{stems}",
+        f"- audio: {flac}" if settings.audio else f"- audio: left out; it was {flac}",
         "",
         "```text",
         *range_lines(found),
@@ -92,7 +93,7 @@ def _folds(found: MixtureStatistics) -> str:
     return "\n".join(lines)
 
 
-def _sources(tables: dict[str, SourceTable]) -> str:
+def _sources(settings: MixtureSettings, tables: dict[str, SourceTable]) -> str:
     lines = ["| | licence | recordings | groups |", "|---|---|---|---|"]
     for kind, rows in tables.items():
         for licence, count in sorted(Counter(row.licence for row in rows).items()):
@@ -105,9 +106,15 @@ def _sources(tables: dict[str, SourceTable]) -> str:
     lines += [f"- {cell(name)}: read it at its source before you share this dataset" for name in unknown]
     if forbidden := [name for name in licences if name in RESTRICTED]:
         lines += [f"- {cell(name)}: forbids redistribution" for name in forbidden]
-        lines += ["", "**The audio of this dataset must not be published**: it holds recordings whose licence forbids"]
-        lines[-1] += " redistribution. What may be published is `clear.json`, `annotations/` and `sources/`: whoever"
-        lines[-1] += " has the recordings makes the same audio from them."
+        if settings.audio:
+            lines += [
+                "",
+                "**The audio of this dataset must not be published**: it holds recordings whose licence forbids",
+            ]
+            lines[-1] += " redistribution. `clear-gen publish --without-audio` publishes the rest."
+    if not settings.audio:
+        lines += ["", "The audio is left out. Whoever has the recordings makes it from them, as said below;"]
+        lines[-1] += " `rendered.pcm_sha256` is the hash of what it was."
     lines += ["", "A group is what folds never share: a recording that clips were cut from, its uploader, or a place."]
     lines[-1] += f" `{SOURCES}/` names every recording."
     return "\n".join(lines)

@@ -36,6 +36,8 @@ def export_mixtures(folder: Path, out: Path, layout: Layout, progress: Progress,
     """
     identity = stored_identity(folder) or {}
     settings = finished_mixtures(folder, identity)
+    if not settings.audio:
+        raise InputError(f"{folder}: audio: found none, expected a dataset with audio to export")
     digest = sha256_json(identity)
     n = sum(settings.sizes.values()) * len(settings.snr_of_config)
 

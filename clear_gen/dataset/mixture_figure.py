@@ -10,7 +10,7 @@ from typing import Any
 
 from clear_gen.dataset.figure import COLOURS, DPI, INK, WIDTH_INCHES, draw_spectrogram, new_figure, suffix_of
 from clear_gen.dataset.mixture_load import Mixture, load_mixture
-from clear_gen.io import atomic_path
+from clear_gen.io import InputError, atomic_path
 from clear_gen.scenes.mixture import PlacedEvent
 
 HEIGHT_INCHES = 6.0
@@ -32,8 +32,13 @@ def draw_mixture(folder: Path, snr: str | float | None, mixture_id: str | None, 
 
 
 def mixture_figure(mixture: Mixture) -> Any:
-    """The picture of ``mixture`` as a ``matplotlib.figure.Figure``. Raises InputError if matplotlib is missing."""
+    """The picture of ``mixture`` as a ``matplotlib.figure.Figure``.
+
+    Raises InputError if its audio was left out, or matplotlib is missing.
+    """
     graph, waveform, sample_rate = mixture
+    if waveform is None:
+        raise InputError(f"{graph.mixture_id}: audio: found none, expected a mixture with audio to draw")
     rows = max(1, len(graph.weak_labels))
     figure = new_figure((WIDTH_INCHES, HEIGHT_INCHES + rows * ROW_INCHES))
     heard, labelled = figure.subplots(2, 1, sharex=True, height_ratios=(HEIGHT_INCHES - 1, 0.5 + rows * ROW_INCHES))

@@ -36,12 +36,16 @@ MAX_SAMPLES = int(COLUMN_BYTES / CHUNK_SCENES / STEM_BYTES)  # of a mixture
 
 @dataclass(frozen=True)
 class MixtureSettings:
-    """What the user chose. ``sample_rate`` in Hz; ``snrs`` in dB, ascending, none where the rules draw them."""
+    """What the user chose. ``sample_rate`` in Hz; ``snrs`` in dB, ascending, none where the rules draw them.
+
+    ``audio`` is left out of copies that are published without it.
+    """
 
     spec: MixtureSpec
     sample_rate: int
     snrs: tuple[float, ...]
     stems: bool
+    audio: bool = True
 
     @property
     def duration_s(self) -> float:
@@ -135,6 +139,7 @@ class _Identity(Strict):
     stems: StrictBool
     rules: MixtureRules | None
     sources: _Sources
+    audio: StrictBool = True
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -160,7 +165,7 @@ def mixture_settings_of(identity: dict[str, Any], path: Path) -> MixtureSettings
         legacy_repeat=found.legacy_repeat,
         allow_missing=True,
     )
-    settings = MixtureSettings(spec, found.sample_rate, tuple(found.snrs), found.stems)
+    settings = MixtureSettings(spec, found.sample_rate, tuple(found.snrs), found.stems, found.audio)
     try:
         check_settings(settings)
     except InputError as error:

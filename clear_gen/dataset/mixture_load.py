@@ -18,10 +18,12 @@ from clear_gen.scenes.mixture import MixtureGraph, mixture_of_row, mixture_schem
 
 
 class Mixture(NamedTuple):
-    """One mixture. ``waveform``: float32 [n_samples], full scale 1; ``sample_rate`` in Hz."""
+    """One mixture. ``waveform``: float32 [n_samples], full scale 1; None where the audio was left out. ``sample_rate``
+    in Hz.
+    """
 
     graph: MixtureGraph
-    waveform: np.ndarray
+    waveform: np.ndarray | None
     sample_rate: int
 
 
@@ -96,5 +98,7 @@ def _rows(folder: Path, files: list[DataFile]) -> Iterator[tuple[dict[str, Any],
 
 def _mixture(row: dict[str, Any], path: Path) -> Mixture:
     graph = mixture_of_row(row)
+    if row["audio"] is None:
+        return Mixture(graph, None, graph.sample_rate)
     pcm, rate = decode_flac(row["audio"]["bytes"], f"{path}: {graph.mixture_id}")
     return Mixture(graph, from_pcm16(pcm), rate)

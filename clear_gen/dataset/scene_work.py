@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -15,6 +17,8 @@ from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import RENDERED_TYPE, graph_of_row, scene_schema
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,14 +41,24 @@ class SceneWork:
     def with_audio(self, folder: Path, table: pa.Table | None, chunk: Chunk) -> pa.Table:
         table = self.graphs(folder, chunk) if table is None else table
         bank = _bank(folder, BANK_OF_SPLIT[chunk.split], self.spec.sample_rate)
-        graphs = [graph_of_row(row) for row in table.to_pylist()]
+        rows = table.to_pylist()
+        graphs = [graph_of_row(row) for row in rows]
         rendered, audio = [], AudioColumn(sum(graph.n_samples for graph in graphs))
         for graph in graphs:
             pcm, found = render_pcm(graph, bank)
             rendered.append(asdict(found))
             audio.append(pcm, graph.sample_rate)
+        _compare(chunk, [row["rendered"] for row in rows], rendered)
         names = [f"{graph.scene_id}.flac" for graph in graphs]
         return with_columns(table, rendered=pa.array(rendered, RENDERED_TYPE), audio=audio.array(names))
+
+
+def _compare(chunk: Chunk, published: list[dict[str, Any] | None], rendered: list[dict[str, Any]]) -> None:
+    """Say if what was rendered is not what was published, where graphs were published without audio."""
+    pairs = [(old["pcm_sha256"], new["pcm_sha256"]) for old, new in zip(published, rendered, strict=True) if old]
+    if others := sum(old != new for old, new in pairs):
+        why = "other banks or libraries, or another processor"
+        log.warning("%s: %d of %d scenes are not what was published (%s)", chunk.name, others, len(pairs), why)
 
 
 @cache

@@ -44,7 +44,7 @@ from clear_gen.dataset.question_files import Asked, asked_of
 from clear_gen.dataset.statistics import statistics
 from clear_gen.dataset.workers import Died, Pool, Task
 from clear_gen.io import STAGE_VALIDATE, CheckFailed, InputError, sha256_file, sha256_json, stream, table
-from clear_gen.sounds.bank import Bank, check_attributes, read_bank
+from clear_gen.sounds.bank import Bank, check_attributes, is_without_audio, read_bank
 from clear_gen.sounds.verify import check_pair
 
 CHECKS = ("provenance", "files", "banks", "schema", "graph", "drawn again", "audio", "rendered again", "questions")
@@ -98,7 +98,7 @@ def validate(
         if same_environment and (inexact := result.counts[f"{check} {outcome}"]):
             where = f"{inexact:,} scene{'s' * (inexact > 1)}"
             result.find(f"{check} again", where, f"{outcome}, expected identical on the same machine")
-    if same_generator and not result.findings:
+    if same_generator and not result.findings and (usable or settings.imported):
         _check_card(folder, stored, settings, files, banks, result)
     return result
 
@@ -186,6 +186,9 @@ def _check_banks(folder: Path, identity: dict[str, Any], settings: Settings, res
         path = bank_path(folder, side)
         result.counts["banks"] += 1
         try:
+            if not settings.audio and is_without_audio(path, identity.get("banks", {}).get(side)):
+                result.remarks.append(f"{side} bank: its audio is left out, so no scene can be drawn or rendered again")
+                continue
             bank = read_bank(path)
             check_attributes(bank, settings.domain.attributes, str(path))
         except InputError as error:

@@ -31,10 +31,11 @@ from clear_gen.io import (
     metadata_of,
     open_parquet,
     parquet_writer,
+    read_row_group,
     sha256_pcm,
     to_pcm16,
 )
-from clear_gen.sounds.analysis import brightness, loudness_lufs
+from clear_gen.sounds.analysis import brightness, duration_s, loudness_lufs
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, Thresholds, given, label, measured
 from clear_gen.sounds.recording import Recording
 from clear_gen.sounds.resample import resampled
@@ -47,7 +48,13 @@ SILENT_PEAK_DB = -60.0
 MAX_PEAK = 1.5  # resampling may overshoot full scale a little; what lies further above it has another scale
 MEASURE_DECIMALS = 6  # beyond them two processors may differ, and with them two banks that are the same
 SCALARS = ("sound_id", "duration_s", "brightness_points", "loudness_lufs", "licence", "source", "pcm_sha256")
-MEASURES = {"brightness": ("brightness_points", brightness), "loudness": ("loudness_lufs", loudness_lufs)}
+
+# What a domain's attributes can be measured by: the field of a sound that holds the value, and how it is found
+MEASURES = {
+    "brightness": ("brightness_points", brightness),
+    "loudness": ("loudness_lufs", loudness_lufs),
+    "duration": ("duration_s", duration_s),
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class ElementarySound:
     @property
     def duration_s(self) -> float:
         """Length of the recording in seconds."""
-        return len(self.pcm) / self.sample_rate
+        return duration_s(self.pcm, self.sample_rate)
 
     @property
     def waveform(self) -> np.ndarray:
@@ -137,9 +144,8 @@ def check_usable(recording: Recording) -> None:
     samples, name = recording.samples, recording.name
     if not np.isfinite(samples).all():
         raise InputError(f"{name}: samples: found NaN or Inf, expected finite numbers")
-    duration_s = len(samples) / recording.sample_rate
-    if duration_s < MIN_DURATION_S:
-        raise InputError(f"{name}: duration: found {duration_s:.3f} s, expected at least {MIN_DURATION_S} s")
+    if (found_s := duration_s(samples, recording.sample_rate)) < MIN_DURATION_S:
+        raise InputError(f"{name}: duration: found {found_s:.3f} s, expected at least {MIN_DURATION_S} s")
     peak = float(np.abs(samples).max())
     if peak <= 10 ** (SILENT_PEAK_DB / 20):
         raise InputError(
@@ -270,6 +276,15 @@ def read_bank(path: Path) -> Bank:
     return bank
 
 
+def is_without_audio(path: Path, sha256: str | None) -> bool:
+    """Whether the file is the bank of this ``sha256`` with its audio left out. Raises InputError if it is no bank."""
+    file = open_parquet(path)
+    if metadata_of(file.schema_arrow, path).get("sha256") != sha256 or "audio" not in file.schema_arrow.names:
+        return False
+    groups = (read_row_group(file, number, path, ["audio"]) for number in range(file.num_row_groups))
+    return all(group["audio"].null_count == group.num_rows for group in groups)
+
+
 def check_attributes(bank: Bank, attributes: Mapping[str, Attribute], name: str) -> None:
     """Raise InputError unless the sounds have exactly the attributes of the domain, and thresholds for the measured."""
     found, expected = list(bank.sounds[0].attributes), list(attributes)
@@ -282,6 +297,8 @@ def check_attributes(bank: Bank, attributes: Mapping[str, Attribute], name: str)
 
 def _sound_of_row(row: dict, attributes: list[str], sample_rate: int, path: Path) -> ElementarySound:
     name = f"{path}: {row['sound_id']}"
+    if row["audio"] is None:
+        raise InputError(f"{name}: audio: found none, it was left out; put the bank itself in the place of this file")
     pcm, rate = decode_flac(row["audio"]["bytes"], name)
     if rate != sample_rate:
         raise InputError(f"{name}: sample rate: found {rate} Hz, expected {sample_rate} Hz")

@@ -1,0 +1,35 @@
+"""The command that publishes a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from clear_gen.cli.common import PATH
+from clear_gen.cli.publishing import hub_options, ship
+
+
+@click.command()
+@click.argument("run", type=PATH)
+@hub_options
+def publish(run: Path, repo: str, private: bool, revision: str | None, dry_run: bool) -> None:
+    """Publish a trained RUN on the Hugging Face Hub: the weights of its best epoch, its configuration, features and
+    words, its results, and a model card made of them unless RUN has a README.md.
+
+    Uploads what the Hub does not have yet, and compares what it lists with the folder. The token is that of
+    `hf auth login` or HF_TOKEN. Exit code 1 if the Hub fails, or lists something else.
+
+    \b
+    Example:
+        clear-bench publish run --repo me/naaqa
+    """
+    from baselines.publishing import run_shipment
+    from clear_gen.dataset import hub
+
+    hub.check_repo(repo)
+    with run_shipment(run) as shipment:
+        ship(shipment, run, repo, private, revision, dry_run)
+
+
+COMMANDS = (publish,)

@@ -1,0 +1,71 @@
+"""The command that publishes a dataset, and what it shares with the one that publishes a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clear_gen.cli.common import PATH, busy
+
+if TYPE_CHECKING:
+    from clear_gen.dataset.hub import Shipment
+
+OPTIONS = (
+    click.option("--repo", required=True, metavar="USER/NAME", help="Repository; it is made if it is not there."),
+    click.option("--private", is_flag=True, help="Make it private; one that is public is refused."),
+    click.option("--revision", metavar="BRANCH", help="Branch; it is made if it is not there.  [default: main]"),
+    click.option("--dry-run", is_flag=True, help="List files and sizes; no network, no token."),
+)
+
+
+def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that publishes."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: str | None, dry_run: bool) -> None:
+    """Publish a shipment made from the folder ``source``, or only list it; say what is left out."""
+    from clear_gen.dataset import hub
+    from clear_gen.io import table
+
+    if dry_run:
+        sizes = shipment.sizes
+        click.echo("\n".join(table([["file", "bytes"], *([name, f"{size:,}"] for name, size in sizes.items())])))
+        click.echo(f"\n{repo}: {len(sizes):,} files, {sum(sizes.values()) / 1e6:,.1f} MB; nothing is uploaded")
+    else:
+        click.echo(hub.publish(shipment, repo, private, revision))
+    if rest := hub.left_out(source, shipment.hashes):
+        click.echo(f"left out: {hub.listing(rest)}")
+
+
+@click.command()
+@click.argument("folder", type=PATH, metavar="DIR", default=Path("clear2"))
+@hub_options
+@click.option("--without-audio", is_flag=True, help="Ship graphs, questions and hashes only, banks without audio too.")
+def publish(folder: Path, repo: str, private: bool, revision: str | None, dry_run: bool, without_audio: bool) -> None:
+    """Publish a dataset on the Hugging Face Hub.
+
+    Uploads what the Hub does not have yet, so the same command again goes on after a break; then compares sizes and
+    hashes of all that the Hub lists with the folder. The token is that of `hf auth login` or HF_TOKEN. A dataset whose
+    sources forbid redistribution needs --without-audio. Exit code 1 if the Hub fails, or lists something else.
+
+    \b
+    Example:
+        clear-gen publish clear2 --repo me/clear2
+    """
+    from clear_gen.dataset import hub, publishing
+
+    hub.check_repo(repo)
+    with publishing.dataset_shipment(folder, without_audio) as shipment:
+        if not dry_run:
+            with busy("comparing the files with clear.json"):
+                publishing.check_whole(folder)
+        ship(shipment, folder, repo, private, revision, dry_run)
+
+
+COMMANDS = (publish,)
