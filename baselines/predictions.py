@@ -1,21 +1,18 @@
-"""Predictions as a file: one JSON object a line, ``{"question_id": "test-000000-0", "answer": "A#"}``.
+"""The predictions for a split, written and read: every question must be there once, in any order.
 
-``answer`` is free text or null (the model gave none); ``raw``, where it is, the whole text of the model that ``answer``
-was taken from. Other fields are passed over. Every question of the split must be there once, in any order.
+The lines are those of ``clear_gen.dataset.prediction_file``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from clear_gen.config import has_controls, shown
-from clear_gen.io import CheckFailed, InputError, write_text
+from clear_gen.config import shown
+from clear_gen.dataset.prediction_file import predictions_in
+from clear_gen.io import CheckFailed, write_text
 
-MAX_LINE_BYTES = 1_000_000  # an answer with a long chain of thought is a hundredth of that
-MAX_TYPED = 200
 LISTED = 10
 
 
@@ -43,12 +40,10 @@ def read_predictions(path: Path, question_ids: Sequence[str]) -> list[str | None
     """
     answers: dict[str, str | None] = {}
     duplicate: list[str] = []
-    for number, line in _lines(path):
-        record = _record(line, f"{path}:{number}")
-        question_id = record["question_id"]
+    for question_id, answer in predictions_in(path):
         if question_id in answers:
             duplicate.append(question_id)
-        answers[question_id] = record["answer"]
+        answers[question_id] = answer
     missing = [name for name in question_ids if name not in answers]
     asked = {*question_ids}
     unknown = [name for name in answers if name not in asked]
@@ -62,53 +57,3 @@ def _listed(kind: str, names: Sequence[str]) -> str:
     """``3 missing (a, b, c)``; only the first few are named."""
     more = ", …" if len(names) > LISTED else ""
     return f"{len(names):,} {kind} ({', '.join(map(shown, names[:LISTED]))}{more})"
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a text file that are not empty, with their numbers from 1."""
-    expected = 'expected a text file of {"question_id": ..., "answer": ...} lines'
-    if path.exists() and not path.is_file():  # a pipe would keep its reader waiting
-        raise InputError(f"{path}: found no regular file, {expected}")
-    try:
-        with open(path, "rb") as file:
-            number = 0
-            while line := file.readline(MAX_LINE_BYTES + 1):
-                number += 1
-                if len(line) > MAX_LINE_BYTES:
-                    raise InputError(f"{path}:{number}: found a line of more than {MAX_LINE_BYTES:,} bytes, {expected}")
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                if text.strip():
-                    yield number, text
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found, {expected}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}:{number}: found bytes that are not UTF-8 ({error.reason}), {expected}") from None
-
-
-def _record(line: str, at: str) -> dict[str, Any]:
-    """The object of a line with its fields checked."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        detail = getattr(error, "msg", "too deep")
-        raise InputError(f"{at}: not valid JSON ({detail}), expected an object a line") from None
-    if not isinstance(record, dict):
-        raise InputError(f"{at}: found {_typed(record)}, expected an object with question_id and answer")
-    for field, kinds, expected in (
-        ("question_id", (str,), "a text"),
-        ("answer", (str, type(None)), "a text or null"),
-        ("raw", (str, type(None)), "a text or null"),
-    ):
-        if field not in record and field != "raw":
-            raise InputError(f"{at}: {field}: found no such field, expected {expected}")
-        if not isinstance(record.get(field, ""), kinds):
-            raise InputError(f"{at}: {field}: found {_typed(record[field])}, expected {expected}")
-    return record
-
-
-def _typed(value: Any) -> str:
-    """A JSON value for a message: numbers as they are, what holds others by its type."""
-    if isinstance(value, dict | list):
-        return "a list" if isinstance(value, list) else "an object"
-    text = json.dumps(value)[:MAX_TYPED]
-    return shown(text) if has_controls(text) else text[:60]

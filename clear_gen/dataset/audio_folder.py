@@ -51,7 +51,7 @@ def export_audio_folder(folder: Path, out: Path, progress: Progress, overwrite: 
     sizes = source.settings.sizes
     if not source.settings.audio:
         raise InputError(f"{folder}: found scenes without audio, expected audio (clear-gen render {folder} adds it)")
-    head, sections = _parts_of_card(source.folder / CARD)
+    head, sections = parts_of_card(source.folder / CARD)
     typed = _needs_types(source)
     names = (TYPED_METADATA, METADATA) if typed else (METADATA, TYPED_METADATA)
     n = sum(sizes.values())
@@ -206,7 +206,7 @@ One FLAC file per scene, and its graph in a row of the metadata beside it: {coun
 {kept}"""
 
 
-def _parts_of_card(path: Path) -> tuple[dict[str, Any], list[str]]:
+def parts_of_card(path: Path) -> tuple[dict[str, Any], list[str]]:
     """The card's YAML head and its sections. Raises InputError if the card is missing or has no such head."""
     try:
         _, head, body = path.read_text(encoding="utf-8").split("---\n", 2)

@@ -15,7 +15,8 @@ from clear_gen.dataset.layout import IDENTITY, questions_name
 from clear_gen.dataset.load import load_graph, read_questions
 from clear_gen.dataset.question_files import program_of
 from clear_gen.io import InputError, first_line, table
-from clear_gen.questions.program import IllPosed, Node, Program, execute, problem_of, trace
+from clear_gen.questions.program import IllPosed, Node, Program, execute, problem_of
+from clear_gen.questions.trace import trace
 from clear_gen.scenes.domain import Domain
 
 MAX_PROGRAM_BYTES = 1_000_000

@@ -34,7 +34,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from clear_gen.questions.vocabulary import (
@@ -45,6 +44,7 @@ from clear_gen.questions.vocabulary import (
     RELATIVE,
     YES,
     ordinal,
+    plural,
     values_of,
 )
 from clear_gen.scenes.domain import Domain
@@ -167,7 +167,7 @@ def question_type(program: Sequence[Node]) -> str:
     if last.startswith("query_"):
         return last.removeprefix("query_")
     if last.startswith("count_different_"):
-        return f"count_{last.removeprefix('count_different_')}s"
+        return f"count_{plural(last.removeprefix('count_different_'))}"
     if last in ("count", "add"):
         return "count"
     return "exist" if last in ("exist", "or") else "count_compare"
@@ -234,7 +234,7 @@ class _Touched(Exception):
         self.sound, self.attribute = sound, attribute
 
 
-class _NoAnswer(Exception):
+class NoAnswer(Exception):
     """The program has no answer, for the reason given."""
 
 
@@ -256,8 +256,8 @@ class _Run:
         for number, node in enumerate(program):
             try:
                 found.append(self.apply(node, [found[place] for place in node.inputs]))
-            except _NoAnswer as error:
-                raise _NoAnswer(f"step {number}, {node.function}: {error}") from None
+            except NoAnswer as error:
+                raise NoAnswer(f"step {number}, {node.function}: {error}") from None
         return found
 
     def apply(self, node: Node, inputs: list[Output]) -> Output:
@@ -298,7 +298,7 @@ class _Run:
 
     def same(self, attribute: str, sound: int) -> tuple[int, ...]:
         if self.facts.labels[attribute][sound] is None:
-            raise _NoAnswer(f"the {attribute} of sound {sound + 1} is unknown")
+            raise NoAnswer(f"the {attribute} of sound {sound + 1} is unknown")
         label = self.label(attribute, sound)
         return tuple(other for other in self.scene() if other != sound and self.label(attribute, other) == label)
 
@@ -319,7 +319,7 @@ class _Run:
 
     def _extreme(self, sounds: tuple[int, ...], shortest: bool) -> int:
         if not sounds:
-            raise _NoAnswer("found no sound")
+            raise NoAnswer("found no sound")
         lengths = self.facts.n_samples
         first, *others = sorted(sounds, key=lambda sound: (lengths[sound] * (1 if shortest else -1), sound))
         if others:
@@ -327,13 +327,13 @@ class _Run:
             least = max(MARGIN_S * self.facts.sample_rate, MARGIN_SHARE * max(lengths[first], lengths[others[0]]))
             if difference <= least:
                 by = f"{1000 * difference / self.facts.sample_rate:.0f} ms"
-                raise _NoAnswer(f"sounds {first + 1} and {others[0] + 1} differ by {by}, too little to hear")
+                raise NoAnswer(f"sounds {first + 1} and {others[0] + 1} differ by {by}, too little to hear")
         return first
 
 
 def _unique(sounds: tuple[int, ...]) -> int:
     if len(sounds) != 1:
-        raise _NoAnswer(f"found {len(sounds)} sounds, expected 1")
+        raise NoAnswer(f"found {len(sounds)} sounds, expected 1")
     return sounds[0]
 
 
@@ -372,18 +372,18 @@ def execute_on(program: Sequence[Node], facts: Facts) -> str | IllPosed:
     """The same where a scene's facts are at hand already."""
     answer = None
     try:
-        for outputs in _completions(program, facts):
-            found = _answer(outputs[-1])
+        for outputs in completions(program, facts):
+            found = answer_of(outputs[-1])
             if answer not in (None, found):
                 return IllPosed(f"the answer depends on an unknown label: {answer} or {found}")
             answer = found
-    except _NoAnswer as error:
+    except NoAnswer as error:
         return IllPosed(str(error))
     assert answer is not None
     return answer
 
 
-def _completions(program: Sequence[Node], facts: Facts) -> Iterator[list[Output]]:
+def completions(program: Sequence[Node], facts: Facts) -> Iterator[list[Output]]:
     """The outputs of all nodes under every completion of the unknown labels that the program touches."""
     waiting: list[dict[tuple[str, int], str]] = [{}]
     runs = 0
@@ -391,7 +391,7 @@ def _completions(program: Sequence[Node], facts: Facts) -> Iterator[list[Output]
         completion = waiting.pop()
         runs += 1
         if runs > MAX_RUNS:
-            raise _NoAnswer("it touches too many unknown labels")
+            raise NoAnswer("it touches too many unknown labels")
         try:
             yield _Run(facts, completion).outputs(program)
         except _Touched as touched:
@@ -400,48 +400,8 @@ def _completions(program: Sequence[Node], facts: Facts) -> Iterator[list[Output]
             waiting += [{**completion, place: label} for label in reversed(labels)]
 
 
-def _answer(output: Output) -> str:
+def answer_of(output: Output) -> str:
+    """What a question's answer is called: yes and no, a number, a label."""
     if isinstance(output, bool):
         return YES if output else NO
     return str(output)
-
-
-# --- in words ---------------------------------------------------------------------------------------------------------
-
-
-def trace(program: Sequence[Node], graph: SceneGraph, domain: Domain) -> list[str]:
-    """Every step in words, with what it gives; what depends on an unknown label says so."""
-    facts = facts_of(graph, domain)
-    lines: list[str] = []
-    runs: list[list[Output]] = []
-    for n_steps in range(1, len(program) + 1):
-        try:
-            runs = list(_completions(program[:n_steps], facts))
-        except _NoAnswer as error:
-            return [*lines, f"ill-posed: {error}"]
-        node = program[n_steps - 1]
-        inputs = f" of {', '.join(map(str, node.inputs))}" if node.inputs else ""
-        what = f"{node.function}{''.join(f'[{value}]' for value in node.values)}{inputs}"
-        lines.append(f"{n_steps - 1:>2}  {what:<44}  {_in_words([run[-1] for run in runs], node, facts)}")
-    outcome = execute_on(program, facts)
-    lines.append(f"ill-posed: {outcome.reason}" if isinstance(outcome, IllPosed) else f"answer: {outcome}")
-    return lines
-
-
-def _in_words(outputs: list[Output], node: Node, facts: Facts) -> str:
-    if isinstance(outputs[0], tuple):
-        sure = set.intersection(*map(set, outputs))
-        maybe = sorted(set(chain.from_iterable(outputs)) - sure)
-        words = [sound_in_words(sound, facts) for sound in sorted(sure)]
-        words += [f"perhaps {sound_in_words(sound, facts)}" for sound in maybe]
-        return "; ".join(words) or "no sound"
-    different = list(dict.fromkeys(outputs))
-    if signatures(facts.domain)[node.function].output == SOUND:
-        return " or ".join(sound_in_words(sound, facts) for sound in different)
-    return " or ".join(_answer(output) for output in different)
-
-
-def sound_in_words(sound: int, facts: Facts) -> str:
-    """A sound by its number and its labels."""
-    labels = [facts.labels[name][sound] or f"{name}?" for name in facts.domain.attributes]
-    return f"{sound + 1} ({' '.join(labels)})"

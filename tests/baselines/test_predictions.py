@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.predictions import MAX_LINE_BYTES, read_predictions, write_predictions
+from baselines.predictions import read_predictions, write_predictions
+from clear_gen.dataset.prediction_file import MAX_LINE_BYTES
 from clear_gen.io import CheckFailed, InputError
 
 IDS = ["test-000000-0", "test-000000-1", "test-000001-0"]

@@ -15,8 +15,8 @@ from clear_gen.questions.program import (
     problem_of,
     question_type,
     signatures,
-    trace,
 )
+from clear_gen.questions.trace import trace
 from clear_gen.scenes.domain import Domain, packaged_domain
 from clear_gen.scenes.graph import SceneGraph, Sound
 from tests.questions import oracle

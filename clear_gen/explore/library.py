@@ -1,0 +1,84 @@
+"""A dataset to look at, whatever it holds: what the page asks for, and what the server and the export answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+from clear_gen.dataset.identity import kind_of, stored_identity
+from clear_gen.dataset.layout import MIXTURES
+from clear_gen.explore.mixtures import Mixtures
+from clear_gen.explore.pictures import outline, spectrogram
+from clear_gen.explore.query import Query
+from clear_gen.explore.scenes import Scenes
+from clear_gen.explore.store import Store
+from clear_gen.io import InputError, decode_flac, from_pcm16
+
+SITE = Path(__file__).parent / "site"
+# What the page consists of. Where it is a folder of files, ``filtered.js`` takes the place of ``asking.js``.
+SITE_FILES = (
+    "index.html",
+    "icon.svg",
+    "style.css",
+    "app.js",
+    "page.js",
+    "filters.js",
+    "asking.js",
+    "timeline.js",
+    "record.js",
+)
+
+
+class Library(Protocol):
+    """Scenes with their questions, or mixtures."""
+
+    store: Store
+    ids: list[str]
+
+    def about(self) -> dict[str, Any]:
+        """What the page must know before all else; ``lists``: what can be listed, with the filters of each."""
+
+    def rows(self, name: str, query: Query) -> dict[str, Any]:
+        """A page of one of the lists."""
+
+    def some(self, limit: int) -> dict[str, list[dict[str, Any]]]:
+        """The rows of every list for about so many records, spread evenly over all."""
+
+    def record(self, config: str, name: str) -> dict[str, Any]:
+        """All that is known of a record. Raises NotThere, or InputError if it is damaged."""
+
+
+def open_library(folder: Path, predictions: Path | None = None) -> Library:
+    """The finished dataset in ``folder``, with a model's predictions. Raises InputError if something is missing."""
+    if kind_of(stored_identity(folder) or {}) != MIXTURES:
+        return Scenes(folder, predictions)
+    if predictions is not None:
+        raise InputError(f"--predictions: found them, but {folder} holds mixtures, of which nothing is asked")
+    return Mixtures(folder)
+
+
+def about(library: Library, folder: Path) -> dict[str, Any]:
+    """What the page must know before all else."""
+    return {"name": folder.resolve().name, **library.about()}
+
+
+def record(library: Library, config: str, name: str) -> dict[str, Any]:
+    """A record as the page shows it, with the outline of its audio; None where there is none."""
+    found = library.record(config, name)
+    heard = _decoded(library, config, name)
+    return found | {"record": f"{config}/{name}", "outline": None if heard is None else outline(heard[0])}
+
+
+def picture(library: Library, config: str, name: str) -> bytes | None:
+    """The mel spectrogram of a record as a PNG file; None if it has no audio."""
+    heard = _decoded(library, config, name)
+    return None if heard is None else spectrogram(*heard)
+
+
+def _decoded(library: Library, config: str, name: str) -> Any:
+    """float32 [n] and the rate in Hz."""
+    flac = library.store.audio(config, name)
+    if flac is None:
+        return None
+    pcm, sample_rate = decode_flac(flac, f"{config}/{name}")
+    return from_pcm16(pcm), sample_rate
