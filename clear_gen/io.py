@@ -89,6 +89,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def refresh(folder: Path) -> None:
+    """Have a network file system ask its server what is in ``folder``, by opening it.
+
+    A file that was looked for before another machine wrote it may be held to be missing for up to a minute otherwise.
+    """
+    with suppress(FileNotFoundError):
+        os.scandir(folder).close()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, atomically."""
     with atomic_path(path) as temporary:

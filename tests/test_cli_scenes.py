@@ -14,6 +14,7 @@ import pytest
 import clear_gen
 from clear_gen.cli import cli, run
 from clear_gen.cli.common import DONE, FAILED, INTERRUPTED, WRONG_INPUT
+from clear_gen.dataset import ray_pool
 from clear_gen.sounds.bank import Bank, write_bank
 
 FEW = ["--n", "20", "--sample-rate", "8000", "--workers", "1"]
@@ -78,6 +79,7 @@ def test_overwrite_replaces_and_its_absence_refuses(tmp_path: Path, capsys: pyte
         (["--num-shards", "3", "--shard-index", "3"], "--shard-index: found 3, expected 0 to 2"),
         (["--num-shards", "3", "--overwrite"], "--overwrite: found with several shards"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: not found"),
+        (["--address", "auto"], "--address: found without --engine ray"),
         (["--domain", "bird_song"], "templates/bird_song: not found, expected one of"),
     ],
 )
@@ -88,6 +90,13 @@ def test_a_mistake_is_one_line_and_exit_code_2(
     error = capsys.readouterr().err
     assert message in error.splitlines()[-1], error
     assert "Traceback" not in error
+    assert tree(tmp_path) == set()
+
+
+def test_ray_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(ray_pool, "ray", None)
+    assert run(["scenes", *FEW, "--out", str(tmp_path / "data"), "--engine", "ray"]) == WRONG_INPUT
+    assert capsys.readouterr().err == "clear-gen: --engine ray: needs Ray: pip install 'clear-gen[ray]'\n"
     assert tree(tmp_path) == set()
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from clear_gen.dataset.workers import Engine
 
 PATH = click.Path(path_type=Path)
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -62,6 +66,43 @@ def shard_of_array(index: int | None, of: int | None) -> tuple[int, int]:
     if not 0 <= index < of:
         raise click.UsageError(f"--shard-index: found {index}, expected 0 to {of - 1} (--num-shards {of})")
     return index, of
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options ``--workers``, ``--engine`` and ``--address`` of commands whose chunks a cluster can make."""
+    for option in (
+        click.option("--address", help="Of the Ray cluster: HOST:PORT, or auto.  [default: this machine's]"),
+        click.option(
+            "--engine",
+            type=click.Choice(["processes", "ray"]),
+            default="processes",
+            show_default=True,
+            help="Where workers run: on this machine, or on a Ray cluster that shares the folder.",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(min=1),
+            help="Processes, or chunks at a time on Ray.  [default: one per core]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def workers_of(engine: str, address: str | None, workers: int | None) -> Iterator[tuple[int, Engine]]:
+    """How many workers there are by these options, and what they run in, while a command has work for them."""
+    from clear_gen.dataset import workers as processes
+
+    if engine == "processes":
+        if address is not None:
+            raise click.UsageError("--address: found without --engine ray")
+        yield workers or cores(), processes.Pool
+        return
+    from clear_gen.dataset import ray_pool
+
+    with ray_pool.connected(address) as n:
+        yield workers or n, ray_pool.RayPool
 
 
 @contextmanager

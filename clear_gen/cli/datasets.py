@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from clear_gen.cli.common import PATH, busy, cores, shard_of_array
+from clear_gen.cli.common import PATH, busy, cores, engine_options, shard_of_array, workers_of
 
 
 def _shares(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -41,7 +41,7 @@ def _shares(_context: click.Context, _parameter: click.Parameter, value: str | N
     "--config", type=PATH, help="YAML file with these options, and `sampling` rules that replace the domain's."
 )
 @click.option("--no-audio", is_flag=True, help="Graphs only; `clear-gen render` adds the audio later.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+@engine_options
 @click.option(
     "--num-shards",
     type=click.IntRange(min=1),
@@ -55,6 +55,8 @@ def scenes(
     config: Path | None,
     no_audio: bool,
     workers: int | None,
+    engine: str,
+    address: str | None,
     num_shards: int | None,
     shard_index: int | None,
     dry_run: bool,
@@ -76,22 +78,23 @@ def scenes(
     with busy("reading the banks"):
         banks, domain = dataset_banks.banks_for(asked)
     settings = options.settings_from(asked, domain, not no_audio, config, node)
-    shard, workers = build.Shard(*shard_of_array(shard_index, num_shards)), workers or cores()
+    shard = build.Shard(*shard_of_array(shard_index, num_shards))
     if overwrite and shard.of > 1:
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
-    if dry_run:
-        with busy("rendering a few scenes"):
-            plan = report.plan(settings, banks, shard, workers)
-        click.echo(plan)
-        return
-    build.create(out, settings, banks, shard, workers, report.progress, overwrite)
-    click.echo(report.summary(out))
+    with workers_of(engine, address, workers) as (n, pool):
+        if dry_run:
+            with busy("rendering a few scenes"):
+                told = report.plan(settings, banks, shard, n)
+        else:
+            build.create(out, settings, banks, shard, n, report.progress, overwrite, pool)
+            told = report.summary(out)
+    click.echo(told)
 
 
 @click.command()
 @click.argument("folder", type=PATH, metavar="DIR")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
-def render(folder: Path, workers: int | None) -> None:
+@engine_options
+def render(folder: Path, workers: int | None, engine: str, address: str | None) -> None:
     """Add the audio to a dataset made with --no-audio.
 
     \b
@@ -100,7 +103,8 @@ def render(folder: Path, workers: int | None) -> None:
     """
     from clear_gen.dataset import build, report
 
-    build.add_audio(folder, workers or cores(), report.progress)
+    with workers_of(engine, address, workers) as (n, pool):
+        build.add_audio(folder, n, report.progress, pool)
     click.echo(report.summary(folder))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from clear_gen.cli.common import PATH, busy, cores, shard_of_array
+from clear_gen.cli.common import PATH, busy, engine_options, shard_of_array, workers_of
 
 
 @click.command()
@@ -30,7 +30,7 @@ from clear_gen.cli.common import PATH, busy, cores, shard_of_array
 @click.option("--seed", type=click.IntRange(min=0), help="Every random choice follows from it.  [default: 0]")
 @click.option("--stems", is_flag=True, help="Also background and events apart, FLAC of 24 bit.")
 @click.option("--allow-missing", is_flag=True, help="Leave out what has no file; a fold may lack a label.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+@engine_options
 @click.option(
     "--num-shards",
     type=click.IntRange(min=1),
@@ -45,6 +45,8 @@ def mix(
     config: Path | None,
     allow_missing: bool,
     workers: int | None,
+    engine: str,
+    address: str | None,
     num_shards: int | None,
     shard_index: int | None,
     overwrite: bool,
@@ -89,9 +91,9 @@ def mix(
     with busy("looking for the recordings"):
         sounds = read_events(events, allow_missing=allow_missing)
         under = read_backgrounds(backgrounds, allow_missing=allow_missing)
-    workers = workers or cores()
     progress = partial(report.progress, what="mixtures")
-    mixture_build.create_mixtures(out, settings, sounds, under, shard, workers, progress, overwrite)
+    with workers_of(engine, address, workers) as (n, pool):
+        mixture_build.create_mixtures(out, settings, sounds, under, shard, n, progress, overwrite, pool)
     click.echo(mixture_report.mixture_summary(out))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from clear_gen.cli.common import PATH, busy, cores, shard_of_array
+from clear_gen.cli.common import PATH, busy, engine_options, shard_of_array, workers_of
 
 DOMAIN = click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
 TEMPLATES = click.option(
@@ -49,7 +49,7 @@ def _combination(
     help="A combination such as instrument=violin,note=C# that no training question needs; in the other splits the "
     "column needs_holdout says which questions do.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
+@engine_options
 @click.option("--num-shards", type=click.IntRange(min=1), help="Jobs that share the candidates.  [default: as scenes]")
 @click.option("--shard-index", type=int, help="Which of them, from 0.  [default: as scenes]")
 @click.option("--select", "select_only", is_flag=True, help="Only select: every shard has made its candidates.")
@@ -64,6 +64,8 @@ def questions(
     rules: str,
     holdout: tuple[tuple[str, str], ...],
     workers: int | None,
+    engine: str,
+    address: str | None,
     num_shards: int | None,
     shard_index: int | None,
     select_only: bool,
@@ -93,7 +95,8 @@ def questions(
     if overwrite and shard.of > 1:
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's candidates")
     job = asking.question_job(folder, wanted, read)
-    finished = asking.make_questions(job, shard, workers or cores(), report.progress, overwrite, select_only)
+    with workers_of(engine, address, workers) as (n, pool):
+        finished = asking.make_questions(job, shard, n, report.progress, overwrite, select_only, pool)
     click.echo(question_report.summary(folder) if finished else question_report.shard_done(folder))
 
 

@@ -14,6 +14,7 @@ from clear_gen.dataset.generate import Job
 from clear_gen.dataset.identity import Settings, identity_of, settings_of, spec_of, stored_identity
 from clear_gen.dataset.layout import IDENTITY, scene_files
 from clear_gen.dataset.scene_work import SceneWork
+from clear_gen.dataset.workers import Engine, Pool
 from clear_gen.io import InputError, sha256_json
 from clear_gen.sounds.bank import Bank, write_bank
 
@@ -28,6 +29,7 @@ def create(
     workers: int,
     progress: Progress,
     overwrite: bool = False,
+    engine: Engine = Pool,
 ) -> None:
     """Make this shard's missing files of a new or unfinished dataset, and finish it if they were the last.
 
@@ -39,10 +41,10 @@ def create(
     check_sampling(settings, banks)
     identity = identity_of(settings, banks)
     claim(folder, identity, overwrite)
-    complete(_making(folder, identity, settings, banks), shard, workers, progress)
+    complete(_making(folder, identity, settings, banks), shard, workers, engine, progress)
 
 
-def add_audio(folder: Path, workers: int, progress: Progress) -> None:
+def add_audio(folder: Path, workers: int, progress: Progress, engine: Engine = Pool) -> None:
     """Render the stored graphs of a dataset that was made without audio, or go on with it.
 
     The result is the same, byte for byte, as if it had been made with audio at once.
@@ -55,7 +57,7 @@ def add_audio(folder: Path, workers: int, progress: Progress) -> None:
     settings = settings_of(identity, folder / IDENTITY)
     banks = read_banks(folder, settings)
     audio_too = {**identity, "audio": True}
-    complete(_making(folder, audio_too, replace(settings, audio=True), banks), Shard(), workers, progress)
+    complete(_making(folder, audio_too, replace(settings, audio=True), banks), Shard(), workers, engine, progress)
 
 
 def _making(folder: Path, identity: dict[str, Any], settings: Settings, banks: dict[str, Bank]) -> Making:

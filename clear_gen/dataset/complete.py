@@ -16,7 +16,8 @@ from clear_gen.dataset.generate import Advance, Job
 from clear_gen.dataset.identity import begin, check_folder, check_unchanged, read_provenance, stored_identity
 from clear_gen.dataset.layout import CARD, IDENTITY, PARTIAL, DataFile, data_folders, shard_of
 from clear_gen.dataset.lock import LOCK, at_work, let_finish, wait_to_finish
-from clear_gen.io import InputError, sha256_file, write_text
+from clear_gen.dataset.workers import Engine
+from clear_gen.io import InputError, refresh, sha256_file, write_text
 
 # What lies in the folders of a dataset, half-written files included
 FILE_NAMES = re.compile(
@@ -51,7 +52,7 @@ class Making:
     finish: Callable[[Path], object]
 
 
-def complete(making: Making, shard: Shard, workers: int, progress: Progress) -> None:
+def complete(making: Making, shard: Shard, workers: int, engine: Engine, progress: Progress) -> None:
     """Make what is missing of this shard, alone on its files; the last shard finishes the dataset.
 
     Raises InputError if the folder holds something else, CheckFailed if another run is at work in it or a worker died.
@@ -79,7 +80,9 @@ def complete(making: Making, shard: Shard, workers: int, progress: Progress) -> 
         for name in to_write:
             making.attached[name](folder / name)
         let_finish(lock)
-        _make(job, mine, workers, progress)
+        _make(job, mine, workers, engine, progress)
+        for data in data_folders(folder):
+            refresh(data)
         if all((folder / file.name).exists() for file in files):
             wait_to_finish(lock)
             if not is_finished(folder):  # or another shard has seen the last file first
@@ -100,12 +103,12 @@ def _is_complete(making: Making) -> bool:
     return not generate.missing_files(making.job, making.files)
 
 
-def _make(job: Job, files: list[DataFile], workers: int, progress: Progress) -> None:
+def _make(job: Job, files: list[DataFile], workers: int, engine: Engine, progress: Progress) -> None:
     left = generate.missing_files(job, files)
     total, to_do = (sum(file.stop - file.first for file in some) for some in (files, left))
     with progress(to_do - generate.partial_scenes(job.folder, left), total) as advance:
         if left:
-            generate.make_files(job, left, workers, advance)
+            generate.make_files(job, left, workers, engine, advance)
 
 
 def claim(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from clear_gen.dataset.identity import GENERATOR, environment, read_record, write_record
 from clear_gen.dataset.layout import PARTIAL, Chunk, DataFile
-from clear_gen.dataset.workers import TRIES, Died, Pool, Task
+from clear_gen.dataset.workers import TRIES, Died, Engine, Pool, Task, TaskPool
 from clear_gen.io import (
     DAMAGED,
     CheckFailed,
@@ -34,6 +34,7 @@ from clear_gen.io import (
     open_parquet,
     parquet_writer,
     read_row_group,
+    refresh,
     sha256_file,
 )
 
@@ -77,12 +78,12 @@ class Job:
         return self.work.schema(file.config, self.identity_sha256)
 
 
-def make_files(job: Job, files: list[DataFile], workers: int, advance: Advance) -> None:
+def make_files(job: Job, files: list[DataFile], workers: int, engine: Engine, advance: Advance) -> None:
     """Make the files that are missing. ``advance`` is called with the number of scenes that were made.
 
     Raises CheckFailed, after all the rest was made, if a worker died twice over the same chunk.
     """
-    if workers == 1:
+    if workers == 1 and engine is Pool:
         _start_worker(job)
         with interrupt_between() as check:
             for group in _side_by_side(files):
@@ -94,7 +95,7 @@ def make_files(job: Job, files: list[DataFile], workers: int, advance: Advance) 
                     advance(write_file(file))
                     check()
         return
-    with Pool(workers, _start_worker, job) as pool:
+    with engine(workers, _start_worker, job) as pool:
         lost = _make_in_pool(job, files, pool, advance)
     if lost:
         raise CheckFailed(
@@ -164,7 +165,7 @@ def _is_whole(job: Job, chunk: Chunk) -> bool:
     return False
 
 
-def _make_in_pool(job: Job, files: list[DataFile], pool: Pool, advance: Advance) -> list[str]:
+def _make_in_pool(job: Job, files: list[DataFile], pool: TaskPool, advance: Advance) -> list[str]:
     """Make the files; returns what was lost, chunk by chunk, with the reason."""
     left: Counter[DataFile] = Counter()
     lost = []
@@ -221,13 +222,18 @@ def write_chunk(file: DataFile, chunk: Chunk) -> int:
 
 
 def write_file(file: DataFile) -> int:
-    """Put a file together, one row group per chunk, and remove its chunks; returns the scenes not counted before."""
-    with (
-        recorded_path(_job.folder, file.name) as path,
-        parquet_writer(path, _job.schema(file), _job.audio) as writer,
-    ):
-        for chunk in file.chunks:
-            writer.write_table(_read_chunk(chunk) if _job.audio else _graphs(file, chunk))
+    """Put a file together, one row group per chunk, and remove its chunks; returns the scenes not counted before.
+
+    A worker that died when it had removed some chunks already has left a whole file.
+    """
+    refresh(_job.folder / PARTIAL)
+    if not _is_made(_job, file):
+        with (
+            recorded_path(_job.folder, file.name) as path,
+            parquet_writer(path, _job.schema(file), _job.audio) as writer,
+        ):
+            for chunk in file.chunks:
+                writer.write_table(_read_chunk(chunk) if _job.audio else _graphs(file, chunk))
     for chunk in file.chunks:
         chunk.partial_path(_job.folder).unlink(missing_ok=True)
     return 0 if _job.audio else file.stop - file.first

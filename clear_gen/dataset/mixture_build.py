@@ -20,6 +20,7 @@ from clear_gen.dataset.mixture_sources import (
     write_sources,
 )
 from clear_gen.dataset.mixture_work import MixtureWork
+from clear_gen.dataset.workers import Engine, Pool
 from clear_gen.io import InputError, sha256_json
 from clear_gen.scenes.mixture_plan import Cast, cast_folds, plan_mixtures
 from clear_gen.sounds.sources import Background, Event
@@ -34,6 +35,7 @@ def create_mixtures(
     workers: int,
     progress: Progress,
     overwrite: bool = False,
+    engine: Engine = Pool,
 ) -> None:
     """Make this shard's missing files of a new or unfinished dataset, and finish it if they were the last.
 
@@ -50,7 +52,7 @@ def create_mixtures(
     identity = mixture_identity(settings, {kind: sources_sha256(rows) for kind, rows in tables.items()})
     claim(folder, identity, overwrite)
     work = MixtureWork(settings, tuple(events), tuple(backgrounds))
-    complete(_making(folder, identity, work, tables), shard, workers, progress)
+    complete(_making(folder, identity, work, tables), shard, workers, engine, progress)
 
 
 def _check_plans(settings: MixtureSettings, casts: Sequence[Cast]) -> None:

@@ -18,7 +18,16 @@ from clear_gen.dataset.generate import check_file
 from clear_gen.dataset.identity import Settings
 from clear_gen.dataset.layout import BANK_OF_SPLIT, PARTIAL, QUESTIONS, DataFile, questions_name, scene_files
 from clear_gen.dataset.question_files import ROWS_PER_GROUP, questions_schema
-from clear_gen.io import atomic_path, open_parquet, parquet_writer, read_row_group, sha256_file, sha256_json
+from clear_gen.io import (
+    CheckFailed,
+    atomic_path,
+    open_parquet,
+    parquet_writer,
+    read_row_group,
+    refresh,
+    sha256_file,
+    sha256_json,
+)
 from clear_gen.questions.candidates import Maker, Rules, bank_labels, candidates, maker_of
 from clear_gen.questions.columns import columns_of
 from clear_gen.questions.records import Chosen, Recorder
@@ -195,6 +204,11 @@ def write_questions(split: str) -> Written:
 
 
 def _all_candidates(job: QuestionJob, split: str) -> pa.Table:
-    files = [file for file in scene_files(job.settings.sizes) if file.split == split]
-    tables = [read_candidates(job, file) for file in files]
-    return pa.concat_tables([table.replace_schema_metadata() for table in tables if table is not None]).combine_chunks()
+    refresh(job.folder / PARTIAL)
+    tables = []
+    for file in (file for file in scene_files(job.settings.sizes) if file.split == split):
+        table = read_candidates(job, file)
+        if table is None:
+            raise CheckFailed(f"{candidates_path(job.folder, file)}: missing or damaged; run again to make it again")
+        tables.append(table.replace_schema_metadata())
+    return pa.concat_tables(tables).combine_chunks()

@@ -39,8 +39,8 @@ from clear_gen.dataset.layout import (
 from clear_gen.dataset.lock import at_work, let_finish, wait_to_finish
 from clear_gen.dataset.question_work import QuestionJob, is_whole, start, write_candidates, write_questions
 from clear_gen.dataset.statistics import statistics
-from clear_gen.dataset.workers import TRIES, Died, Pool, Task
-from clear_gen.io import CheckFailed, InputError, sha256_file, sha256_json, write_text
+from clear_gen.dataset.workers import TRIES, Died, Engine, Pool, Task
+from clear_gen.io import CheckFailed, InputError, refresh, sha256_file, sha256_json, write_text
 from clear_gen.questions.candidates import Rules
 from clear_gen.questions.template import Template, as_json
 from clear_gen.questions.vocabulary import values_of
@@ -104,6 +104,7 @@ def make_questions(
     progress: Progress,
     overwrite: bool = False,
     select_only: bool = False,
+    engine: Engine = Pool,
 ) -> bool:
     """Write the candidates that this shard lacks and, once all are there, the questions; whether they are finished.
 
@@ -131,11 +132,12 @@ def make_questions(
         total = sum(job.settings.sizes.values())
         tasks = [Task(some[0].name, write_candidates, (some,)) for some in _batches(to_do, job.rules.per_scene)]
         with progress(sum(file.stop - file.first for file in to_do), total) as advance:
-            _in_workers(job, tasks, workers, advance)
+            _in_workers(job, tasks, workers, engine, advance)
+        refresh(job.folder / PARTIAL)
         if all(is_whole(job, file) for file in left if file not in to_do):
             wait_to_finish(lock)
             if not _is_finished(job):  # or another shard has seen the last candidates first
-                _select(job, files, workers)
+                _select(job, files, workers, engine)
         return _is_finished(job)
 
 
@@ -221,16 +223,18 @@ def _write(folder: Path, stored: dict[str, Any], files: dict[str, str], question
     write_provenance(folder, stored["identity"], stored["environment"], files, questions)
 
 
-def _in_workers(job: QuestionJob, tasks: list[Task], workers: int, advance: Advance) -> list[tuple[Task, Any]]:
+def _in_workers(
+    job: QuestionJob, tasks: list[Task], workers: int, engine: Engine, advance: Advance
+) -> list[tuple[Task, Any]]:
     """The results of tasks, in any order. Raises CheckFailed if a worker died over one of them."""
     results, lost = [], []
-    if workers == 1 or len(tasks) <= 1:
+    if len(tasks) <= 1 or (workers == 1 and engine is Pool):
         start(job)
         for task in tasks:
             results.append((task, task.function(*task.arguments)))
             advance(results[-1][1] if isinstance(results[-1][1], int) else 0)
         return results
-    with Pool(min(workers, len(tasks)), start, job) as pool:
+    with engine(min(workers, len(tasks)), start, job) as pool:
         for task in tasks:
             pool.submit(task)
         for task, result in pool.results():
@@ -244,11 +248,11 @@ def _in_workers(job: QuestionJob, tasks: list[Task], workers: int, advance: Adva
     return results
 
 
-def _select(job: QuestionJob, files: list[DataFile], workers: int) -> None:
+def _select(job: QuestionJob, files: list[DataFile], workers: int, engine: Engine) -> None:
     """Write every split's questions, then the card and ``clear.json``."""
     splits = [split for split, size in job.settings.sizes.items() if size]
     tasks = [Task(f"questions of {split}", write_questions, (split,)) for split in splits]
-    results = {task.arguments[0]: found for task, found in _in_workers(job, tasks, workers, lambda _: None)}
+    results = {task.arguments[0]: found for task, found in _in_workers(job, tasks, workers, engine, lambda _: None)}
     stored = read_provenance(job.folder / IDENTITY)
     files_of = {name: sha for name, sha in stored["files"].items() if not name.startswith(f"{QUESTIONS}/")}
     questions = {"identity": job.identity, "splits": {split: asdict(results[split]) for split in splits}}

@@ -8,14 +8,14 @@ import os
 import signal
 import threading
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Protocol, Self
 
 TRIES = 2  # a task whose worker died is tried once more: the machine may have been short of memory for a moment
 
@@ -38,6 +38,45 @@ class Died:
     how: str
 
 
+class TaskPool(Protocol):
+    """What makes datasets needs of workers, whether they are the processes of ``Pool`` or elsewhere."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def submit(self, task: Task) -> None:
+        """Put a task at the end of the queue."""
+
+    def results(self) -> Iterator[tuple[Task, Any]]:
+        """Tasks with their results as they end, until none is left; more may be submitted meanwhile.
+
+        An exception in a worker is raised here; a task whose worker died ``TRIES`` times has the result ``Died``.
+        """
+
+
+Engine = Callable[[int, Callable[[Any], None], Any], TaskPool]  # n, initialise, argument, as of ``Pool``
+
+
+def attempt(function: Callable[..., Any], *arguments: Any) -> tuple[bool, Any]:
+    """(True, what a function returns), or (False, the exception it raised)."""
+    try:
+        return True, function(*arguments)
+    except Exception as error:
+        error.add_note(traceback.format_exc())  # shown only if nobody expected it
+        return False, error
+
+
+def after_death(task: Task, how: str, deaths: Counter[Task], queue: deque[Task]) -> Iterator[tuple[Task, Died]]:
+    """Put a task whose worker died in front of the queue, or, the ``TRIES``-th time, give it up with its result."""
+    deaths[task] += 1
+    if deaths[task] < TRIES:
+        log.warning("%s: its worker died (%s); trying once more", task.name, how)
+        queue.appendleft(task)
+    else:
+        yield task, Died(how)
+
+
 @dataclass
 class _Worker:
     process: BaseProcess
@@ -57,9 +96,9 @@ class Pool:
         self._queue: deque[Task] = deque()
         self._busy: list[_Worker] = []
         self._idle: list[_Worker] = []
-        self._deaths: dict[Task, int] = {}
+        self._deaths: Counter[Task] = Counter()
 
-    def __enter__(self) -> Pool:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,10 +112,7 @@ class Pool:
         self._queue.append(task)
 
     def results(self) -> Iterator[tuple[Task, Any]]:
-        """Tasks with their results as they end, until none is left; more may be submitted meanwhile.
-
-        An exception in a worker is raised here; a task whose worker died ``TRIES`` times has the result ``Died``.
-        """
+        """See ``TaskPool``."""
         while self._queue or self._busy:
             while self._queue and len(self._busy) < self._n:
                 self._hand_out(self._queue.popleft())
@@ -114,14 +150,9 @@ class Pool:
     def _after_death(self, worker: _Worker) -> Iterator[tuple[Task, Any]]:
         worker.connection.close()
         worker.process.join()
-        task, code = worker.task, worker.process.exitcode or 0
+        code = worker.process.exitcode or 0
         how = f"killed by {signal.Signals(-code).name}, out of memory?" if code < 0 else f"exit code {code}"
-        self._deaths[task] = self._deaths.get(task, 0) + 1
-        if self._deaths[task] < TRIES:
-            log.warning("%s: its worker died (%s); trying once more", task.name, how)
-            self._queue.appendleft(task)
-        else:
-            yield task, Died(how)
+        yield from after_death(worker.task, how, self._deaths, self._queue)
 
 
 @contextmanager
@@ -144,14 +175,10 @@ def _work(connection: Connection, initialise: Callable[[Any], None], argument: A
             function, arguments = connection.recv()
         except (EOFError, OSError):
             return
-        try:
-            if not initialised:
-                initialise(argument)
-                initialised = True
-            answer = (True, function(*arguments))
-        except Exception as error:
-            error.add_note(traceback.format_exc())  # shown only if nobody expected it
-            answer = (False, error)
+        answer = (True, None) if initialised else attempt(initialise, argument)
+        initialised = answer[0]
+        if initialised:
+            answer = attempt(function, *arguments)
         try:
             connection.send(answer)
         except OSError:

@@ -234,6 +234,17 @@ def test_a_worker_that_dies_once_costs_nothing(run: Runner, banks: list[str], ma
     assert hashes(folder) == hashes(many)
 
 
+def test_a_worker_that_dies_when_its_file_is_there_and_its_chunks_are_partly_removed_costs_nothing(
+    run: Runner, banks: list[str], many: Path, tmp_path: Path
+) -> None:
+    folder, how = tmp_path / "data", {"step": f"unlink {CHUNK}", "once": str(tmp_path / "happened")}
+    done = run(*command(banks, folder, MANY, 2), **killing(folder, **how))
+    assert (tmp_path / "happened").exists()
+    assert done.code == 0, done
+    assert done.said == [f"{TRAIN}: its worker died (killed by SIGKILL, out of memory?); trying once more"]
+    assert hashes(folder) == hashes(many)
+
+
 def test_a_chunk_that_kills_its_worker_is_named_and_the_rest_is_made(
     run: Runner, banks: list[str], many: Path, tmp_path: Path
 ) -> None:
