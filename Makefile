@@ -7,9 +7,9 @@ DEMO ?= demo
 BIN := $(VENV)/bin
 
 # Real recordings for tests lie beside the checkout where they are to be had; elsewhere the tests that need them stay out.
-MARKERS := not peers and not wheel and not soundfont$(if $(wildcard $(SHARED)),, and not shared)
+MARKERS := not peers and not ray and not wheel and not soundfont and not browser and not docs$(if $(wildcard $(SHARED)),, and not shared)
 
-.PHONY: demo test wheel-test soundfont-test fuzz peers-test clean
+.PHONY: demo test docs-test wheel-test browser-test soundfont-test ray-test fuzz peers-test clean
 
 demo: $(VENV)/.installed
 	$(BIN)/clear-gen scenes --n 100 --out $(DEMO)
@@ -30,12 +30,22 @@ test: $(VENV)/.installed-dev
 	@$(if $(wildcard $(SHARED)),,echo "note: no recordings in $(SHARED); the tests marked 'shared' stay out")
 	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m "$(MARKERS)"
 
+docs-test: $(VENV)/.installed-dev
+	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m "docs$(if $(wildcard $(SHARED)),, and not shared)"
+
 wheel-test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m wheel
+
+browser-test: $(VENV)/.installed-dev
+	$(BIN)/pytest -m browser
 
 soundfont-test: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[soundfont]'
 	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m soundfont
+
+ray-test: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[ray]'
+	$(BIN)/pytest -m ray
 
 fuzz: $(VENV)/.installed-dev
 	for target in manifest domain graph; do $(BIN)/python -m tests.fuzz $$target --seconds 600 || exit 1; done

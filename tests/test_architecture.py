@@ -1,4 +1,5 @@
-"""Imports flow in one direction, as the README's table of folders is read: io, sounds, scenes, audio, dataset, cli.
+"""Imports flow in one direction, as the README's table of folders is read: io, sounds, scenes, audio, dataset, explore,
+cli.
 
 The benchmark imports the generator, which knows neither the benchmark nor torch; in the benchmark, data come before
 models and metrics, which know nothing of each other nor of what trains, scores and reports.
@@ -16,7 +17,7 @@ import clear_gen
 
 PACKAGE = Path(clear_gen.__file__).parent
 BENCHMARK = Path(baselines.__file__).parent
-ORDER = ("io", "config", "page", "sounds", "scenes", "audio", "questions", "dataset", "cli")
+ORDER = ("io", "config", "page", "sounds", "scenes", "audio", "questions", "dataset", "explore", "cli")
 
 
 def part_of(module: str) -> str:

@@ -7,7 +7,7 @@ import sys
 import click
 
 from clear_gen import __version__
-from clear_gen.cli import audit, banks, corpora, datasets, mixtures, questions
+from clear_gen.cli import audit, banks, corpora, datasets, exploring, mixtures, publishing, questions
 from clear_gen.cli.common import run_group
 
 
@@ -35,5 +35,11 @@ def cli() -> None:
     """
 
 
-for command in (*datasets.COMMANDS, *questions.COMMANDS, *mixtures.COMMANDS, audit.audit, banks.bank, corpora.corpus):
+GROUPS = (datasets, questions, mixtures, exploring, publishing)
+for command in (
+    *(command for module in GROUPS for command in module.COMMANDS),
+    audit.audit,
+    banks.bank,
+    corpora.corpus,
+):
     cli.add_command(command)

@@ -26,6 +26,9 @@ def bank() -> None:
 @click.option(
     "--duration", nargs=2, type=float, default=(0.7, 1.1), show_default=True, help="Range of lengths, in s (not clear)."
 )
+@click.option(
+    "--shortest", type=float, help="folder: shortest recording that is taken, in s.  [default: MIN of --duration]"
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the lengths (not clear).")
 @click.option("--table", type=PATH, help="folder: JSON or CSV of the attributes.  [default: the only one in SRC]")
 @click.option("--licence", help="folder, soundfont: licence of the recordings that name none.")

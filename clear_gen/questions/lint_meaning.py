@@ -85,9 +85,9 @@ def _asked(text: str, domain: Domain) -> list[str]:
 
 
 def _among_own_kind(pattern: str, template: Template, domain: Domain) -> bool:
-    """Whether the text says "among the <instrument>s" or "which of the <instrument>s"."""
+    """Whether the text says "among the <instrument>s", "which of the <kind> sounds"."""
     kinds = {parameter.name: parameter.kind for parameter in template.parameters}
-    found = re.search(r"\b(?:among|which of) the (?:\S+ )*?(<\w+>)s\b", pattern, re.IGNORECASE)
+    found = re.search(r"\b(?:among|which of) the (?:\S+ )*?(<\w+>)(?:s| \w+s)\b", pattern, re.IGNORECASE)
     return found is not None and kinds.get(found[1]) == domain.relative_position_among
 
 

@@ -1,4 +1,4 @@
-"""What is measured on an elementary sound: brightness, loudness and pitch.
+"""What is measured on an elementary sound: brightness, loudness, duration and pitch.
 
 Every function takes one isolated sound, mono, shape (n_samples,), full scale 1, and returns one number.
 ``scipy.signal`` and ``pyloudnorm`` are imported where they are used because they take a second to load.
@@ -79,6 +79,11 @@ def loudness_lufs(samples: np.ndarray, sample_rate: int) -> float:
     if not math.isfinite(loudness):
         raise ValueError("silence: no block is louder than -70 LUFS")
     return loudness
+
+
+def duration_s(samples: np.ndarray, sample_rate: int) -> float:
+    """Length in seconds of a sound of shape (n_samples,); ``sample_rate`` is in Hz."""
+    return len(samples) / sample_rate
 
 
 def pitch_hz(samples: np.ndarray, sample_rate: int) -> float:

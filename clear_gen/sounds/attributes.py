@@ -37,10 +37,10 @@ class MeasuredAttribute(Strict):
     Between them it is unknown.
 
     ``dead_zone`` is the distance between the thresholds in the unit of the measure (brightness: points of the timbral
-    model's 0 to 100 scale; loudness: LU).
+    model's 0 to 100 scale; loudness: LU; duration: s).
     """
 
-    measure: Literal["brightness", "loudness"]
+    measure: Literal["brightness", "loudness", "duration"]
     low: str
     high: str
     dead_zone: float = Field(gt=0)

@@ -48,13 +48,16 @@ def import_folder(
     rng: np.random.Generator,
     table: Path | None = None,
     licence: str | None = None,
+    shortest_s: float | None = None,
 ) -> list[Recording]:
     """Recordings of any kind beside a JSON list or a CSV table of their attributes.
 
     Every row has ``filename`` and the domain's given attributes, and may have ``licence``, ``source`` or ``pack``.
     Silence at both ends is trimmed; a recording longer than a length drawn from the range ``duration_s`` is cut to it,
-    with a fade-out. Raises InputError naming file and field.
+    with a fade-out; one shorter than ``shortest_s`` (default: the range's least) is refused. Raises InputError naming
+    file and field.
     """
+    least_s = duration_s[0] if shortest_s is None else shortest_s
     table = table or only_table(folder)
     recordings = []
     for row in read_rows(table):
@@ -65,7 +68,7 @@ def import_folder(
         source = _text(row, "source", table) or _text(row, "pack", table) or folder.name
         recording = _recording(row, folder, table, attributes, sample_rate, source, own_licence)
         length_s = rng.uniform(*duration_s)  # drawn for every row, so that one sound's length never moves another's
-        recordings.append(excerpt(recording, length_s, duration_s[0]))
+        recordings.append(excerpt(recording, length_s, least_s))
     return recordings
 
 

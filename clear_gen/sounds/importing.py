@@ -21,6 +21,7 @@ FORMATS_OF_OPTION = {
     "seed": ("folder", "good-sounds", "soundfont"),
     "licence": ("folder", "soundfont"),
     "table": ("folder",),
+    "shortest": ("folder",),
     "presets": ("soundfont",),
 } | dict.fromkeys(("klass", "instrument", "microphone", "player", "pack"), ("good-sounds",))
 
@@ -39,6 +40,7 @@ def import_bank(
     seed: int,
     selection: Selection,
     presets: Path | None,
+    shortest: float | None = None,
 ) -> Bank:
     """The bank made of ``source``, labelled by its own thresholds or by those of the bank ``labels_from``.
 
@@ -52,9 +54,11 @@ def import_bank(
         return build_bank(import_clear(source, attributes, sample_rate), domain, attributes, thresholds)
     if not MIN_DURATION_S <= duration[0] <= duration[1] < math.inf:
         raise InputError(f"--duration: found {duration[0]} {duration[1]}, expected {MIN_DURATION_S} <= MIN <= MAX")
+    if shortest is not None and not MIN_DURATION_S <= shortest <= duration[1]:
+        raise InputError(f"--shortest: found {shortest}, expected {MIN_DURATION_S} to {duration[1]}, MAX of --duration")
     rng = stream(seed, STAGE_IMPORT)
     if format_ == "folder":
-        recordings = import_folder(source, attributes, sample_rate, duration, rng, table, licence)
+        recordings = import_folder(source, attributes, sample_rate, duration, rng, table, licence, shortest)
     elif format_ == "good-sounds":
         recordings = import_good_sounds(source, attributes, sample_rate, duration, rng, selection)
     else:

@@ -20,7 +20,7 @@ from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given, mea
 from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound
 
 ALLOWED = "script-src 'unsafe-inline'; media-src blob:"  # its own script, and the sounds
-UNITS = {"brightness": "points", "loudness": "LUFS"}
+UNITS = {"brightness": "points", "loudness": "LUFS", "duration": "s"}
 # Of the chart, in units of its view box (pixels at full width)
 CHART_WIDTH = 1048
 MARGIN = 24

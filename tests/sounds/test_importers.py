@@ -519,3 +519,13 @@ def place(excerpt: np.ndarray, source: np.ndarray) -> tuple[int, float]:
     start = int(np.argmax(products[: len(within)] ** 2 / within))
     part = source[start : start + len(head)].astype(np.float64)
     return start, float(head @ part / (part @ part))
+
+
+def test_the_shortest_recording_is_a_matter_of_its_own(tmp_path):
+    folder = fill(tmp_path, {"a.wav": long_note(duration_s=0.4), "b.wav": long_note(1, duration_s=1.5)})
+    assert "expected at least 0.7 s" in wrong(folder)
+    first, second = imported(folder, shortest=0.3, duration=(1.0, 1.0)).sounds
+    assert first.duration_s == pytest.approx(0.4, abs=0.01)
+    assert second.duration_s == pytest.approx(1.0, abs=0.001)
+    assert wrong(folder, shortest=0.1).startswith("--shortest: found 0.1, expected 0.2 to 1.1")
+    assert wrong(folder, shortest=float("nan")).startswith("--shortest: found nan")
