@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from baselines.data.log_mel import LogMelSettings, log_mel
-from baselines.metrics.sed_events import Corpus, Event, Events, events_of, present
+from baselines.data.sound_events import Corpus, Event, Events, events_of, present
 from clear_gen.dataset.identity import stored_identity
 from clear_gen.dataset.mixture_identity import MixtureSettings, finished_mixtures
 from clear_gen.dataset.mixture_load import config_of, load_mixtures
