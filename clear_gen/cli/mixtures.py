@@ -37,6 +37,7 @@ from clear_gen.cli.common import PATH, busy, cores, shard_of_array
     help="Jobs that share the work.  [default: SLURM_ARRAY_TASK_COUNT, or 1]",
 )
 @click.option("--shard-index", type=int, help="Which of them, from 0.  [default: from SLURM_ARRAY_TASK_ID, or 0]")
+@click.option("--dry-run", is_flag=True, help="Print what would be made, how long it takes and how large it gets.")
 @click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
 def mix(
     events: Path,
@@ -47,6 +48,7 @@ def mix(
     workers: int | None,
     num_shards: int | None,
     shard_index: int | None,
+    dry_run: bool,
     overwrite: bool,
     **flags: Any,
 ) -> None:
@@ -59,7 +61,8 @@ def mix(
     Recipes:
         default   events trimmed, at random places, none over another; the SNR is that of what is
                   heard; labels equally often. Its rules can be changed with --config
-        kong2018  that of Kong et al., TASLP 2019, whose files it repeats
+        kong2018  that of Kong et al., TASLP 2019, which goes by the order of the tables: with whole
+                  corpora and --legacy-repeat it mixes what the published files hold
 
     \b
     Example:
@@ -90,6 +93,11 @@ def mix(
         sounds = read_events(events, allow_missing=allow_missing)
         under = read_backgrounds(backgrounds, allow_missing=allow_missing)
     workers = workers or cores()
+    if dry_run:
+        with busy("making a few mixtures"):
+            plan = mixture_report.mixture_outlook(settings, sounds, under, shard, workers)
+        click.echo(plan)
+        return
     progress = partial(report.progress, what="mixtures")
     mixture_build.create_mixtures(out, settings, sounds, under, shard, workers, progress, overwrite)
     click.echo(mixture_report.mixture_summary(out))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from clear_gen.audio.mixtures import MixtureAudio, Sources, render_mixture, with_gains
 from clear_gen.dataset.audio_column import AudioColumn, with_columns
-from clear_gen.dataset.layout import STEMS, Chunk
+from clear_gen.dataset.layout import STEMS, Chunk, stems_config
 from clear_gen.dataset.mixture_identity import MixtureSettings
-from clear_gen.io import AUDIO, dataset_schema, sha256_pcm, to_pcm16, to_pcm24
+from clear_gen.io import AUDIO, dataset_schema, encode_flac, sha256_pcm, to_pcm16, to_pcm24
 from clear_gen.scenes.graph import Rendered
-from clear_gen.scenes.mixture import MixtureGraph, mixture_schema, row_of_mixture
+from clear_gen.scenes.mixture import MixtureGraph, PlacedBackground, mixture_schema, row_of_mixture
 from clear_gen.scenes.mixture_plan import Cast, cast_folds, plan_mixtures, samples_of
 from clear_gen.sounds.sources import Background, Event
 
@@ -32,7 +32,8 @@ class MixtureWork:
     backgrounds: tuple[Background, ...]
 
     def start(self) -> None:
-        global _casts, _sources
+        global _casts, _sources, _last, _beds
+        _last, _beds = {}, {}
         _casts = cast_folds(self.events, self.backgrounds, self.settings.spec)
         _sources = Sources(self.events, self.backgrounds, self.settings.sample_rate)
 
@@ -55,23 +56,32 @@ class MixtureWork:
             yield with_gains(plan, snr_db, _sources)
 
     def _mixtures(self, chunk: Chunk) -> pa.Table:
-        rows, audio = [], AudioColumn(self._n_samples(chunk))
+        global _last
+        rows, audio, graphs = [], AudioColumn(self._n_samples(chunk)), []
         for graph in self.mixtures(chunk):
+            graphs.append(graph)
             made = self.render(graph)
             pcm = to_pcm16(made.mixture)
             rows.append(row_of_mixture(graph, Rendered(made.scale_db, made.peak_dbfs, sha256_pcm(pcm))))
-            audio.append(pcm, graph.sample_rate)
+            audio.append(encode_flac(pcm, graph.sample_rate))
+        _last = {replace(chunk, config=stems_config(chunk.config)): graphs}
         table = pa.Table.from_pylist(rows, mixture_schema(self.settings.sample_rate))
         return with_columns(table, audio=audio.array([mixture_file(row["mixture_id"]) for row in rows]))
 
     def _stems(self, chunk: Chunk) -> pa.Table:
+        """Of the mixtures made last; a background that lay under these at the last SNR too is not encoded again."""
+        global _beds
         rows: list[dict[str, Any]] = []
+        beds: dict[tuple[str, PlacedBackground, float], bytes] = {}
         columns = {name: AudioColumn(self._n_samples(chunk), STEM_BITS) for name in STEM_COLUMNS}
-        for graph in self.mixtures(chunk):
+        for graph in _last.get(chunk) or self.mixtures(chunk):
             made = self.render(graph)
-            for name, column in columns.items():
-                column.append(to_pcm24(getattr(made, name)), graph.sample_rate)
+            bed = graph.mixture_id, graph.background, made.scale_db  # all that its samples depend on
+            beds[bed] = _beds.get(bed) or encode_flac(to_pcm24(made.background), graph.sample_rate)
+            columns["background"].append(beds[bed])
+            columns["events"].append(encode_flac(to_pcm24(made.events), graph.sample_rate))
             rows.append({"mixture_id": graph.mixture_id, "fold": graph.fold})
+        _beds = beds
         table = pa.Table.from_pylist(rows, stems_schema(self.settings.sample_rate))
         files = {name: [stem_file(row["mixture_id"], name) for row in rows] for name in columns}
         return with_columns(table, **{name: column.array(files[name]) for name, column in columns.items()})
@@ -86,6 +96,8 @@ class MixtureWork:
 
 _casts: tuple[Cast, ...]
 _sources: Sources
+_last: dict[Chunk, list[MixtureGraph]]  # the mixtures made last, by the chunk of their stems, which comes next
+_beds: dict[tuple[str, PlacedBackground, float], bytes]  # the backgrounds of the stems made last
 
 
 def is_stems(config: str) -> bool:

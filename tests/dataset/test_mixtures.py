@@ -23,6 +23,7 @@ from clear_gen.dataset.mixture_identity import MixtureSettings
 from clear_gen.dataset.mixture_load import load_mixture, load_mixtures
 from clear_gen.dataset.mixture_sources import read_sources
 from clear_gen.dataset.mixture_statistics import mixture_statistics
+from clear_gen.dataset.mixture_validate import validate_mixtures
 from clear_gen.dataset.mixture_work import MixtureWork
 from clear_gen.io import InputError, decode_flac, from_pcm24, sha256_pcm, to_pcm16
 from clear_gen.sounds.corpus_facts import TAMPERE
@@ -30,24 +31,6 @@ from clear_gen.sounds.source_files import read_backgrounds, read_events
 from tests.mixture_data import LABELS, N_FOLDS, RATE, make, silent, small_settings, write_corpus
 
 FILE = "{config}/fold{fold}-00000-of-00001.parquet"
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("corpus")
-    write_corpus(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def settings() -> MixtureSettings:
-    return small_settings()
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory, corpus: Path, settings: MixtureSettings) -> Path:
-    """One worker, undisturbed."""
-    return make(tmp_path_factory.mktemp("reference") / "data", corpus, settings)
 
 
 # --- what it holds ----------------------------------------------------------------------------------------------------
@@ -81,6 +64,7 @@ def test_the_tables_of_sources_name_every_recording(reference: Path, corpus: Pat
         (f"{name}/{k}.wav", name) for name in LABELS for k in (0, 1, 2)
     ]
     assert all(row.n_bytes == (corpus / "events" / row.source_id).stat().st_size for row in events)
+    assert len({row.fingerprint for row in (*events, *under)}) == 9 + 6
     assert {row.label for row in under} == {None}
     assert {row.licence for row in (*events, *under)} == {"unknown"}
 
@@ -199,6 +183,40 @@ def test_the_published_recipe(tmp_path: Path) -> None:
     for (_, waveform, _), row in zip(load_mixtures(folder, fold="fold1"), stems, strict=True):
         waves = [from_pcm24(decode_flac(row[name]["bytes"], name, 24)[0]) for name in ("background", "events")]
         assert np.abs((waves[0] + waves[1]) / 2 - waveform).max() <= 1 / 32767
+
+
+@pytest.mark.parametrize("legacy_repeat", [False, True])
+def test_the_published_recipe_goes_by_the_order_of_the_tables(tmp_path: Path, legacy_repeat: bool) -> None:
+    """As the published code draws them: rows of the events' and of the backgrounds' table, not sorted names."""
+    rng = np.random.default_rng(2)
+    names = [f"{k:02d}.wav" for k in rng.permutation(12)]
+    for name in names:
+        soundfile.write(tmp_path / name, 0.1 * rng.standard_normal(10 * RATE), RATE)
+    (tmp_path / "events.csv").write_text("filename,label\n" + "".join(f"{name},dog\n" for name in names))
+    (tmp_path / "under.csv").write_text("filename\n" + "".join(f"{name}\n" for name in reversed(names)))
+    sounds, under = read_events(tmp_path / "events.csv"), read_backgrounds(tmp_path / "under.csv")
+    settings = small_settings(3, recipe="kong2018", n_folds=2, snrs=(0.0,), stems=False, legacy_repeat=legacy_repeat)
+    folder = tmp_path / "data"
+    create_mixtures(folder, settings, sounds, under, Shard(), 1, silent)
+
+    rows, draws = np.arange(12), np.random.RandomState(1234)
+    np.random.RandomState(1234).shuffle(rows)
+    scenes = np.array(names[::-1])
+    draws.shuffle(scenes)
+    for fold in (1, 2):
+        pool = np.sort(rows[fold - 1 :: 2])
+        passes = []
+        for _ in range(2):
+            draws.shuffle(pool)
+            passes += [pool if legacy_repeat else pool.copy()]
+        graphs = [mixture.graph for mixture in load_mixtures(folder, fold=fold)]
+        heard = [event.source_id for graph in graphs for event in graph.events]
+        assert heard == [names[row] for row in np.concatenate(passes)[:9]]
+        assert [graph.background.source_id for graph in graphs] == list(scenes[3 * fold - 3 : 3 * fold])
+    validated = validate_mixtures(folder, (sounds, under), None, 1, silent)
+    assert validated.findings == []
+    with pytest.raises(InputError, match="found other recordings"):
+        validate_mixtures(folder, (sounds[::-1], under), None, 1, silent)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
