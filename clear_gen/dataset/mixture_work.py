@@ -7,20 +7,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from clear_gen.audio.mixtures import MixtureAudio, Sources, render_mixture, with_gains
 from clear_gen.dataset.audio_column import AudioColumn, with_columns
 from clear_gen.dataset.layout import STEMS, Chunk, stems_config
 from clear_gen.dataset.mixture_identity import MixtureSettings
-from clear_gen.io import AUDIO, dataset_schema, encode_flac, sha256_pcm, to_pcm16, to_pcm24
+from clear_gen.io import AUDIO, PCM24_STEPS, dataset_schema, encode_flac, sha256_pcm, to_pcm16, to_pcm24
 from clear_gen.scenes.graph import Rendered
-from clear_gen.scenes.mixture import MixtureGraph, PlacedBackground, mixture_schema, row_of_mixture
+from clear_gen.scenes.mixture import MixtureGraph, Recipe, mixture_schema, row_of_mixture
 from clear_gen.scenes.mixture_plan import Cast, cast_folds, plan_mixtures, samples_of
 from clear_gen.sounds.sources import Background, Event
 
 STEM_BITS = 24
 STEM_COLUMNS = ("background", "events")
+STEMS_PER_MIXTURE: dict[Recipe, int] = {"default": 1, "kong2018": 2}  # by which the stems' sum is divided
+PCM24_MOST = (1 << STEM_BITS - 1) - 1
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class MixtureWork:
     backgrounds: tuple[Background, ...]
 
     def start(self) -> None:
-        global _casts, _sources, _last, _beds
-        _last, _beds = {}, {}
+        global _casts, _sources, _last
+        _last = {}
         _casts = cast_folds(self.events, self.backgrounds, self.settings.spec)
         _sources = Sources(self.events, self.backgrounds, self.settings.sample_rate)
 
@@ -69,19 +72,13 @@ class MixtureWork:
         return with_columns(table, audio=audio.array([mixture_file(row["mixture_id"]) for row in rows]))
 
     def _stems(self, chunk: Chunk) -> pa.Table:
-        """Of the mixtures made last; a background that lay under these at the last SNR too is not encoded again."""
-        global _beds
+        """Of the mixtures made last, if they are this chunk's."""
         rows: list[dict[str, Any]] = []
-        beds: dict[tuple[str, PlacedBackground, float], bytes] = {}
         columns = {name: AudioColumn(self._n_samples(chunk), STEM_BITS) for name in STEM_COLUMNS}
         for graph in _last.get(chunk) or self.mixtures(chunk):
-            made = self.render(graph)
-            bed = graph.mixture_id, graph.background, made.scale_db  # all that its samples depend on
-            beds[bed] = _beds.get(bed) or encode_flac(to_pcm24(made.background), graph.sample_rate)
-            columns["background"].append(beds[bed])
-            columns["events"].append(encode_flac(to_pcm24(made.events), graph.sample_rate))
+            for name, pcm in stems_pcm24(self.render(graph), graph.recipe).items():
+                columns[name].append(encode_flac(pcm, graph.sample_rate))
             rows.append({"mixture_id": graph.mixture_id, "fold": graph.fold})
-        _beds = beds
         table = pa.Table.from_pylist(rows, stems_schema(self.settings.sample_rate))
         files = {name: [stem_file(row["mixture_id"], name) for row in rows] for name in columns}
         return with_columns(table, **{name: column.array(files[name]) for name, column in columns.items()})
@@ -97,7 +94,16 @@ class MixtureWork:
 _casts: tuple[Cast, ...]
 _sources: Sources
 _last: dict[Chunk, list[MixtureGraph]]  # the mixtures made last, by the chunk of their stems, which comes next
-_beds: dict[tuple[str, PlacedBackground, float], bytes]  # the backgrounds of the stems made last
+
+
+def stems_pcm24(made: MixtureAudio, recipe: Recipe) -> dict[str, np.ndarray]:
+    """The stems as they are stored, int32 [n] of 24 bit: their sum (``kong2018``: mean) is the mixture's PCM 16.
+
+    The background is what the events leave of it, and so has the noise of its rounding to 16 bit.
+    """
+    events = to_pcm24(made.events)
+    total = to_pcm16(made.mixture).astype(np.int32) * (PCM24_STEPS * STEMS_PER_MIXTURE[recipe])
+    return {"background": np.clip(total - events, -PCM24_MOST, PCM24_MOST), "events": events}
 
 
 def is_stems(config: str) -> bool:
@@ -121,7 +127,7 @@ def stem_file(mixture_id: str, stem: str) -> str:
 
 
 def stems_schema(sample_rate: int, identity_sha256: str | None = None) -> pa.Schema:
-    """Schema of the configs ``stems-snr<k>``: FLAC of 24 bit, full scale being 8388607. ``sample_rate`` in Hz."""
+    """Schema of the configs ``stems-snr<k>``: FLAC of 24 bit whose full scale is 256 x 32767. ``sample_rate`` in Hz."""
     fields = [
         pa.field("mixture_id", pa.string()),
         pa.field("fold", pa.int32()),

@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 from runs import hashes
 
 import clear_gen
 from clear_gen.audio.levels import rms_dbfs
-from clear_gen.audio.mixtures import Sources, render_mixture
+from clear_gen.audio.mixtures import MixtureAudio, Sources, render_mixture
 from clear_gen.dataset.complete import Shard
 from clear_gen.dataset.generate import Job
 from clear_gen.dataset.mixture_build import create_mixtures
@@ -24,8 +26,9 @@ from clear_gen.dataset.mixture_load import load_mixture, load_mixtures
 from clear_gen.dataset.mixture_sources import read_sources
 from clear_gen.dataset.mixture_statistics import mixture_statistics
 from clear_gen.dataset.mixture_validate import validate_mixtures
-from clear_gen.dataset.mixture_work import MixtureWork
-from clear_gen.io import InputError, decode_flac, from_pcm24, sha256_pcm, to_pcm16
+from clear_gen.dataset.mixture_work import MixtureWork, stems_pcm24
+from clear_gen.io import InputError, decode_flac, from_pcm16, from_pcm24, sha256_pcm, to_pcm16
+from clear_gen.scenes.mixture import Recipe
 from clear_gen.sounds.corpus_facts import TAMPERE
 from clear_gen.sounds.source_files import read_backgrounds, read_events
 from tests.mixture_data import LABELS, N_FOLDS, RATE, make, silent, small_settings, write_corpus
@@ -97,13 +100,31 @@ def test_snrs_measured_in_the_stored_stems(reference: Path) -> None:
                 under, over = (
                     from_pcm24(decode_flac(row[name]["bytes"], name, 24)[0]) for name in ("background", "events")
                 )
-                assert np.abs(under + over - waveform).max() <= 1 / 32767
+                assert np.abs(under + over - waveform).max() < 1e-6
                 silent = np.ones(len(over), bool)
                 for event in graph.events:
                     extent = graph.extent(event)
                     silent[extent] = False
                     assert rms_dbfs(over[extent]) - rms_dbfs(under[extent]) == pytest.approx(snr_db, abs=0.05)
                 assert not over[silent].any()
+
+
+@given(st.sampled_from(["default", "kong2018"]), st.integers(0, 2**32 - 1), st.floats(-90, 0))
+def test_stems_add_up_to_the_stored_mixture(recipe: Recipe, seed: int, level_db: float) -> None:
+    """However quiet the background is, and where it fills the whole scale."""
+    rng = np.random.default_rng(seed)
+    events = rng.uniform(-1, 1, 200).astype(np.float32)
+    background = (10 ** (level_db / 20) * rng.choice([-1, 1, 0.3], 200)).astype(np.float32)
+    if recipe == "default":
+        background, events = background / 2, events / 2
+    mixture = (background + events) * np.float32(0.5 if recipe == "kong2018" else 1)
+    stems = stems_pcm24(MixtureAudio(mixture, background, events, (), 0.0), recipe)
+    total = from_pcm24(stems["background"]).astype(float) + from_pcm24(stems["events"])
+    waveform = from_pcm16(to_pcm16(mixture))
+    assert np.abs(total / (2 if recipe == "kong2018" else 1) - waveform).max() < 2e-7
+    assert np.abs(from_pcm24(stems["events"]) - events).max() < 1e-7
+    assert np.abs(from_pcm24(stems["background"]) - background).max() < 1.01 / 32767
+    assert max(np.abs(one).max() for one in stems.values()) < 2**23
 
 
 def test_folds_share_no_recording_and_have_every_label_equally_often(reference: Path) -> None:
@@ -182,7 +203,7 @@ def test_the_published_recipe(tmp_path: Path) -> None:
     stems = pq.read_table(folder / FILE.format(config="stems-snr0", fold=1)).to_pylist()
     for (_, waveform, _), row in zip(load_mixtures(folder, fold="fold1"), stems, strict=True):
         waves = [from_pcm24(decode_flac(row[name]["bytes"], name, 24)[0]) for name in ("background", "events")]
-        assert np.abs((waves[0] + waves[1]) / 2 - waveform).max() <= 1 / 32767
+        assert np.abs((waves[0] + waves[1]) / 2 - waveform).max() < 1e-6
 
 
 @pytest.mark.parametrize("legacy_repeat", [False, True])
