@@ -48,12 +48,12 @@ def read_predictions(path: Path, question_ids: Sequence[str]) -> list[str | None
     asked = {*question_ids}
     unknown = [name for name in answers if name not in asked]
     kinds = {"missing": missing, "duplicate": list(dict.fromkeys(duplicate)), "unknown": unknown}
-    if wrong := [_listed(kind, names) for kind, names in kinds.items() if names]:
+    if wrong := [listed(kind, names) for kind, names in kinds.items() if names]:
         raise CheckFailed(f"{path}: question_id: {'; '.join(wrong)}; expected each of {len(asked):,} questions once")
     return [answers[name] for name in question_ids]
 
 
-def _listed(kind: str, names: Sequence[str]) -> str:
+def listed(kind: str, names: Sequence[str]) -> str:
     """``3 missing (a, b, c)``; only the first few are named."""
     more = ", …" if len(names) > LISTED else ""
     return f"{len(names):,} {kind} ({', '.join(map(shown, names[:LISTED]))}{more})"

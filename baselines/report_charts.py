@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from typing import NamedTuple
 
 from baselines.metrics.aqa import Score
 from baselines.results import in_words, interval, percent
@@ -19,30 +20,50 @@ PAPER_KEY = f'<path class="paper" d="{diamond(12, 9)}"/>'
 LINE_KEYS = [f'<path class="line l{style}" d="M1 9H23"/>' for style in (0, 1)]
 
 
+class Bar(NamedTuple):
+    """A share 0..1 with a range around it. ``words`` are its tip, ``note`` stands beside it; ``paper``: its share."""
+
+    share: float
+    low: float
+    high: float
+    words: str
+    note: str
+    paper: float | None = None
+
+
 def interval_chart(
     scores: Mapping[str, Score], papers: Mapping[str, float | None], label: str, width: int = WIDE
 ) -> str:
     """A bar with its interval for every score, and a diamond where the paper prints a share; ``label`` says of what."""
-    left = 14 + CHARACTER * max(len(in_words(name)) for name in scores)
+    bars = {}
+    for name, score in scores.items():
+        words = f"{percent(score.accuracy)} %, interval {interval(score)}"
+        note = f"{percent(score.accuracy)} % of {score.n:,}"
+        bars[in_words(name)] = Bar(score.accuracy, score.low, score.high, words, note, papers.get(name))
+    return bar_chart(bars, label, width)
+
+
+def bar_chart(bars: Mapping[str, Bar], label: str, width: int = WIDE) -> str:
+    """Bars by name with their ranges, and a diamond where the paper prints a share; ``label`` says of what."""
+    left = 14 + CHARACTER * max(map(len, bars))
     scale = width - left - NOTE_WIDTH
-    bottom = ROW * len(scores) + 4
+    bottom = ROW * len(bars) + 4
     drawn = share_axis(QUARTERS, left, scale, bottom, width)
-    for row, (name, score) in enumerate(scores.items()):
+    for row, (name, bar) in enumerate(bars.items()):
         y = row * ROW + ROW / 2 + 2
-        drawn.append(text(left - 8, y + 4, in_words(name), "end"))
-        drawn.append(_bar(score, left, scale, y))
-        if (paper := papers.get(name)) is not None:
-            place = diamond(left + paper * scale, y)
-            drawn.append(f'<path class="paper" d="{place}"><title>paper: {percent(paper)} %</title></path>')
-        drawn.append(text(width, y + 4, f"{percent(score.accuracy)} % of {score.n:,}", "end", "tick"))
+        drawn.append(text(left - 8, y + 4, name, "end"))
+        drawn.append(_bar(bar, left, scale, y))
+        if bar.paper is not None:
+            place = diamond(left + bar.paper * scale, y)
+            drawn.append(f'<path class="paper" d="{place}"><title>paper: {percent(bar.paper)} %</title></path>')
+        drawn.append(text(width, y + 4, bar.note, "end", "tick"))
     return svg(width, bottom + 20, label, drawn)
 
 
-def _bar(score: Score, left: float, scale: float, y: float) -> str:
-    share, low, high = (left + scale * value for value in (score.accuracy, score.low, score.high))
-    words = f"{percent(score.accuracy)} %, interval {interval(score)}"
+def _bar(bar: Bar, left: float, scale: float, y: float) -> str:
+    share, low, high = (left + scale * value for value in (bar.share, bar.low, bar.high))
     return (
-        f"<g><title>{words}</title>"
+        f"<g><title>{escape(bar.words)}</title>"
         f'<rect class="bar" x="{left:.1f}" width="{share - left:.1f}" y="{y - 8}" height="16"/>'
         f'<path class="whisker" d="M{low:.1f} {y - 5}v10m0 -5H{high:.1f}m0 -5v10"/></g>'
     )

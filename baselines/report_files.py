@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ TEXTS = "config.yaml", "environment.json"
 MAX_BYTES = 20_000_000
 MAX_TEXT_BYTES = 100_000
 CURVES = "train_loss", "validation_loss", "train_accuracy", "validation_accuracy"
+SHARES = "_accuracy", "_ap", "_auc"  # ends of the names of what is at most 1
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ def read_run(path: Path) -> Run:
     return Run(path, results, history, texts)
 
 
-def read_history(path: Path) -> list[dict[str, float]]:
-    """The epochs of a run. Raises InputError naming line and field."""
+def read_history(path: Path, curves: Sequence[str] = CURVES) -> list[dict[str, float]]:
+    """The epochs of a run, ``curves`` of each. Raises InputError naming line and field."""
     rows = []
     lines = read_text(path, MAX_BYTES, "one JSON object per epoch").splitlines()
     for number, line in enumerate(lines, 1):
@@ -55,13 +57,13 @@ def read_history(path: Path) -> list[dict[str, float]]:
             row = None
         if not isinstance(row, dict):
             raise InputError(f"{path}:{number}: not valid JSON, expected an object per epoch")
-        rows.append({name: _number(row, name, f"{path}:{number}") for name in CURVES})
+        rows.append({name: _number(row, name, f"{path}:{number}") for name in curves})
     return rows
 
 
 def _number(row: dict[str, Any], name: str, at: str) -> float:
     value = row.get(name)
-    most = 1.0 if name.endswith("accuracy") else sys.float_info.max
+    most = 1.0 if name.endswith(SHARES) else sys.float_info.max
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
         found = repr(value)[:60] if name in row else "no such field"
         raise InputError(f"{at}: {name}: found {found}, expected a number from 0 on{' to 1' if most == 1 else ''}")

@@ -14,19 +14,16 @@ last.safetensors   weights, optimiser and progress, to go on from
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 import yaml
 from pydantic import Field
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import nn
 
+from baselines.checkpoints import default_device, environment, load_tensors, load_weights
 from baselines.data.features import (
     Features,
     FeatureSettings,
@@ -40,10 +37,9 @@ from baselines.data.scenes import SourceName, open_scenes
 from baselines.data.tokenizer import Tokenizer, read_tokenizer, write_tokenizer
 from baselines.models import build
 from baselines.models.visual_film import VisualFilm
-from clear_gen import __version__
 from clear_gen.config import Strict, load_yaml
 from clear_gen.dataset.report import progress
-from clear_gen.io import InputError, atomic_path, first_line, stream, write_text
+from clear_gen.io import InputError, stream, write_text
 
 CONFIG, ENVIRONMENT, TOKENIZER, FEATURES = "config.yaml", "environment.json", "tokenizer.json", "features.json"
 METRICS, TIMING, CURVES = "metrics.jsonl", "timing.json", "curves.png"
@@ -124,11 +120,6 @@ def once_per_scene(model: nn.Module, split: Split) -> tuple[nn.Module, Split]:
     return model.film, replace(split, maps=torch.cat(maps))
 
 
-def default_device() -> torch.device:
-    """The GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def new_model(config: RunConfig, tokenizer: Tokenizer) -> nn.Module:
     """The model of a run before it has learnt anything. Raises InputError for an unknown model or option."""
     rng = stream(config.seed, STAGE_WEIGHTS)
@@ -146,54 +137,11 @@ def write_run(run: Path, config: RunConfig, tokenizer: Tokenizer, features: Feat
     write_text(run / ENVIRONMENT, json.dumps(environment(device), indent=1) + "\n")
 
 
-def environment(device: str) -> dict[str, Any]:
-    """What, besides the configuration, decides about a run's last digits."""
-    is_gpu = device.startswith("cuda")
-    return {
-        "clear_gen": __version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "device": torch.cuda.get_device_name() if is_gpu else platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
-
-
 def read_config(run: Path) -> RunConfig:
     """The configuration of a run. Raises InputError if there is none in the folder or it is malformed."""
     if not (run / CONFIG).is_file():
         raise InputError(f"{run}: found no {CONFIG}, expected the folder of a run made by clear-bench train")
     return load_yaml(run / CONFIG, RunConfig)
-
-
-def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file, atomically."""
-    with atomic_path(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, metadata)
-
-
-def load_tensors(path: Path, device: torch.device) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """The tensors of a safetensors file, and its metadata. Raises InputError if it is missing or damaged."""
-    try:
-        with safe_open(path, "pt") as opened:
-            metadata = opened.metadata() or {}
-        return load_file(path, str(device)), metadata
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: not found, expected the weights of a run; train it, or go on with --resume"
-        ) from None
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: damaged or no safetensors file ({first_line(error)})") from None
-
-
-def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Put weights into a model. Raises InputError naming the first that is missing, too many or of another shape."""
-    expected = model.state_dict()
-    for name in sorted(expected.keys() | tensors.keys()):
-        found, wanted = (tuple(group[name].shape) if name in group else None for group in (tensors, expected))
-        if found != wanted:
-            raise InputError(f"{path}: {name}: found {found or 'nothing'}, expected {wanted or 'nothing'}")
-    model.load_state_dict(tensors)
 
 
 @dataclass(frozen=True)

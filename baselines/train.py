@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from torch import distributed, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 
+from baselines.checkpoints import Paused, load_checkpoint, load_tensors, load_weights, save_checkpoint, save_tensors
 from baselines.data.features import FeatureSettings, features_of, training_features
 from baselines.data.questions import read_split
 from baselines.data.scenes import open_scenes
@@ -42,12 +43,9 @@ from baselines.run import (
     TIMING,
     RunConfig,
     Split,
-    load_tensors,
-    load_weights,
     new_model,
     once_per_scene,
     read_config,
-    save_tensors,
     split_of,
     write_run,
 )
@@ -59,10 +57,6 @@ LEAST_GAIN = 5e-4  # of the validation loss: relative for the plateau, absolute 
 FIRST_COUNTED_EPOCH = 5  # epochs before it do not count as without gain for stopping
 CHECKPOINT_S = 120.0  # between two checkpoints of one epoch
 NO_ANSWER = -1
-
-
-class Paused(Exception):
-    """A training was asked to stop, and has left a checkpoint to go on from."""
 
 
 class Progress(BaseModel):
@@ -364,37 +358,13 @@ class _Trainer:
         if self.processes.rank:
             return
         state = self.progress.model_copy(update={"loss_sum": loss_sum, "n_right": n_right, "seconds": seconds})
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        for number, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{number}.{name}": torch.as_tensor(value) for name, value in values.items()}
-        save_tensors(tensors, self.run / LAST, {"progress": state.model_dump_json()})
+        save_checkpoint(self.run / LAST, self.model, self.optimizer, state)
 
     def _load(self) -> None:
-        path = self.run / LAST
-        tensors, metadata = load_tensors(path, self.device)
-        try:
-            self.progress = Progress.model_validate_json(metadata.get("progress", ""))
-        except ValidationError:
-            raise InputError(
-                f"{path}: progress: found {metadata!s:.40}, expected a checkpoint of clear-bench"
-            ) from None
-        weights = {name.removeprefix("model."): one for name, one in tensors.items() if name.startswith("model.")}
-        load_weights(self.model, weights, path)
-        learnt = self.optimizer.param_groups[0]["params"]
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name in tensors:
-            if name.startswith("adam."):
-                _, number, field = name.split(".")
-                state.setdefault(int(number), {})[field] = _laid_out_as(learnt[int(number)], tensors[name])
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        self.progress = load_checkpoint(self.run / LAST, self.model, self.optimizer, Progress, self.device)
         self._set_learning_rate()
         if self.processes.rank:  # the sums of all are the first's
             self.progress.loss_sum = self.progress.n_right = 0.0
-
-
-def _laid_out_as(parameter: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
-    """A moment of Adam with the strides of its parameter, on which the fused optimiser relies without a check."""
-    return torch.empty_like(parameter).copy_(stored) if stored.shape == parameter.shape else stored
 
 
 def processes_of_torchrun(device: torch.device) -> Processes:

@@ -6,18 +6,20 @@ Configurations from presets, files and flags; a tiny dataset; a picture of curve
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from pydantic import ValidationError
 from torch import distributed
 
+from baselines.checkpoints import default_device
 from baselines.data.features import features_of
 from baselines.models import config_of
-from baselines.run import CONFIG, CURVES, RunConfig, default_device, load_run
+from baselines.run import CONFIG, CURVES, RunConfig, load_run
+from baselines.sed.run import SedRunConfig
 from baselines.train import Data, Processes, Progress, load_data, processes_of_torchrun, train
 from clear_gen.config import load_yaml
 from clear_gen.dataset.banks import banks_for
@@ -33,13 +35,22 @@ from clear_gen.sounds.files import read_audio
 from clear_gen.sounds.resample import resampled
 
 PRESETS = Path(__file__).resolve().parent / "presets"
+PANELS = {"loss (nats)": ("train_loss", "validation_loss"), "accuracy": ("train_accuracy", "validation_accuracy")}
 TINY_DATA = "data"
 TINY_PER_SCENE = 8
 
 
+Chosen = TypeVar("Chosen", RunConfig, SedRunConfig)
+
+
 def configured(
-    data: Path | None, preset: str | None, file: Path | None, flags: Mapping[str, Any], device: torch.device
-) -> RunConfig:
+    schema: type[Chosen],
+    data: Path | None,
+    preset: str | None,
+    file: Path | None,
+    flags: Mapping[str, Any],
+    device: torch.device,
+) -> Chosen:
     """The choices of a run: flags over the file over the preset over the defaults.
 
     Raises InputError naming file and line, or the option, that is wrong or missing.
@@ -47,7 +58,7 @@ def configured(
     chosen: dict[str, Any] = {"precision": "bfloat16" if device.type == "cuda" else "float32"}
     for path in [PRESETS / f"{preset}.yaml"] * bool(preset) + [file] * bool(file):
         assert path is not None
-        given = load_yaml(path, RunConfig).model_dump(exclude_unset=True)
+        given = load_yaml(path, schema).model_dump(exclude_unset=True)
         chosen |= {**given, "options": {**chosen.get("options", {}), **given.get("options", {})}}
     named = {name: value for name, value in flags.items() if value is not None}
     chosen |= {**named, "options": {**chosen.get("options", {}), **named.get("options", {})}}
@@ -56,7 +67,7 @@ def configured(
         if not chosen.get(name):
             raise InputError(f"{what}: found none, expected one (or --preset tiny)")
     try:
-        return RunConfig.model_validate(chosen)
+        return schema.model_validate(chosen)
     except ValidationError as error:
         first = error.errors()[0]
         option = "--" + str(first["loc"][0]).replace("options", "set").replace("_", "-")
@@ -88,7 +99,7 @@ def run_training(
             _tiny_dataset(data)
         if processes.n > 1:
             distributed.barrier()
-    config = configured(data, preset, file, flags, device)
+    config = configured(RunConfig, data, preset, file, flags, device)
     config_of(config.model, config.options)
     is_frozen = config.model.startswith("visual-film")
     if config.imagenet and not is_frozen:
@@ -117,7 +128,7 @@ def _train_one(
         say(f"{run}: {config.model}, seed {config.seed}, {questions}, input 1 x 64 x {data.features.n_frames}")
     done = train(config, data, run, device, processes, say if is_first else lambda _: None)
     if is_first:
-        draw_curves(done.history, run / CURVES)
+        draw_curves(done.history, run / CURVES, PANELS)
         say(summary(done, run))
 
 
@@ -147,18 +158,18 @@ def _tiny_dataset(folder: Path) -> None:
         make_questions(question_job(folder, rules, templates), Shard(0, 1), 1, progress, False, False)
 
 
-def draw_curves(history: list[dict[str, float]], path: Path) -> None:
-    """Loss and accuracy over the epochs, as PNG."""
+def draw_curves(history: Sequence[Mapping[str, float]], path: Path, panels: Mapping[str, Sequence[str]]) -> None:
+    """Figures over the epochs, as PNG: a panel of each of ``panels``, with the columns of ``history`` it names."""
     from matplotlib.figure import Figure
 
     if not history:
         return
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     epochs = [row["epoch"] + 1 for row in history]
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for split in ("train", "validation"):
-            axes.plot(epochs, [row[f"{split}_{name}"] for row in history], label=split, marker=".")
-        axes.set(xlabel="epoch", ylabel="loss (nats)" if name == "loss" else "accuracy")
+    for axes, (title, names) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        for name in names:
+            axes.plot(epochs, [row[name] for row in history], label=name.replace("_", " "), marker=".")
+        axes.set(xlabel="epoch", ylabel=title)
         axes.grid(alpha=0.3)
         axes.legend()
     with atomic_path(path) as temporary:

@@ -22,11 +22,11 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from baselines.checkpoints import default_device
 from baselines.data.features import BATCH, FeatureSettings, features_of
 from baselines.data.scenes import Scenes, open_scenes
 from baselines.data.spectrogram import settings_at
 from baselines.models import build
-from baselines.run import default_device
 from clear_gen.audio.render import render
 from clear_gen.cli import run as clear_gen
 from clear_gen.dataset.banks import read_banks

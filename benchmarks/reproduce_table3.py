@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from baselines.checkpoints import Paused, default_device
 from baselines.data.features import read_feature_settings
 from baselines.data.questions import read_split
 from baselines.data.tokenizer import read_tokenizer
@@ -37,8 +38,8 @@ from baselines.models import skeleton
 from baselines.predictions import write_predictions
 from baselines.published import TABLE_3, TYPES
 from baselines.results import ResultsFile, in_words, read_results, results_json
-from baselines.run import FEATURES, METRICS, TIMING, TOKENIZER, RunConfig, default_device, predict_split
-from baselines.train import Data, Paused, Processes, load_data, train
+from baselines.run import FEATURES, METRICS, TIMING, TOKENIZER, RunConfig, predict_split
+from baselines.train import Data, Processes, load_data, train
 from clear_gen.cli import run as clear_gen
 from clear_gen.io import write_text
 

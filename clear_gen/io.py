@@ -166,13 +166,16 @@ def _interrupt_held() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-PCM24_PEAK = (1 << 23) - 1
+PCM24_STEPS = 256  # of PCM 24 in a step of PCM 16: both have the same full scale
+PCM24_PEAK = PCM24_STEPS * PCM_PEAK
 
 
 def to_pcm24(waveform: np.ndarray) -> np.ndarray:
-    """float32 [n] in -1..1 -> int32 [n], ``rint(8388607 x)`` without dither; what lies beyond full scale is clipped."""
-    scaled = np.rint(np.multiply(waveform, PCM24_PEAK, dtype=np.float64))
-    return np.clip(scaled, -PCM24_PEAK, PCM24_PEAK).astype("<i4")
+    """float32 [n] in -1..1 -> int32 [n], ``rint(8388352 x)`` without dither; what lies beyond full scale is clipped."""
+    scaled = np.multiply(waveform, PCM24_PEAK, dtype=np.float64)
+    np.rint(scaled, out=scaled)
+    np.clip(scaled, -PCM24_PEAK, PCM24_PEAK, out=scaled)
+    return scaled.astype("<i4")
 
 
 def from_pcm24(pcm: np.ndarray) -> np.ndarray:

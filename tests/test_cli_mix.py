@@ -111,6 +111,20 @@ def test_flags_stand_over_the_file_of_rules(
     assert run([*command, "--seed", "8", "--workers", "2"]) == DONE
 
 
+def test_dry_run_prints_the_plan_and_writes_nothing(
+    sources: list[str], rules: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = ["--n", "9000", "--stems", "--snr", "0", "--snr", "5", "--out", str(tmp_path / "data"), "--dry-run"]
+    command = ["mix", *sources, *SMALL, *rules, *size]
+    assert run([*command, "--num-shards", "2", "--shard-index", "1"]) == DONE
+    shown = capsys.readouterr().out
+    assert "9,000 mixtures at each SNR: fold1 3,000, fold2 3,000, fold3 3,000; in mixtures-snr0, stems-snr0" in shown
+    assert "18 files of up to 1,200 mixtures; this shard: 8 files, 8,400 mixtures" in shown
+    assert "mixtures-snr5/fold1-00001-of-00003.parquet  1,200 mixtures" in shown
+    assert not list(tmp_path.iterdir())
+    refused([*command, "--folds", "4"], "label bell", capsys=capsys)
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [

@@ -15,9 +15,12 @@ SPLIT = click.option("--split", default="test", show_default=True, help="Split o
 
 @click.command()
 @click.argument("run", type=PATH, required=False)
-@click.option("--predictions", type=PATH, metavar="FILE.jsonl", help="Score these: question_id and answer a line.")
+@click.option(
+    "--predictions", type=PATH, metavar="FILE.jsonl", help="Score these: question_id and answer a line, or scores."
+)
 @click.option("--data", type=PATH, metavar="DIR", help="Dataset.  [default for a RUN: its own]")
-@SPLIT
+@click.option("--split", help="Split of the dataset; of mixtures: fold of the predictions.  [default: test]")
+@click.option("--snr", metavar="DB", help="Mixtures: SNR of the predictions.  [default: the lowest]")
 @click.option("--out", type=PATH, metavar="DIR", help="Folder of the results.  [default: RUN, or <FILE>-results]")
 @click.option(
     "--device", metavar="NAME", help="RUN: where the model runs, such as cpu or cuda.  [default: what there is]"
@@ -38,31 +41,42 @@ def evaluate(
     run: Path | None,
     predictions: Path | None,
     data: Path | None,
-    split: str,
+    split: str | None,
+    snr: str | None,
     out: Path | None,
     device: str | None,
     endpoint: str | None,
     model: str | None,
     **asking: Any,
 ) -> None:
-    """Score a trained RUN, anybody's predictions or a chat endpoint on a split, per question type.
+    """Score a trained RUN, anybody's predictions or a chat endpoint on a split, per question type or per class.
 
     Prints a table; writes results-<split>.json and plots. How answers are read from text:
     baselines/metrics/answers.py. Questions without a readable answer count as wrong, and are counted apart.
+
+    Mixtures: a RUN is scored on its held-out fold, a folder of several on each, with their mean. Predictions are lines
+    of mixture_id, scores by class and, for scores in time, events: [[label, onset in s, offset in s], ...].
 
     \b
     Example:
         clear-bench evaluate run
         clear-bench evaluate --predictions mine.jsonl --data clear2
+        clear-bench evaluate --predictions tags.jsonl --data mixtures --split fold1 --snr 0
         clear-bench evaluate --endpoint http://localhost:8000/v1 --model NAME --data clear2 --limit 200
     """
     given = {name: value for name, value in asking.items() if value is not None}
     _check(run, predictions, data, device, endpoint, model, given)
+    out = out or (predictions.with_name(f"{predictions.stem}-results") if predictions is not None else None)
+    if _is_sed(run, predictions, data, split, snr):
+        _score_sed(run, predictions, data, split, snr, out, device, model)
+        return
+    split = split or "test"
     if run is not None:
         _score(*_run_predictions(run, data, split, out, device), split)
     elif predictions is not None:
         assert data is not None
-        _score(predictions, data, out or predictions.with_name(f"{predictions.stem}-results"), split, model, split)
+        assert out is not None
+        _score(predictions, data, out, split, model, split)
     else:
         assert data is not None
         assert endpoint is not None
@@ -93,6 +107,41 @@ def _check(
         raise click.UsageError(f"--{name}: found it without --endpoint")
     if endpoint is not None and model is None:
         raise click.UsageError("--model: found none, expected the model that the endpoint is to ask")
+
+
+def _is_sed(run: Path | None, predictions: Path | None, data: Path | None, split: str | None, snr: str | None) -> bool:
+    """Whether a run on mixtures or predictions about them are to be scored; UsageError for options of the others."""
+    from baselines.sed.folders import is_sed
+    from clear_gen.dataset.kinds import holds_mixtures
+
+    found = is_sed(run) if run is not None else predictions is not None and holds_mixtures(data or Path())
+    if found and run is not None and (split or snr):
+        name = "--split" if split else "--snr"
+        raise click.UsageError(f"{name}: found it with a RUN on mixtures, which is scored on the fold that it held out")
+    if snr and not found:
+        raise click.UsageError("--snr: found it with questions, expected predictions about mixtures")
+    return found
+
+
+def _score_sed(
+    run: Path | None,
+    predictions: Path | None,
+    data: Path | None,
+    split: str | None,
+    snr: str | None,
+    out: Path | None,
+    device: str | None,
+    model: str | None,
+) -> None:
+    from baselines.cli.sed import score_predictions, score_runs
+
+    if run is not None:
+        score_runs(run, data, out, device)
+        return
+    assert predictions is not None
+    assert data is not None
+    assert out is not None
+    score_predictions(predictions, data, split, snr, out, model)
 
 
 def _run_predictions(
@@ -175,9 +224,10 @@ def compare(models: tuple[Path, ...], data: Path | None, split: str, json_path: 
 @click.argument("runs", nargs=-1, type=PATH, metavar="RUN...")
 @click.option("--out", type=PATH, default=Path("report.html"), show_default=True, help="Page to write.")
 def report(runs: tuple[Path, ...], out: Path) -> None:
-    """Write one page about runs: scores per question type beside the paper's, plots, training curves, configurations.
+    """Write one page about runs: scores beside the paper's, plots, training curves, configurations.
 
-    RUN...: folders of runs or of results that clear-bench evaluate wrote, or results files.
+    RUN...: folders of runs or of results that clear-bench evaluate wrote, or results files; all of them on questions,
+    or all on mixtures.
 
     \b
     Example:
@@ -186,8 +236,14 @@ def report(runs: tuple[Path, ...], out: Path) -> None:
     if not runs:
         raise click.UsageError("expected at least one RUN, found none")
     from baselines.report import write_report
+    from baselines.sed.folders import is_sed
+    from baselines.sed.report import write_sed_report
 
-    write_report(runs, out)
+    about_mixtures = [path for path in runs if is_sed(path)]
+    if about_mixtures and len(about_mixtures) < len(runs):
+        other = next(path for path in runs if path not in about_mixtures)
+        raise click.UsageError(f"found {about_mixtures[0]} on mixtures and {other}, expected one page for each kind")
+    (write_sed_report if about_mixtures else write_report)(runs, out)
     click.echo(f"report: {quote(str(out))}")
 
 

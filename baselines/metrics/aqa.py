@@ -18,12 +18,11 @@ import numpy as np
 from pydantic import Field
 
 from baselines.data.questions import Questions
+from baselines.metrics.fields import Count, Share
 from baselines.metrics.intervals import Interval, bootstrap_mean, wilson
 from clear_gen.io import InputError
 from clear_gen.questions.vocabulary import answers_of_type
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
 MAX_BINS = 10
 BIN_WIDTHS_S = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 

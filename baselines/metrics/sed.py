@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from baselines.data.sound_events import Corpus, Events, validate_corpus, validate_events
 from baselines.metrics import sed_clip
 from baselines.metrics.sed_clip import DEFAULT_THRESHOLD, ClipScores
-from baselines.metrics.sed_events import Corpus, Events, validate_corpus, validate_events
 from baselines.metrics.sed_psds import SETTINGS, Psds, psds
 from baselines.metrics.sed_time import COLLAR_S, SEGMENT_S, TimeScores, event_scores, segment_scores
 from clear_gen.io import InputError

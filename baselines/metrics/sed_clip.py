@@ -28,6 +28,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from baselines.metrics.fields import Count, Finite, Share
 from clear_gen.io import InputError
 
 DEFAULT_THRESHOLD = 0.5
@@ -37,14 +38,14 @@ DEFAULT_THRESHOLD = 0.5
 class ClassScore:
     """The figures of one class. ``n_clips``: clips that have it. ``d_prime``: None also where it is infinite."""
 
-    n_clips: int
-    threshold: float
-    ap: float | None
-    auc: float | None
-    d_prime: float | None
-    f1: float | None
-    precision: float | None
-    recall: float | None
+    n_clips: Count
+    threshold: Finite
+    ap: Share | None
+    auc: Share | None
+    d_prime: Finite | None
+    f1: Share | None
+    precision: Share | None
+    recall: Share | None
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,14 @@ class ClipScores:
     ``d_prime``: of ``macro_auc``. ``micro_*``: of all pairs of clip and class pooled.
     """
 
-    n_clips: int
-    n_classes: int
-    micro_ap: float | None
-    macro_ap: float | None
-    macro_auc: float | None
-    d_prime: float | None
-    micro_f1: float | None
-    macro_f1: float | None
+    n_clips: Count
+    n_classes: Count
+    micro_ap: Share | None
+    macro_ap: Share | None
+    macro_auc: Share | None
+    d_prime: Finite | None
+    micro_f1: Share | None
+    macro_f1: Share | None
     by_class: dict[str, ClassScore]
 
 

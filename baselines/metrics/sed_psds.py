@@ -31,7 +31,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from baselines.metrics.sed_events import Events, merge, pairs
+from baselines.data.sound_events import Events
+from baselines.metrics.fields import Count, Rate, Share
+from baselines.metrics.sed_events import merge, pairs
 from clear_gen.io import InputError
 
 HOUR_S = 3600.0
@@ -63,12 +65,12 @@ SETTINGS: dict[str, PsdsSettings] = {
 class Psds:
     """``value``: 0..1, None without reference events. ``efpr`` (per hour), ``etpr``: corners of the PSD-ROC curve."""
 
-    value: float | None
-    n_classes: int
-    n_operating_points: int
+    value: Share | None
+    n_classes: Count
+    n_operating_points: Count
     settings: PsdsSettings
-    efpr: list[float]
-    etpr: list[float]
+    efpr: list[Rate]
+    etpr: list[Share]
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def psds(reference: Events, operating_points: Sequence[Events], settings: PsdsSe
     curves = np.stack([_staircase(x, *curve) for curve in zip(efpr, tpr, strict=True)])
     y = np.maximum(curves.mean(0) - settings.alpha_st * curves.std(0), 0.0)
     area = float((np.diff(x, append=settings.e_max) * y).sum())
-    return Psds(area / settings.e_max, int(scored.sum()), len(rates), settings, x.tolist(), y.tolist())
+    return Psds(min(area / settings.e_max, 1.0), int(scored.sum()), len(rates), settings, x.tolist(), y.tolist())
 
 
 def rates_of(reference: Events, detected: Events, settings: PsdsSettings) -> Rates:

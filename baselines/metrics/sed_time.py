@@ -31,7 +31,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from baselines.metrics.sed_events import Events, pairs
+from baselines.data.sound_events import Events
+from baselines.metrics.fields import Count, Rate, Share
+from baselines.metrics.sed_events import pairs
 
 SEGMENT_S = 1.0
 COLLAR_S = 0.2
@@ -45,29 +47,29 @@ class TimeScore:
     ``substitution_rate``: None of a single class.
     """
 
-    n_reference: int
-    n_estimated: int
-    n_right: int
-    f1: float | None
-    precision: float | None
-    recall: float | None
-    error_rate: float | None
-    substitution_rate: float | None
-    deletion_rate: float | None
-    insertion_rate: float | None
+    n_reference: Count
+    n_estimated: Count
+    n_right: Count
+    f1: Share | None
+    precision: Share | None
+    recall: Share | None
+    error_rate: Rate | None
+    substitution_rate: Share | None
+    deletion_rate: Share | None
+    insertion_rate: Rate | None
 
 
 @dataclass(frozen=True)
 class MacroScore:
     """Means over the ``n_classes`` classes that are in the reference; None without any."""
 
-    n_classes: int
-    f1: float | None
-    precision: float | None
-    recall: float | None
-    error_rate: float | None
-    deletion_rate: float | None
-    insertion_rate: float | None
+    n_classes: Count
+    f1: Share | None
+    precision: Share | None
+    recall: Share | None
+    error_rate: Rate | None
+    deletion_rate: Share | None
+    insertion_rate: Rate | None
 
 
 @dataclass(frozen=True)

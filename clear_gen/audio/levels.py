@@ -11,6 +11,7 @@ import math
 from functools import lru_cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from clear_gen.scenes.mixture import Measure
 
@@ -99,10 +100,10 @@ def _block_powers(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     length = round(BLOCK_S * sample_rate)
     if len(squares) < length:
         return squares.mean(keepdims=True)
-    until = np.concatenate([[0.0], np.cumsum(squares)])
     n_blocks = (len(squares) - length) * OVERLAP // length + 1
-    starts = np.arange(n_blocks) * length // OVERLAP
-    return np.maximum(until[starts + length] - until[starts], 0) / length
+    edges = np.arange(n_blocks + OVERLAP) * length // OVERLAP  # where blocks begin and end
+    parts = np.add.reduceat(squares[: edges[-1]], edges[:-1])
+    return sliding_window_view(parts, OVERLAP).sum(axis=1) / length
 
 
 def _gated(powers: np.ndarray) -> float:

@@ -28,7 +28,16 @@ from clear_gen.scenes.graph import Rendered
 from clear_gen.scenes.mixture import MixtureGraph, PlacedBackground, PlacedEvent
 from clear_gen.scenes.mixture_plan import MixturePlan, PlannedEvent, onset_samples, samples_of
 
-__all__ = ["MixtureAudio", "Source", "Sources", "achieved_snr_db", "render_mixture", "render_mixture_pcm", "with_gains"]
+__all__ = [
+    "MixtureAudio",
+    "Source",
+    "Sources",
+    "achieved_snr_db",
+    "levels_under",
+    "render_mixture",
+    "render_mixture_pcm",
+    "with_gains",
+]
 
 FULL_SCALE = 1.0
 MIN_LOOP_S = 0.1  # a shorter loop is a buzz
@@ -63,21 +72,22 @@ def render_mixture(graph: MixtureGraph, sources: Sources) -> MixtureAudio:
 
     Raises InputError if a recording of the graph is missing, unusable or too short.
     """
-    background, segments = _stems(graph, sources)
+    background, segments = _background(graph, sources), _segments(graph, sources)
     events = np.zeros(graph.n_samples, np.float32)
     for event, segment in zip(graph.events, segments, strict=True):
         if graph.recipe == "kong2018":
             events[graph.extent(event)] = segment
         else:
             events[graph.extent(event)] += segment
+    mixture = background + events
     peak = max(_peak(background), _peak(events))
     if graph.recipe != "kong2018":
-        peak = max(peak, _peak(background + events), FULL_SCALE)
+        peak = max(peak, _peak(mixture), FULL_SCALE)
     scale = FULL_SCALE / peak
     if scale != 1:
         for waveform in (background, events, *segments):
             waveform *= np.float32(scale)
-    mixture = background + events
+        np.add(background, events, out=mixture)
     if graph.recipe == "kong2018":
         mixture *= np.float32(0.5)
     return MixtureAudio(mixture, background, events, tuple(segments), 20 * math.log10(scale))
@@ -90,27 +100,37 @@ def render_mixture_pcm(graph: MixtureGraph, sources: Sources) -> tuple[np.ndarra
     return pcm, Rendered(audio.scale_db, audio.peak_dbfs, sha256_pcm(pcm))
 
 
-def achieved_snr_db(graph: MixtureGraph, background: np.ndarray, segments: Sequence[np.ndarray]) -> list[float | None]:
+def levels_under(graph: MixtureGraph, background: np.ndarray) -> list[float]:
+    """Level in dB, by the graph's measure, of the background [n_samples] under each event; -inf for silence."""
+    return [level_db(background[graph.extent(event)], graph.sample_rate, graph.snr_measure) for event in graph.events]
+
+
+def achieved_snr_db(
+    graph: MixtureGraph, under_db: Sequence[float], segments: Sequence[np.ndarray]
+) -> list[float | None]:
     """SNR in dB of every event as it was placed, by the graph's measure: it alone against the background under it.
 
-    ``background`` [n_samples], ``segments`` each [length of its event]. None where one of both is silent.
+    ``under_db``: as ``levels_under`` measures it; ``segments``: each event alone, [its length]. None where one of both
+    is silent.
     """
-    rate, measure = graph.sample_rate, graph.snr_measure
     found: list[float | None] = []
-    for event, segment in zip(graph.events, segments, strict=True):
-        under = level_db(background[graph.extent(event)], rate, measure)
-        snr_db = level_db(segment, rate, measure) - under if under > -math.inf else math.nan
-        found.append(snr_db if math.isfinite(snr_db) else None)
+    for segment, under in zip(segments, under_db, strict=True):
+        level = level_db(segment, graph.sample_rate, graph.snr_measure)
+        found.append(level - under if math.isfinite(level) and math.isfinite(under) else None)
     return found
 
 
-def _stems(graph: MixtureGraph, sources: Sources) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The background [n_samples] and each event alone, at the graph's gains, before any of the whole clip."""
+def _background(graph: MixtureGraph, sources: Sources) -> np.ndarray:
+    """The background [n_samples] at the graph's gain, before any of the whole clip."""
     if graph.sample_rate != sources.sample_rate:
         found, expected = sources.sample_rate, graph.sample_rate
         raise InputError(f"{graph.mixture_id}: sample rate of the recordings: found {found} Hz, expected {expected} Hz")
-    background = _amplified(_bed(graph.background, graph.n_samples, sources), graph.background.gain_db)
-    return background, [_segment(event, sources) for event in graph.events]
+    return _amplified(_bed(graph.background, graph.n_samples, sources), graph.background.gain_db)
+
+
+def _segments(graph: MixtureGraph, sources: Sources) -> list[np.ndarray]:
+    """Each event alone at its gain, before any of the whole clip."""
+    return [_segment(event, sources) for event in graph.events]
 
 
 def _segment(event: PlacedEvent, sources: Sources) -> np.ndarray:
@@ -191,9 +211,10 @@ def with_gains(plan: MixturePlan, snr_db: float | None, sources: Sources) -> Mix
         background=background,
         events=tuple(place(plan, snr_db, sources)),
     )
+    under_db = levels_under(graph, _background(graph, sources))
     if plan.recipe != "kong2018":
-        graph = replace(graph, events=tuple(_levelled(graph, sources)))
-    achieved = achieved_snr_db(graph, *_stems(graph, sources))
+        graph = replace(graph, events=tuple(_levelled(graph, under_db, sources)))
+    achieved = achieved_snr_db(graph, under_db, _segments(graph, sources))
     events = (replace(event, snr_achieved_db=snr) for event, snr in zip(graph.events, achieved, strict=True))
     return replace(graph, events=tuple(events))
 
@@ -255,14 +276,12 @@ def _default_events(plan: MixturePlan, snr_db: float | None, sources: Sources) -
     return placed
 
 
-def _levelled(graph: MixtureGraph, sources: Sources) -> list[PlacedEvent]:
+def _levelled(graph: MixtureGraph, under_db: Sequence[float], sources: Sources) -> list[PlacedEvent]:
     """The events of a graph without their gains, with the gains that give them their nominal SNRs."""
-    background, segments = _stems(graph, sources)
     rate, measure = graph.sample_rate, graph.snr_measure
     silence = "silence" if measure == "rms" else "nothing over the gate of -70 LUFS"
     levelled = []
-    for event, segment in zip(graph.events, segments, strict=True):
-        under = level_db(background[graph.extent(event)], rate, measure)
+    for event, segment, under in zip(graph.events, _segments(graph, sources), under_db, strict=True):
         if under == -math.inf:
             path, when = sources.background(graph.background.source_id).path, f"{event.onset_s:.3f} s of the clip"
             raise InputError(f"{path}: samples: found {silence} at {when}, expected sound under every event")

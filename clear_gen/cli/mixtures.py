@@ -37,6 +37,7 @@ from clear_gen.cli.common import PATH, busy, engine_options, shard_of_array, wor
     help="Jobs that share the work.  [default: SLURM_ARRAY_TASK_COUNT, or 1]",
 )
 @click.option("--shard-index", type=int, help="Which of them, from 0.  [default: from SLURM_ARRAY_TASK_ID, or 0]")
+@click.option("--dry-run", is_flag=True, help="Print what would be made, how long it takes and how large it gets.")
 @click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
 def mix(
     events: Path,
@@ -49,6 +50,7 @@ def mix(
     address: str | None,
     num_shards: int | None,
     shard_index: int | None,
+    dry_run: bool,
     overwrite: bool,
     **flags: Any,
 ) -> None:
@@ -61,7 +63,8 @@ def mix(
     Recipes:
         default   events trimmed, at random places, none over another; the SNR is that of what is
                   heard; labels equally often. Its rules can be changed with --config
-        kong2018  that of Kong et al., TASLP 2019, whose files it repeats
+        kong2018  that of Kong et al., TASLP 2019, which goes by the order of the tables: with whole
+                  corpora and --legacy-repeat it mixes what the published files hold
 
     \b
     Example:
@@ -93,8 +96,13 @@ def mix(
         under = read_backgrounds(backgrounds, allow_missing=allow_missing)
     progress = partial(report.progress, what="mixtures")
     with workers_of(engine, address, workers) as (n, pool):
-        mixture_build.create_mixtures(out, settings, sounds, under, shard, n, progress, overwrite, pool)
-    click.echo(mixture_report.mixture_summary(out))
+        if dry_run:
+            with busy("making a few mixtures"):
+                told = mixture_report.mixture_outlook(settings, sounds, under, shard, n)
+        else:
+            mixture_build.create_mixtures(out, settings, sounds, under, shard, n, progress, overwrite, pool)
+            told = mixture_report.mixture_summary(out)
+    click.echo(told)
 
 
 COMMANDS = (mix,)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.io import AUDIO, encode_flac
+from clear_gen.io import AUDIO
 
 
 class AudioColumn:
@@ -19,9 +19,8 @@ class AudioColumn:
         self._buffer = np.empty(n_samples * bits // 8, np.uint8)
         self._ends = [0]
 
-    def append(self, pcm: np.ndarray, sample_rate: int) -> None:
-        """Add a file: int16 or int32 [n] samples as ``encode_flac`` takes them, at a rate in Hz."""
-        data = encode_flac(pcm, sample_rate)
+    def append(self, data: bytes) -> None:
+        """Add a file, as ``encode_flac`` makes it."""
         start, end = self._ends[-1], self._ends[-1] + len(data)
         if end > len(self._buffer):  # noise at full scale: FLAC then is a little larger than PCM
             self._buffer = np.concatenate([self._buffer[:start], np.empty(len(self._buffer) + len(data), np.uint8)])

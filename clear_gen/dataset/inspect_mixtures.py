@@ -27,6 +27,7 @@ from clear_gen.dataset.mixture_sources import BACKGROUNDS, EVENTS, SourceRow
 from clear_gen.dataset.mixture_work import (
     STEM_BITS,
     STEM_COLUMNS,
+    STEMS_PER_MIXTURE,
     MixtureWork,
     fold_number,
     mixture_file,
@@ -34,11 +35,11 @@ from clear_gen.dataset.mixture_work import (
     stems_schema,
 )
 from clear_gen.io import (
+    PCM24_STEPS,
     InputError,
     decode_flac,
     encode_flac,
     first_line,
-    from_pcm16,
     from_pcm24,
     read_row_group,
     sha256_pcm,
@@ -279,25 +280,30 @@ def _inspect_stems(
         return
     names = [(column, stem_file(graph.mixture_id, column)) for column in STEM_COLUMNS]
     decoded = [_decoded(stems, *name, STEM_BITS, at, found) for name in names]
-    waves = [from_pcm24(one[0]) for one in decoded if one is not None]
-    if len(waves) < len(names):
+    samples = [one[0] for one in decoded if one is not None]
+    if len(samples) < len(names):
         return
     found.counts["stems"] += 1
-    if any(len(wave) != len(pcm) for wave in waves):
+    if any(len(one) != len(pcm) for one in samples):
         found.findings.append(Finding("stems", at, f"found another length, expected {len(pcm)} samples"))
         return
-    total = (waves[0] + waves[1]) * (0.5 if graph.recipe == "kong2018" else 1.0)
-    worst = float(np.abs(total - from_pcm16(pcm)).max(initial=0)) / STEP
-    if worst > 1:
-        found.findings.append(
-            Finding("stems", at, f"their sum misses the mixture by up to {worst:.1f} steps of 16 bit")
-        )
+    n = STEMS_PER_MIXTURE[graph.recipe]
+    worst = int(np.abs(samples[0] + samples[1] - pcm.astype(np.int32) * (n * PCM24_STEPS)).max(initial=0))
+    if worst > n:  # where the background would leave 24 bits
+        problem = f"their {'sum' if n == 1 else 'mean'} misses the mixture by up to {worst / n / PCM24_STEPS:.3g} steps"
+        found.findings.append(Finding("stems", at, f"{problem} of 16 bit"))
+    waves = [from_pcm24(one) for one in samples]
     scale = 10 ** (row["rendered"]["scale_db"] / 20)
-    _measure(graph, waves[0] / scale, waves[1] / scale, at, found)
+    _measure(graph, waves[0] / scale, waves[1] / scale, STEP / 2 / scale, at, found)
 
 
-def _measure(graph: MixtureGraph, background: np.ndarray, events: np.ndarray, at: str, found: Inspected) -> None:
-    """The SNR of every event that is heard alone, in the stems as they are stored; silence where there is no event."""
+def _measure(
+    graph: MixtureGraph, background: np.ndarray, events: np.ndarray, rounding: float, at: str, found: Inspected
+) -> None:
+    """The SNR of every event that is heard alone, in the stems as they are stored; silence where there is no event.
+
+    ``rounding``: the most that the background may be off by, since it has that of the mixture.
+    """
     heard = np.zeros(graph.n_samples, np.int64)
     for event in graph.events:
         heard[graph.extent(event)] += 1
@@ -307,9 +313,11 @@ def _measure(graph: MixtureGraph, background: np.ndarray, events: np.ndarray, at
         extent = graph.extent(event)
         if heard[extent].max() > 1:
             continue
+        power = float(np.mean(np.square(background[extent]), dtype=np.float64))
+        slack_db = TOLERANCE_DB + 10 * math.log10(1 + rounding**2 / power) if power else math.inf
         levels = [level_db(wave[extent], graph.sample_rate, graph.snr_measure) for wave in (events, background)]
         found.counts["measured"] += 1
-        if not abs(levels[0] - levels[1] - event.snr_nominal_db) <= TOLERANCE_DB:
+        if not abs(levels[0] - levels[1] - event.snr_nominal_db) <= slack_db:
             problem = f"events[{place}]: measured {levels[0] - levels[1]:.2f} dB, expected {event.snr_nominal_db:g}"
             found.findings.append(Finding("SNR", at, problem))
 

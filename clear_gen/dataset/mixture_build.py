@@ -22,7 +22,7 @@ from clear_gen.dataset.mixture_sources import (
 from clear_gen.dataset.mixture_work import MixtureWork
 from clear_gen.dataset.workers import Engine, Pool
 from clear_gen.io import InputError, sha256_json
-from clear_gen.scenes.mixture_plan import Cast, cast_folds, plan_mixtures
+from clear_gen.scenes.mixture_plan import cast_folds, plan_mixtures
 from clear_gen.sounds.sources import Background, Event
 
 
@@ -44,20 +44,23 @@ def create_mixtures(
     Raises InputError if the recordings do not suffice or ``folder`` holds something else, CheckFailed if another run is
     at work in it or a worker died.
     """
-    check_settings(settings)
-    if problem := label_problem([event.label for event in events]):
-        raise InputError(f"events: {problem}")
-    _check_plans(settings, cast_folds(events, backgrounds, settings.spec))
-    tables = source_tables(events, backgrounds)
+    check_possible(settings, events, backgrounds)
+    tables = source_tables(events, backgrounds, settings.spec.recipe)
     identity = mixture_identity(settings, {kind: sources_sha256(rows) for kind, rows in tables.items()})
     claim(folder, identity, overwrite)
     work = MixtureWork(settings, tuple(events), tuple(backgrounds))
     complete(_making(folder, identity, work, tables), shard, workers, engine, progress)
 
 
-def _check_plans(settings: MixtureSettings, casts: Sequence[Cast]) -> None:
-    """Raise InputError if the events of a mixture find no room. By the rules alone it is known that most do."""
-    spec = settings.spec
+def check_possible(settings: MixtureSettings, events: Sequence[Event], backgrounds: Sequence[Background]) -> None:
+    """Raise InputError if these mixtures cannot be made of these recordings; no recording is read.
+
+    By the rules alone it is known whether most events find room; the others are planned.
+    """
+    check_settings(settings)
+    if problem := label_problem([event.label for event in events]):
+        raise InputError(f"events: {problem}")
+    spec, casts = settings.spec, cast_folds(events, backgrounds, settings.spec)
     if spec.recipe == "default" and (spec.rules.onset_s is not None or spec.rules.max_polyphony > 1):
         for cast in casts:
             plan_mixtures(cast, spec, range(spec.n_per_fold))

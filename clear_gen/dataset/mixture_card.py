@@ -162,7 +162,7 @@ def _use(settings: MixtureSettings) -> str:
     if settings.stems:
         name = next(name for name in settings.configs if is_stems(name))
         total = "their mean" if settings.spec.recipe == "kong2018" else "their sum"
-        stems = f"\nConfig `{name}` has the stems of the same mixtures, in 24 bit: {total} is the mixture."
+        stems = f"\nConfig `{name}` has the stems of the same mixtures, in 24 bit: {total} is the mixture, exactly."
     strong, weak = (annotation_name(split, kind) for kind in ("strong", "weak"))
     return f"""```python
 import clear_gen

@@ -101,7 +101,7 @@ def _provenance(folder: Path) -> tuple[dict[str, Any], MixtureSettings]:
 
 def _work(folder: Path, identity: dict[str, Any], settings: MixtureSettings, recordings: Recordings) -> MixtureWork:
     """What makes the mixtures again. Raises InputError if the recordings are not those that they were made from."""
-    for kind, rows in source_tables(*recordings).items():
+    for kind, rows in source_tables(*recordings, settings.spec.recipe).items():
         if sources_sha256(rows) != identity["sources"][kind]:
             expected = f"those that {folder / source_name(kind)} names"
             raise InputError(f"--{kind}: found other recordings ({len(rows):,} in all), expected {expected}")

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from clear_gen.audio.mixtures import MixtureAudio, Sources, render_mixture, with_gains
 from clear_gen.dataset.audio_column import AudioColumn, with_columns
-from clear_gen.dataset.layout import STEMS, Chunk
+from clear_gen.dataset.layout import STEMS, Chunk, stems_config
 from clear_gen.dataset.mixture_identity import MixtureSettings
-from clear_gen.io import AUDIO, dataset_schema, sha256_pcm, to_pcm16, to_pcm24
+from clear_gen.io import AUDIO, PCM24_STEPS, dataset_schema, encode_flac, sha256_pcm, to_pcm16, to_pcm24
 from clear_gen.scenes.graph import Rendered
-from clear_gen.scenes.mixture import MixtureGraph, mixture_schema, row_of_mixture
+from clear_gen.scenes.mixture import MixtureGraph, Recipe, mixture_schema, row_of_mixture
 from clear_gen.scenes.mixture_plan import Cast, cast_folds, plan_mixtures, samples_of
 from clear_gen.sounds.sources import Background, Event
 
 STEM_BITS = 24
 STEM_COLUMNS = ("background", "events")
+STEMS_PER_MIXTURE: dict[Recipe, int] = {"default": 1, "kong2018": 2}  # by which the stems' sum is divided
+PCM24_MOST = (1 << STEM_BITS - 1) - 1
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class MixtureWork:
     backgrounds: tuple[Background, ...]
 
     def start(self) -> None:
-        global _casts, _sources
+        global _casts, _sources, _last
+        _last = {}
         _casts = cast_folds(self.events, self.backgrounds, self.settings.spec)
         _sources = Sources(self.events, self.backgrounds, self.settings.sample_rate)
 
@@ -55,22 +59,25 @@ class MixtureWork:
             yield with_gains(plan, snr_db, _sources)
 
     def _mixtures(self, chunk: Chunk) -> pa.Table:
-        rows, audio = [], AudioColumn(self._n_samples(chunk))
+        global _last
+        rows, audio, graphs = [], AudioColumn(self._n_samples(chunk)), []
         for graph in self.mixtures(chunk):
+            graphs.append(graph)
             made = self.render(graph)
             pcm = to_pcm16(made.mixture)
             rows.append(row_of_mixture(graph, Rendered(made.scale_db, made.peak_dbfs, sha256_pcm(pcm))))
-            audio.append(pcm, graph.sample_rate)
+            audio.append(encode_flac(pcm, graph.sample_rate))
+        _last = {replace(chunk, config=stems_config(chunk.config)): graphs}
         table = pa.Table.from_pylist(rows, mixture_schema(self.settings.sample_rate))
         return with_columns(table, audio=audio.array([mixture_file(row["mixture_id"]) for row in rows]))
 
     def _stems(self, chunk: Chunk) -> pa.Table:
+        """Of the mixtures made last, if they are this chunk's."""
         rows: list[dict[str, Any]] = []
         columns = {name: AudioColumn(self._n_samples(chunk), STEM_BITS) for name in STEM_COLUMNS}
-        for graph in self.mixtures(chunk):
-            made = self.render(graph)
-            for name, column in columns.items():
-                column.append(to_pcm24(getattr(made, name)), graph.sample_rate)
+        for graph in _last.get(chunk) or self.mixtures(chunk):
+            for name, pcm in stems_pcm24(self.render(graph), graph.recipe).items():
+                columns[name].append(encode_flac(pcm, graph.sample_rate))
             rows.append({"mixture_id": graph.mixture_id, "fold": graph.fold})
         table = pa.Table.from_pylist(rows, stems_schema(self.settings.sample_rate))
         files = {name: [stem_file(row["mixture_id"], name) for row in rows] for name in columns}
@@ -86,6 +93,17 @@ class MixtureWork:
 
 _casts: tuple[Cast, ...]
 _sources: Sources
+_last: dict[Chunk, list[MixtureGraph]]  # the mixtures made last, by the chunk of their stems, which comes next
+
+
+def stems_pcm24(made: MixtureAudio, recipe: Recipe) -> dict[str, np.ndarray]:
+    """The stems as they are stored, int32 [n] of 24 bit: their sum (``kong2018``: mean) is the mixture's PCM 16.
+
+    The background is what the events leave of it, and so has the noise of its rounding to 16 bit.
+    """
+    events = to_pcm24(made.events)
+    total = to_pcm16(made.mixture).astype(np.int32) * (PCM24_STEPS * STEMS_PER_MIXTURE[recipe])
+    return {"background": np.clip(total - events, -PCM24_MOST, PCM24_MOST), "events": events}
 
 
 def is_stems(config: str) -> bool:
@@ -109,7 +127,7 @@ def stem_file(mixture_id: str, stem: str) -> str:
 
 
 def stems_schema(sample_rate: int, identity_sha256: str | None = None) -> pa.Schema:
-    """Schema of the configs ``stems-snr<k>``: FLAC of 24 bit, full scale being 8388607. ``sample_rate`` in Hz."""
+    """Schema of the configs ``stems-snr<k>``: FLAC of 24 bit whose full scale is 256 x 32767. ``sample_rate`` in Hz."""
     fields = [
         pa.field("mixture_id", pa.string()),
         pa.field("fold", pa.int32()),

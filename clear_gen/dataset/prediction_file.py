@@ -20,14 +20,17 @@ MAX_TYPED = 200
 
 def predictions_in(path: Path) -> Iterator[tuple[str, str | None]]:
     """Question ids and answers as they stand in the file. Raises InputError naming file, line and field."""
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path, '{"question_id": ..., "answer": ...} lines'):
         record = _record(line, f"{path}:{number}")
         yield record["question_id"], record["answer"]
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a text file that are not empty, with their numbers from 1."""
-    expected = 'expected a text file of {"question_id": ..., "answer": ...} lines'
+def numbered_lines(path: Path, lines: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text file that are not empty, with their numbers from 1; ``lines`` says what they must be.
+
+    Raises InputError if it is no such file, a line is very long or no UTF-8.
+    """
+    expected = f"expected a text file of {lines}"
     if path.exists() and not path.is_file():  # a pipe would keep its reader waiting
         raise InputError(f"{path}: found no regular file, {expected}")
     try:
@@ -54,7 +57,7 @@ def _record(line: str, at: str) -> dict[str, Any]:
         detail = getattr(error, "msg", "too deep")
         raise InputError(f"{at}: not valid JSON ({detail}), expected an object a line") from None
     if not isinstance(record, dict):
-        raise InputError(f"{at}: found {_typed(record)}, expected an object with question_id and answer")
+        raise InputError(f"{at}: found {typed(record)}, expected an object with question_id and answer")
     for field, kinds, expected in (
         ("question_id", (str,), "a text"),
         ("answer", (str, type(None)), "a text or null"),
@@ -63,11 +66,11 @@ def _record(line: str, at: str) -> dict[str, Any]:
         if field not in record and field != "raw":
             raise InputError(f"{at}: {field}: found no such field, expected {expected}")
         if not isinstance(record.get(field, ""), kinds):
-            raise InputError(f"{at}: {field}: found {_typed(record[field])}, expected {expected}")
+            raise InputError(f"{at}: {field}: found {typed(record[field])}, expected {expected}")
     return record
 
 
-def _typed(value: Any) -> str:
+def typed(value: Any) -> str:
     """A JSON value for a message: numbers as they are, what holds others by its type."""
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "an object"

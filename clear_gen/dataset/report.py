@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -13,7 +13,7 @@ from clear_gen.dataset.build import Shard
 from clear_gen.dataset.finish import finished_settings, is_finished
 from clear_gen.dataset.generate import Advance
 from clear_gen.dataset.identity import Settings, spec_of
-from clear_gen.dataset.layout import BANK_OF_SPLIT, CHUNK_SCENES, scene_files, shard_of
+from clear_gen.dataset.layout import BANK_OF_SPLIT, FILE_SCENES, DataFile, scene_files, shard_of
 from clear_gen.dataset.statistics import statistics, statistics_lines
 from clear_gen.io import encode_flac
 from clear_gen.scenes.graph import graph_of_row
@@ -63,23 +63,26 @@ def summary(folder: Path) -> str:
 
 def plan(settings: Settings, banks: dict[str, Bank], shard: Shard, workers: int) -> str:
     """What a run would make, and how long it takes and how large it gets, from a few scenes rendered now."""
-    files = scene_files(settings.sizes)
-    mine = shard_of(files, shard.of, shard.index)
-    n, n_mine = sum(settings.sizes.values()), sum(file.stop - file.first for file in mine)
-    cpu_s, size = _probe(settings, banks)
     splits = ", ".join(f"{split} {count:,}" for split, count in settings.sizes.items())
+    first = f"{sum(settings.sizes.values()):,} scenes: {splits}"
+    return "\n".join([first, *outlook(scene_files(settings.sizes), shard, workers, *_probe(settings, banks))])
+
+
+def outlook(
+    files: Sequence[DataFile], shard: Shard, workers: int, cpu_s: float, n_bytes: float, what: str = "scene"
+) -> list[str]:
+    """What a shard of some files takes, by the CPU seconds and the bytes of one ``what``, and which files it makes."""
+    mine = shard_of(files, shard.of, shard.index)
+    n, n_mine = (sum(file.stop - file.first for file in some) for some in (files, mine))
     lines = [
-        f"{n:,} scenes: {splits}",
-        f"{len(files)} files of up to {CHUNK_SCENES * 12:,} scenes; this shard: {len(mine)} files, {n_mine:,} scenes",
+        f"{len(files)} files of up to {FILE_SCENES:,} {what}s; this shard: {len(mine)} files, {n_mine:,} {what}s",
         f"time for this shard: about {_duration(n_mine * cpu_s / workers)} on {workers} workers "
-        f"({cpu_s * 1e3:.1f} ms CPU a scene)",
-        f"disk: about {n * size / 1e9:.2f} GB in all ({size / 1e3:,.0f} kB a scene)",
+        f"({cpu_s * 1e3:.1f} ms CPU a {what})",
+        f"disk: about {n * n_bytes / 1e9:.2f} GB in all ({n_bytes / 1e3:,.0f} kB a {what})",
         "",
-        *(f"{file.name}  {file.stop - file.first:,} scenes" for file in mine[:20]),
+        *(f"{file.name}  {file.stop - file.first:,} {what}s" for file in mine[:20]),
     ]
-    if len(mine) > 20:
-        lines.append(f"and {len(mine) - 20} more files")
-    return "\n".join(lines)
+    return [*lines, *([f"and {len(mine) - 20} more files"] if len(mine) > 20 else [])]
 
 
 def _probe(settings: Settings, banks: dict[str, Bank]) -> tuple[float, float]:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from clear_gen.audio.render import render_pcm
 from clear_gen.dataset.audio_column import AudioColumn, with_columns
 from clear_gen.dataset.layout import BANK, BANK_OF_SPLIT, Chunk
+from clear_gen.io import encode_flac
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import RENDERED_TYPE, graph_of_row, scene_schema
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes
@@ -47,7 +48,7 @@ class SceneWork:
         for graph in graphs:
             pcm, found = render_pcm(graph, bank)
             rendered.append(asdict(found))
-            audio.append(pcm, graph.sample_rate)
+            audio.append(encode_flac(pcm, graph.sample_rate))
         _compare(chunk, [row["rendered"] for row in rows], rendered)
         names = [f"{graph.scene_id}.flac" for graph in graphs]
         return with_columns(table, rendered=pa.array(rendered, RENDERED_TYPE), audio=audio.array(names))

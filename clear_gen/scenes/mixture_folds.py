@@ -151,7 +151,7 @@ def _kong_stream() -> np.random.RandomState:
 def kong_folds(n_events: int, n_folds: int = 4) -> np.ndarray:
     """Fold of every row of the table of events, int64 [n_events], counted from 1, as in the published mixtures.
 
-    All rows are shuffled, verified or not; the fold is the position modulo ``n_folds``.
+    All rows of ``train.csv`` are shuffled, verified or not; the fold is the position modulo ``n_folds``.
     """
     rows = np.arange(n_events)
     _kong_stream().shuffle(rows)
@@ -165,10 +165,10 @@ def kong_rows(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Rows of the events of every fold's mixtures, int64 [n_per_fold, 3] each, and the backgrounds' [all mixtures].
 
-    Backgrounds are shuffled and each is used once. Then, fold by fold, the verified events are shuffled as often as
-    it takes to have three for each mixture. The published code shuffles one array in place and joins it with itself,
-    so that every pass has the order of the last one; ``legacy_repeat`` does the same. Otherwise every pass keeps its
-    own order.
+    Backgrounds, rows of ``meta.csv``, are shuffled and each is used once. Then, fold by fold, the verified events are
+    shuffled as often as it takes to have three for each mixture. The published code shuffles one array in place and
+    joins it with itself, so that every pass has the order of the last one; ``legacy_repeat`` does the same. Otherwise
+    every pass keeps its own order.
 
     Raises InputError if there are too few backgrounds or a fold has no verified event.
     """

@@ -14,7 +14,7 @@ mixture i of fold f is file (f - 1) n + i.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -35,6 +35,7 @@ KONG_ONSETS_S = (0.5, 3.0, 5.5)
 KONG_EVENT_S = 2.0
 
 Item = TypeVar("Item")
+Recording = TypeVar("Recording", Event, Background)
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,11 @@ def samples_of(seconds: float, sample_rate: int) -> int:
 
 
 def cast_folds(events: Sequence[Event], backgrounds: Sequence[Background], spec: MixtureSpec) -> tuple[Cast, ...]:
-    """The cast of every fold. ``kong2018`` needs all recordings in the order of the published tables.
+    """The cast of every fold. ``kong2018`` goes by the order of the recordings: it must be that of published tables.
 
-    ``default``: folds that share no group. In a fold every label comes equally often, to within one, and so does every
-    recording of a label and every background; the first mixtures are the same whatever ``n_per_fold``.
+    ``default``: folds that share no group, whatever the order. In a fold every label comes equally often, to within
+    one, and so does every recording of a label and every background; the first mixtures are the same whatever
+    ``n_per_fold``.
 
     Raises InputError where the recordings do not suffice.
     """
@@ -126,9 +128,13 @@ def cast_folds(events: Sequence[Event], backgrounds: Sequence[Background], spec:
     _check_ids("backgrounds", backgrounds)
     if spec.recipe == "kong2018":
         return _kong_casts(events, backgrounds, spec)
-    usable = [event for event in events if event.is_verified or not spec.rules.verified_only]
-    folds = grouped_folds(usable, backgrounds, spec.n_folds, allow_missing=spec.allow_missing)
+    usable = _by_id(event for event in events if event.is_verified or not spec.rules.verified_only)
+    folds = grouped_folds(usable, _by_id(backgrounds), spec.n_folds, allow_missing=spec.allow_missing)
     return tuple(_cast(fold.number, fold.events, fold.backgrounds, spec) for fold in folds)
+
+
+def _by_id(recordings: Iterable[Recording]) -> list[Recording]:
+    return sorted(recordings, key=lambda recording: recording.source_id)
 
 
 def _check_ids(kind: str, recordings: Sequence[Event | Background]) -> None:
@@ -153,9 +159,9 @@ def _kong_casts(events: Sequence[Event], backgrounds: Sequence[Background], spec
 def _cast(number: int, events: Sequence[Event], backgrounds: Sequence[Background], spec: MixtureSpec) -> Cast:
     rng = stream(spec.seed, STAGE_CAST, number, 0)
     by_label: defaultdict[str, list[Event]] = defaultdict(list)
-    for event in sorted(events, key=lambda event: event.source_id):
+    for event in events:
         by_label[event.label].append(event)
-    labels, under = sorted(by_label), sorted(backgrounds, key=lambda background: background.source_id)
+    labels = sorted(by_label)
     labels_left: list[str] = []
     under_left: list[Background] = []
     events_left: dict[str, list[Event]] = {label: [] for label in labels}
@@ -166,7 +172,7 @@ def _cast(number: int, events: Sequence[Event], backgrounds: Sequence[Background
             label = _next(labels_left, labels, [event.label for event in hand], rng)
             hand.append(_next(events_left[label], by_label[label], hand, rng))
         hands.append(tuple(hand))
-        chosen.append(_next(under_left, under, [], rng))
+        chosen.append(_next(under_left, backgrounds, [], rng))
     return Cast(number, tuple(chosen), tuple(hands))
 
 

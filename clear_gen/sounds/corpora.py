@@ -49,7 +49,7 @@ class Part:
 
 
 def corpus_events(name: str, folder: Path, *, allow_missing: bool = False) -> list[Event]:
-    """The training clips of a corpus of events, sorted by ``source_id``.
+    """The training clips of a corpus of events, in the order of its table.
 
     ``group`` is the Freesound id where the table has it (no table has the uploader). With ``allow_missing`` a partial
     copy will do: clips whose file is not there are left out. Raises InputError naming the line if the table is not what
@@ -59,9 +59,9 @@ def corpus_events(name: str, folder: Path, *, allow_missing: bool = False) -> li
 
 
 def corpus_backgrounds(name: str, folder: Path, *, allow_missing: bool = False) -> list[Background]:
-    """The clips of a corpus of scenes, sorted by ``source_id``; ``group`` is the place of recording (city-location).
+    """The clips of a corpus of scenes, in the order of ``meta.csv``; ``group`` is the place of recording.
 
-    ``allow_missing`` and InputError as in ``corpus_events``.
+    A place is a city and a number. ``allow_missing`` and InputError as in ``corpus_events``.
     """
     return [clip.background() for clip in _clips(name, folder, "backgrounds", allow_missing)]
 

@@ -137,13 +137,21 @@ def _read_mono(path: Path, file: soundfile.SoundFile) -> np.ndarray:
     try:
         while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
             with np.errstate(all="ignore"):  # of NaN and Inf, which are refused once the recording is whole
-                blocks.append(block.mean(axis=1))
+                blocks.append(_mean_of_channels(block))
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise InputError(f"{path}: unreadable ({error})") from None
     n_samples = sum(map(len, blocks))
     if n_samples < file.frames:
         raise InputError(f"{path}: samples: found {n_samples:,}, expected {file.frames:,} by its header")
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def _mean_of_channels(block: np.ndarray) -> np.ndarray:
+    """float32 [n_frames, n_channels] -> [n_frames]. Channel by channel: ``mean`` takes twenty times as long for two."""
+    mono: np.ndarray = block[:, 0].copy()
+    for channel in block.T[1:]:
+        mono += channel
+    return mono / np.float32(block.shape[1])
 
 
 def _check_header(path: Path, channels: int, frames: int, sample_rate: int) -> None:

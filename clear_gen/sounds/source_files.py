@@ -24,7 +24,7 @@ AUDIO_SUFFIXES = frozenset(SUFFIXES.split())
 def read_events(
     path: Path, *, audio: Path | None = None, licence: str = UNKNOWN_LICENCE, allow_missing: bool = False
 ) -> list[Event]:
-    """Labelled recordings, sorted by ``source_id``.
+    """Labelled recordings: those of a table in its order, those of a folder by their names.
 
     ``path`` is a corpus (``corpora.recognised``); or a folder with one sub-folder per label, recordings at any depth
     below it; or a CSV with the columns ``filename`` and ``label``, and where there is more to say ``group``,
@@ -44,7 +44,7 @@ def read_events(
 def read_backgrounds(
     path: Path, *, audio: Path | None = None, licence: str = UNKNOWN_LICENCE, allow_missing: bool = False
 ) -> list[Background]:
-    """Backgrounds, sorted by ``source_id``: as ``read_events``, without labels and without ``verified``.
+    """Backgrounds: as ``read_events``, without labels and without ``verified``.
 
     ``path`` is a corpus, a folder with recordings at any depth, or a CSV with the column ``filename``.
     """
@@ -127,7 +127,7 @@ def _in_folder(folder: Path, licence: str, is_labelled: bool) -> list[Clip]:
         _check_labels(folder, {clip.label for clip in clips})
     if not clips:
         raise InputError(f"{folder}: found no recordings, expected at least one ({SUFFIXES})")
-    return clips
+    return sorted(clips, key=lambda clip: clip.source_id)
 
 
 def _check_labels(folder: Path, labels: set[str]) -> None:

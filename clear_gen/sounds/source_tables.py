@@ -98,7 +98,7 @@ def _lines(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def present(clips: Sequence[Clip], allow_missing: bool) -> list[Clip]:
-    """The clips whose file is there, sorted by ``source_id``.
+    """The clips whose file is there, in their order.
 
     Raises InputError that counts the others and names the first, unless ``allow_missing`` and at least one is there.
     """
@@ -108,4 +108,4 @@ def present(clips: Sequence[Clip], allow_missing: bool) -> list[Clip]:
         found = f"{first.path} and {len(missing) - 1:,} more" if len(missing) > 1 else str(first.path)
         raise InputError(f"{first.where}: found no file {found} of {len(clips):,}, expected {expected}")
     absent = {clip.source_id for clip in missing}
-    return sorted((clip for clip in clips if clip.source_id not in absent), key=lambda clip: clip.source_id)
+    return [clip for clip in clips if clip.source_id not in absent]

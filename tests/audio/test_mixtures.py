@@ -21,6 +21,7 @@ from clear_gen.audio.mixtures import (
     MixtureAudio,
     Sources,
     achieved_snr_db,
+    levels_under,
     render_mixture,
     render_mixture_pcm,
     with_gains,
@@ -169,10 +170,12 @@ def test_what_is_achieved_is_what_was_asked_for(corpus, sources, seed, snr_db, m
 def test_achieved_is_none_where_something_is_silent(corpus, sources):
     graph = with_gains(plans_of(corpus, 1)[0], 0.0, sources)
     segments = [np.zeros(graph.extent(e).stop - graph.extent(e).start, np.float32) for e in graph.events]
-    loud = np.ones(graph.n_samples, np.float32)
-    assert set(achieved_snr_db(graph, loud, segments)) == {None}
-    assert set(achieved_snr_db(graph, 0 * loud, [segment + 1 for segment in segments])) == {None}
-    assert achieved_snr_db(graph, loud, [segment + 1 for segment in segments]) == [0.0] * len(segments)
+    loud = [1 + segment for segment in segments]
+    under_db = levels_under(graph, np.ones(graph.n_samples, np.float32))
+    assert levels_under(graph, np.zeros(graph.n_samples, np.float32)) == [-np.inf] * len(segments)
+    assert set(achieved_snr_db(graph, under_db, segments)) == {None}
+    assert set(achieved_snr_db(graph, [-np.inf] * len(segments), loud)) == {None}
+    assert achieved_snr_db(graph, under_db, loud) == [0.0] * len(segments)
 
 
 # --- where events are heard -------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Fixtures of the benchmark's tests: one small dataset with audio, the same without, both with questions."""
+"""Fixtures of the benchmark's tests: small datasets of scenes, with audio and without, and of mixtures with runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE
+from tests.baselines.sed_runs import mixtures, write_run
 from tests.dataset.runs import RATE, write_banks
 
 SIZES = {"train": 18, "validation": 6, "test": 6}
@@ -47,4 +48,22 @@ def _made(folder: Path, *options: str) -> Path:
     arguments = ["--n", str(n), "--splits", shares, "--sample-rate", str(RATE), "--workers", "1"]
     assert run(["scenes", *arguments, *options, "--out", str(folder)]) == DONE
     assert run(["questions", str(folder), "--workers", "1"]) == DONE
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sed_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three folds of six mixtures of three labels at 0 and 20 dB. To read only."""
+    return mixtures(tmp_path_factory.mktemp("sed"))
+
+
+@pytest.fixture(scope="session")
+def sed_folds(sed_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of 2APAE for each fold, scored. To read only."""
+    from baselines.sed.evaluate import evaluate_sed_runs
+
+    folder = tmp_path_factory.mktemp("sed-runs") / "folds"
+    for fold in (1, 2, 3):
+        write_run(folder / f"fold-{fold}", sed_data, fold)
+    evaluate_sed_runs({run: run for run in sorted(folder.iterdir())}, device="cpu")
     return folder

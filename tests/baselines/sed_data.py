@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from baselines.metrics.sed_events import Corpus, Event, Events, events_of
+from baselines.data.sound_events import Corpus, Event, Events, events_of
 
 LENGTH_S = 4.0
 

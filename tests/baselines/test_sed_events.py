@@ -7,19 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.metrics.sed_events import (
-    THRESHOLDS,
-    Corpus,
-    Event,
-    Events,
-    decode,
-    events_of,
-    merge,
-    operating_points,
-    pairs,
-    present,
-    validate_corpus,
-)
+from baselines.data.sound_events import Corpus, Event, Events, events_of, present, validate_corpus
+from baselines.metrics.sed_events import THRESHOLDS, decode, merge, operating_points, pairs
 from clear_gen.io import InputError
 from tests.baselines.sed_data import corpus_of, events_on_grid, random_events
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from baselines.data.sound_events import Corpus, Events, events_of, present
 from baselines.metrics import sed_clip
 from baselines.metrics.sed import evaluate, validate
-from baselines.metrics.sed_events import Corpus, Events, events_of, present
 from baselines.metrics.sed_psds import SETTINGS, psds
 from baselines.metrics.sed_time import event_scores, segment_scores
 from clear_gen.io import InputError

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from baselines.data.sound_events import Events
 from baselines.metrics.sed_clip import average_precision, evaluate, roc_auc
-from baselines.metrics.sed_events import Events, merge
+from baselines.metrics.sed_events import merge
 from baselines.metrics.sed_psds import SETTINGS, PsdsSettings, psds
 from baselines.metrics.sed_time import TimeScore, TimeScores, event_scores, segment_scores
 from tests.baselines.sed_data import corpus_of, like, random_events

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.metrics.sed_events import Corpus, Event, Events, events_of, merge, operating_points
+from baselines.data.sound_events import Corpus, Event, Events, events_of
+from baselines.metrics.sed_events import merge, operating_points
 from baselines.metrics.sed_psds import SETTINGS, Psds, PsdsSettings, psds, rates_of, validate_settings
 from clear_gen.io import InputError
 from tests.baselines.sed_data import corpus_of, events_on_grid, like, random_events

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baselines.metrics.sed_events import Corpus, Event, Events, events_of
+from baselines.data.sound_events import Corpus, Event, Events, events_of
 from baselines.metrics.sed_time import TimeScore, TimeScores, event_scores, segment_scores
 from tests.baselines.sed_data import corpus_of, events_on_grid, like, random_events
 

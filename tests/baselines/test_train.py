@@ -18,12 +18,13 @@ import soundfile
 import torch
 
 from baselines import train as training
+from baselines.checkpoints import Paused, load_tensors, save_tensors
 from baselines.cli import run
 from baselines.data.questions import read_split
 from baselines.models import build
 from baselines.models.visual_film import VisualFilm
-from baselines.run import RunConfig, load_run, load_tensors, logits_of, new_model, predict_split, save_tensors
-from baselines.train import Data, Paused, Processes, load_data, train
+from baselines.run import RunConfig, load_run, logits_of, new_model, predict_split
+from baselines.train import Data, Processes, load_data, train
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.dataset.load import load_scenes
 from clear_gen.io import InputError

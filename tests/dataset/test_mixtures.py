@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 from runs import hashes
 
 import clear_gen
 from clear_gen.audio.levels import rms_dbfs
-from clear_gen.audio.mixtures import Sources, render_mixture
+from clear_gen.audio.mixtures import MixtureAudio, Sources, render_mixture
 from clear_gen.dataset.complete import Shard
 from clear_gen.dataset.generate import Job
 from clear_gen.dataset.mixture_build import create_mixtures
@@ -23,31 +25,15 @@ from clear_gen.dataset.mixture_identity import MixtureSettings
 from clear_gen.dataset.mixture_load import load_mixture, load_mixtures
 from clear_gen.dataset.mixture_sources import read_sources
 from clear_gen.dataset.mixture_statistics import mixture_statistics
-from clear_gen.dataset.mixture_work import MixtureWork
-from clear_gen.io import InputError, decode_flac, from_pcm24, sha256_pcm, to_pcm16
+from clear_gen.dataset.mixture_validate import validate_mixtures
+from clear_gen.dataset.mixture_work import MixtureWork, stems_pcm24
+from clear_gen.io import InputError, decode_flac, from_pcm16, from_pcm24, sha256_pcm, to_pcm16
+from clear_gen.scenes.mixture import Recipe
 from clear_gen.sounds.corpus_facts import TAMPERE
 from clear_gen.sounds.source_files import read_backgrounds, read_events
 from tests.mixture_data import LABELS, N_FOLDS, RATE, make, silent, small_settings, write_corpus
 
 FILE = "{config}/fold{fold}-00000-of-00001.parquet"
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("corpus")
-    write_corpus(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def settings() -> MixtureSettings:
-    return small_settings()
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory, corpus: Path, settings: MixtureSettings) -> Path:
-    """One worker, undisturbed."""
-    return make(tmp_path_factory.mktemp("reference") / "data", corpus, settings)
 
 
 # --- what it holds ----------------------------------------------------------------------------------------------------
@@ -81,6 +67,7 @@ def test_the_tables_of_sources_name_every_recording(reference: Path, corpus: Pat
         (f"{name}/{k}.wav", name) for name in LABELS for k in (0, 1, 2)
     ]
     assert all(row.n_bytes == (corpus / "events" / row.source_id).stat().st_size for row in events)
+    assert len({row.fingerprint for row in (*events, *under)}) == 9 + 6
     assert {row.label for row in under} == {None}
     assert {row.licence for row in (*events, *under)} == {"unknown"}
 
@@ -113,13 +100,31 @@ def test_snrs_measured_in_the_stored_stems(reference: Path) -> None:
                 under, over = (
                     from_pcm24(decode_flac(row[name]["bytes"], name, 24)[0]) for name in ("background", "events")
                 )
-                assert np.abs(under + over - waveform).max() <= 1 / 32767
+                assert np.abs(under + over - waveform).max() < 1e-6
                 silent = np.ones(len(over), bool)
                 for event in graph.events:
                     extent = graph.extent(event)
                     silent[extent] = False
                     assert rms_dbfs(over[extent]) - rms_dbfs(under[extent]) == pytest.approx(snr_db, abs=0.05)
                 assert not over[silent].any()
+
+
+@given(st.sampled_from(["default", "kong2018"]), st.integers(0, 2**32 - 1), st.floats(-90, 0))
+def test_stems_add_up_to_the_stored_mixture(recipe: Recipe, seed: int, level_db: float) -> None:
+    """However quiet the background is, and where it fills the whole scale."""
+    rng = np.random.default_rng(seed)
+    events = rng.uniform(-1, 1, 200).astype(np.float32)
+    background = (10 ** (level_db / 20) * rng.choice([-1, 1, 0.3], 200)).astype(np.float32)
+    if recipe == "default":
+        background, events = background / 2, events / 2
+    mixture = (background + events) * np.float32(0.5 if recipe == "kong2018" else 1)
+    stems = stems_pcm24(MixtureAudio(mixture, background, events, (), 0.0), recipe)
+    total = from_pcm24(stems["background"]).astype(float) + from_pcm24(stems["events"])
+    waveform = from_pcm16(to_pcm16(mixture))
+    assert np.abs(total / (2 if recipe == "kong2018" else 1) - waveform).max() < 2e-7
+    assert np.abs(from_pcm24(stems["events"]) - events).max() < 1e-7
+    assert np.abs(from_pcm24(stems["background"]) - background).max() < 1.01 / 32767
+    assert max(np.abs(one).max() for one in stems.values()) < 2**23
 
 
 def test_folds_share_no_recording_and_have_every_label_equally_often(reference: Path) -> None:
@@ -198,7 +203,41 @@ def test_the_published_recipe(tmp_path: Path) -> None:
     stems = pq.read_table(folder / FILE.format(config="stems-snr0", fold=1)).to_pylist()
     for (_, waveform, _), row in zip(load_mixtures(folder, fold="fold1"), stems, strict=True):
         waves = [from_pcm24(decode_flac(row[name]["bytes"], name, 24)[0]) for name in ("background", "events")]
-        assert np.abs((waves[0] + waves[1]) / 2 - waveform).max() <= 1 / 32767
+        assert np.abs((waves[0] + waves[1]) / 2 - waveform).max() < 1e-6
+
+
+@pytest.mark.parametrize("legacy_repeat", [False, True])
+def test_the_published_recipe_goes_by_the_order_of_the_tables(tmp_path: Path, legacy_repeat: bool) -> None:
+    """As the published code draws them: rows of the events' and of the backgrounds' table, not sorted names."""
+    rng = np.random.default_rng(2)
+    names = [f"{k:02d}.wav" for k in rng.permutation(12)]
+    for name in names:
+        soundfile.write(tmp_path / name, 0.1 * rng.standard_normal(10 * RATE), RATE)
+    (tmp_path / "events.csv").write_text("filename,label\n" + "".join(f"{name},dog\n" for name in names))
+    (tmp_path / "under.csv").write_text("filename\n" + "".join(f"{name}\n" for name in reversed(names)))
+    sounds, under = read_events(tmp_path / "events.csv"), read_backgrounds(tmp_path / "under.csv")
+    settings = small_settings(3, recipe="kong2018", n_folds=2, snrs=(0.0,), stems=False, legacy_repeat=legacy_repeat)
+    folder = tmp_path / "data"
+    create_mixtures(folder, settings, sounds, under, Shard(), 1, silent)
+
+    rows, draws = np.arange(12), np.random.RandomState(1234)
+    np.random.RandomState(1234).shuffle(rows)
+    scenes = np.array(names[::-1])
+    draws.shuffle(scenes)
+    for fold in (1, 2):
+        pool = np.sort(rows[fold - 1 :: 2])
+        passes = []
+        for _ in range(2):
+            draws.shuffle(pool)
+            passes += [pool if legacy_repeat else pool.copy()]
+        graphs = [mixture.graph for mixture in load_mixtures(folder, fold=fold)]
+        heard = [event.source_id for graph in graphs for event in graph.events]
+        assert heard == [names[row] for row in np.concatenate(passes)[:9]]
+        assert [graph.background.source_id for graph in graphs] == list(scenes[3 * fold - 3 : 3 * fold])
+    validated = validate_mixtures(folder, (sounds, under), None, 1, silent)
+    assert validated.findings == []
+    with pytest.raises(InputError, match="found other recordings"):
+        validate_mixtures(folder, (sounds[::-1], under), None, 1, silent)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------

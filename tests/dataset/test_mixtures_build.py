@@ -18,33 +18,16 @@ from runs import Runner, hashes, inodes, runner
 from clear_gen.dataset import generate
 from clear_gen.dataset.complete import Shard, claim
 from clear_gen.dataset.layout import shard_of
+from clear_gen.dataset.mixture_build import create_mixtures
 from clear_gen.dataset.mixture_finish import finish_mixtures
 from clear_gen.dataset.mixture_identity import MixtureSettings, per_fold
 from clear_gen.dataset.mixture_sources import read_sources, write_sources
 from clear_gen.dataset.mixture_work import MixtureWork
 from clear_gen.io import CheckFailed, InputError
 from clear_gen.sounds.source_files import read_backgrounds, read_events
-from tests.mixture_data import RATE, RULES, make, small_settings, write_corpus
+from tests.mixture_data import RATE, RULES, make, silent, small_settings, write_corpus
 
 FILE = "{config}/fold{fold}-00000-of-00001.parquet"
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("corpus")
-    write_corpus(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def settings() -> MixtureSettings:
-    return small_settings()
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory, corpus: Path, settings: MixtureSettings) -> Path:
-    """One worker, undisturbed."""
-    return make(tmp_path_factory.mktemp("reference") / "data", corpus, settings)
 
 
 # --- however it is made -----------------------------------------------------------------------------------------------
@@ -63,6 +46,14 @@ def test_shards_in_any_order_make_the_same(
         make(folder, corpus, settings, Shard(index, of))
         assert (folder / "clear.json").exists() or number < of - 1
     assert hashes(folder) == hashes(reference)
+
+
+def test_the_default_recipe_makes_the_same_whatever_the_order_of_the_recordings(
+    reference: Path, corpus: Path, settings: MixtureSettings, tmp_path: Path
+) -> None:
+    sounds, under = read_events(corpus / "events"), read_backgrounds(corpus / "under")
+    create_mixtures(tmp_path / "data", settings, sounds[::-1], under[::-1], Shard(), 1, silent)
+    assert hashes(tmp_path / "data") == hashes(reference)
 
 
 def test_a_shard_has_all_configs_of_its_mixtures(settings: MixtureSettings) -> None:
@@ -234,6 +225,20 @@ def test_other_recordings_are_refused(corpus: Path, reference: Path, settings: M
     shutil.copytree(corpus, other)
     soundfile.write(other / "events/dog/2.wav", 0.1 * np.sin(np.arange(4000.0)), RATE)
     with pytest.raises(InputError, match=r"sources\.events: found"):
+        make(reference, other, settings)
+
+
+def test_recordings_of_the_same_names_and_sizes_are_refused(
+    corpus: Path, reference: Path, settings: MixtureSettings, tmp_path: Path
+) -> None:
+    """Half as loud, which leaves the size of a WAV file as it is."""
+    other = tmp_path / "corpus"
+    shutil.copytree(corpus, other)
+    path = other / "under/3.wav"
+    samples, rate = soundfile.read(path, dtype="int16")
+    soundfile.write(path, samples // 2, rate)
+    assert path.stat().st_size == (corpus / "under/3.wav").stat().st_size > 1 << 16
+    with pytest.raises(InputError, match="sources"):
         make(reference, other, settings)
 
 
