@@ -29,6 +29,7 @@ from baselines.sed.run import SedRunConfig, folds_of, hear, load_sed_run
 from baselines.sed.train import SedProgress, features_for, loss_of, train_sed
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.dataset.mixture_load import load_mixtures
+from clear_gen.dataset.without_audio import write_without_audio
 from clear_gen.io import InputError
 from tests.mixture_data import LABELS, N_FOLDS, RATE, make, small_settings, write_corpus
 
@@ -115,6 +116,12 @@ def test_clips_are_what_the_dataset_holds(mixtures: Path, clips: Clips) -> None:
 def test_a_label_that_is_no_class_is_one_line(mixtures: Path) -> None:
     with pytest.raises(InputError, match="label: found 'horn', expected one of: bell, dog"):
         read_clips(mixtures, 10, CPU, lambda _: None, labels=LABELS[:2])
+
+
+def test_mixtures_without_audio_are_one_line(mixtures: Path, tmp_path: Path) -> None:
+    write_without_audio(mixtures, tmp_path / "silent")
+    with pytest.raises(InputError, match="fold1-000000: found no audio"):
+        read_clips(tmp_path / "silent", 10, CPU, lambda _: None)
 
 
 def test_bands_are_normalised_over_the_training_clips(mixtures: Path, clips: Clips) -> None:
