@@ -21,6 +21,7 @@ from clear_gen import __version__
 from clear_gen.io import InputError, atomic_path, first_line
 
 PROGRESS = "progress"
+DEVICES = "cpu", "cuda"
 
 
 class Paused(Exception):
@@ -30,6 +31,20 @@ class Paused(Exception):
 def default_device() -> torch.device:
     """The GPU if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def device_named(name: str | None) -> torch.device:
+    """The device of that name, the GPU if there is one for None. Raises InputError for what torch cannot compute on."""
+    if not name:
+        return default_device()
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise InputError(f"--device: found {name!r}, expected cpu, or cuda where torch has a GPU") from None
+    if device.type not in DEVICES:
+        raise InputError(f"--device: found {name!r}, expected one of: {', '.join(DEVICES)}")
+    return device
 
 
 def environment(device: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ import yaml
 from pydantic import Field
 from torch import nn
 
-from baselines.checkpoints import default_device, environment, load_tensors, load_weights
+from baselines.checkpoints import device_named, environment, load_tensors, load_weights
 from baselines.data.features import (
     Features,
     FeatureSettings,
@@ -158,7 +158,7 @@ class Trained:
 def load_run(run: Path, device: str | None = None) -> Trained:
     """The best model of a run. Raises InputError naming the file that is missing or malformed."""
     config, tokenizer = read_config(run), read_tokenizer(run / TOKENIZER)
-    on = torch.device(device) if device else default_device()
+    on = device_named(device)
     model = new_model(config, tokenizer).to(on)
     weights, _ = load_tensors(run / BEST, on)
     load_weights(model, weights, run / BEST)

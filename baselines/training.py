@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from pydantic import ValidationError
 from torch import distributed
 
-from baselines.checkpoints import default_device
+from baselines.checkpoints import device_named
 from baselines.data.features import features_of
 from baselines.models import config_of
 from baselines.run import CONFIG, CURVES, RunConfig, load_run
@@ -89,7 +90,7 @@ def run_training(
 
     Raises InputError if a folder holds a run already and is not to be resumed, or a choice is wrong.
     """
-    device = torch.device(device_name) if device_name else default_device()
+    device = device_named(device_name)
     processes = processes_of_torchrun(device)
     if device.type == "cuda" and processes.n > 1:
         device = torch.device("cuda", processes.rank % torch.cuda.device_count())
@@ -134,7 +135,7 @@ def _train_one(
 
 def summary(done: Progress, run: Path) -> str:
     """What came out, and what to type next."""
-    then = f"next: clear-bench evaluate {run}"
+    then = f"next: clear-bench evaluate {quote(str(run))}"
     if not done.history:
         return f"{run}: nothing to learn in this model\n{then}"
     best = done.history[done.best_epoch]

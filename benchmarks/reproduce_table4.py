@@ -36,7 +36,7 @@ import soundfile
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from baselines.checkpoints import Paused, default_device
+from baselines.checkpoints import Paused, device_named
 from baselines.data.mixtures import n_clips, read_clips
 from baselines.models import count
 from baselines.models.sed import skeleton_sed
@@ -55,6 +55,7 @@ from baselines.sed.run import SedRunConfig, read_sed_config, read_sed_features
 from baselines.sed.train import train_sed
 from baselines.training import configured
 from clear_gen.cli import run as clear_gen
+from clear_gen.cli.common import run_group
 from clear_gen.dataset.identity import stored_identity
 from clear_gen.dataset.mixture_identity import finished_mixtures
 from clear_gen.dataset.report import progress
@@ -105,7 +106,7 @@ def main(
 ) -> None:
     """Make the table, or the next piece of it."""
     stop_at = time.monotonic() + piece_s
-    on = torch.device(device) if device else default_device()
+    on = device_named(device)
     if (sounds is None) == (events is None or backgrounds is None):
         raise click.UsageError("expected --events and --backgrounds, or --sounds")
     if sounds is not None:
@@ -224,7 +225,8 @@ def table(runs: Runs) -> list[str]:
                 cells.append(f"{four(figures[name])} ({four(paper)})" if paper else four(figures[name]))
             counts.append(str(len(of)))
             epochs.append(str(max(len((run / METRICS).read_text().splitlines()) for run in of)))
-        lines.append(f"| {model} | {'/'.join({*counts})} | {'/'.join({*epochs})} | {' | '.join(cells)} |")
+        of_all = ("/".join(dict.fromkeys(numbers)) for numbers in (counts, epochs))
+        lines.append(f"| {model} | {' | '.join([*of_all, *cells])} |")
     chance = np.mean([share_of_labels(results_of(run)) for run in runs.values()])
     on_test = results_of(next(iter(runs.values()))).config.select_on_test
     chosen = "the held-out fold itself" if on_test else "the fold after the held-out one, which is not learnt from"
@@ -262,4 +264,4 @@ def speeds(runs: Runs, device: torch.device) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_group(main, "reproduce_table4", sys.argv[1:]))

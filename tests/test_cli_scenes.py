@@ -97,6 +97,10 @@ def test_ray_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr(ray_pool, "ray", None)
     assert run(["scenes", *FEW, "--out", str(tmp_path / "data"), "--engine", "ray"]) == WRONG_INPUT
     assert capsys.readouterr().err == "clear-gen: --engine ray: needs Ray: pip install 'clear-gen[ray]'\n"
+    monkeypatch.setattr(ray_pool, "ray", object())
+    address = ["--engine", "ray", "--address", "127.0.0.1:99999"]
+    assert run(["scenes", *FEW, "--out", str(tmp_path / "data"), *address]) == WRONG_INPUT
+    assert "--address: found 127.0.0.1:99999, expected a running Ray cluster" in capsys.readouterr().err
     assert tree(tmp_path) == set()
 
 

@@ -32,6 +32,8 @@ def test_the_wheel_makes_the_demo_dataset_away_from_the_checkout(tmp_path: Path)
     run(clear_gen, "show", "demo", "--out", "scene.png")
     assert (tmp_path / "scene.png").stat().st_size > 10_000
     run(clear_gen, "bank", "show", "demo/bank/train.parquet", "--out", "sounds.html")
+    run(clear_gen, "explore", "demo", "--export", "page", "--limit", "2")
+    assert "app.js" in {path.name for path in (tmp_path / "page").iterdir()}
     where = run(python, "-c", "import clear_gen; print(clear_gen.__file__)")
     assert Path(where.strip()).is_relative_to(tmp_path / "env")
     count = "import clear_gen; print(sum(1 for _ in clear_gen.load('demo', 'train')))"

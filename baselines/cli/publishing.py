@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from clear_gen.cli.common import PATH
-from clear_gen.cli.publishing import hub_options, ship
+from clear_gen.cli.publishing import hub_options, repo_of, ship
 
 
 @click.command()
 @click.argument("run", type=PATH)
 @hub_options
-def publish(run: Path, repo: str, private: bool, revision: str | None, dry_run: bool) -> None:
+def publish(run: Path, repo: str | None, private: bool, revision: str | None, dry_run: bool) -> None:
     """Publish a trained RUN on the Hugging Face Hub: the weights of its best epoch, its configuration, features and
     words, its results, and a model card made of them unless RUN has a README.md.
 
@@ -24,12 +24,11 @@ def publish(run: Path, repo: str, private: bool, revision: str | None, dry_run: 
     Example:
         clear-bench publish run --repo me/naaqa
     """
+    target = repo_of(repo, dry_run)
     from baselines.publishing import run_shipment
-    from clear_gen.dataset import hub
 
-    hub.check_repo(repo)
     with run_shipment(run) as shipment:
-        ship(shipment, run, repo, private, revision, dry_run)
+        ship(shipment, run, target, private, revision, dry_run)
 
 
 COMMANDS = (publish,)

@@ -15,12 +15,18 @@ def score_runs(run: Path, data: Path | None, out: Path | None, device: str | Non
     """Score a run, or all those of a folder, and print the tables."""
     from baselines.sed.evaluate import evaluate_sed_runs
     from baselines.sed.folders import name_in, runs_in
+    from baselines.sed.run import unfinished
     from baselines.sed.tables import lines
+    from clear_gen.io import InputError
 
     runs = {one: (out or run) / one.relative_to(run) for one in runs_in(run)}
+    if not runs:
+        raise InputError(f"{run}: found results, expected the folder of a run; clear-bench report shows results")
     files = evaluate_sed_runs(runs, data, device)
     click.echo(f"{files[0].config.model}, {data or files[0].config.mixtures}\n")
     click.echo("\n".join(lines({name_in(one, run): file for one, file in zip(runs, files, strict=True)})))
+    for problem in filter(None, map(unfinished, runs)):
+        click.echo(f"\n{problem}")
     click.echo(f"\nresults: {' '.join(quote(str(folder)) for folder in runs.values())}")
 
 
@@ -45,9 +51,10 @@ def score_predictions(
 @click.command()
 @click.argument("run", type=PATH)
 @click.argument("clip", required=False)
+@click.option("--data", type=PATH, metavar="DIR", help="Dataset.  [default: the run's own]")
 @click.option("--out", type=PATH, default=Path("clip.png"), show_default=True, help="Picture to write (png, svg, pdf).")
 @DEVICE
-def show(run: Path, clip: str | None, out: Path, device: str | None) -> None:
+def show(run: Path, clip: str | None, data: Path | None, out: Path, device: str | None) -> None:
     """Draw what a model trained on mixtures hears in one of them, CLIP, by default the first of its held-out fold.
 
     The spectrogram, what the decoder makes of it, where the model attends, probabilities by frame and by clip, and what
@@ -59,7 +66,7 @@ def show(run: Path, clip: str | None, out: Path, device: str | None) -> None:
     """
     from baselines.sed.figure import draw_clip
 
-    draw_clip(run, clip, out, device)
+    draw_clip(run, clip, out, device, data)
     click.echo(f"picture: {quote(str(out))}")
 
 

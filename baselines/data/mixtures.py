@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -43,19 +43,6 @@ class Clips:
     def of_folds(self, folds: Sequence[int]) -> np.ndarray:
         """Places of the clips of some folds, int64 [n]."""
         return np.flatnonzero(np.isin(self.fold, folds))
-
-    def take(self, chosen: np.ndarray) -> Clips:
-        """Some of the clips, by place int64 [n]."""
-        clips = tuple(self.corpus.clips[place] for place in chosen)
-        corpus = Corpus(clips, self.corpus.duration_s[chosen], self.corpus.labels)
-        return replace(
-            self,
-            corpus=corpus,
-            fold=self.fold[chosen],
-            targets=self.targets[chosen],
-            events=events_of([row for row in self.events.rows() if row.clip in {*clips}], corpus),
-            log_mel=self.log_mel[torch.from_numpy(chosen).to(self.log_mel.device)],
-        )
 
 
 def read_clips(

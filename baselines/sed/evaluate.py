@@ -26,13 +26,13 @@ from baselines.metrics.sed_events import DROP_FRAMES, JOIN_FRAMES, decode, opera
 from baselines.run import BEST
 from baselines.sed.predictions import read_sed_predictions, read_truth, write_sed_predictions
 from baselines.sed.results import PREDICTIONS, RESULTS, Config, Hashes, SedResultsFile, sed_results_json
-from baselines.sed.run import Folds, Heard, SedTrained, folds_of, hear, load_sed_run
+from baselines.sed.run import Folds, Heard, SedTrained, data_of, folds_of, hear, load_sed_run, name_of_results
 from clear_gen.dataset.identity import stored_identity
 from clear_gen.dataset.mixture_identity import MixtureSettings, finished_mixtures
 from clear_gen.dataset.report import progress
 from clear_gen.io import InputError, sha256_file, sha256_json, write_text
 
-LEAST_ODDS = 1e-12  # so that a threshold of 0 or 1 has some
+LEAST_ODDS = 1e-12  # so that a threshold of 0 has some
 
 
 class Detected(NamedTuple):
@@ -94,6 +94,8 @@ def tune_frame_thresholds(frames: np.ndarray, tagged: np.ndarray, active: np.nda
 def relative_frames(frames: np.ndarray, tagged: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Frame probabilities whose odds are divided by those of their threshold; 0 where a class is not tagged.
 
+    Nothing is above a threshold of 1.
+
     Shape: ``frames`` [N, K, T], ``tagged`` bool [N, K], ``thresholds`` [K] -> float32 [N, T, K].
 
     >>> frames = np.array([[[0.1, 0.2, 0.6]], [[0.1, 0.2, 0.6]]])
@@ -102,10 +104,10 @@ def relative_frames(frames: np.ndarray, tagged: np.ndarray, thresholds: np.ndarr
            [0.   , 0.   , 0.   ]], dtype=float32)
     """
     relative = np.zeros((len(frames), frames.shape[2], frames.shape[1]), np.float32)
-    for k, threshold in enumerate(np.clip(thresholds, LEAST_ODDS, 1 - LEAST_ODDS)):
+    for k, threshold in enumerate(np.clip(thresholds, LEAST_ODDS, 1)):
         p = frames[tagged[:, k], k].astype(np.float64)
         above, below = p * (1 - threshold), (1 - p) * threshold
-        relative[tagged[:, k], :, k] = above / (above + below)
+        relative[tagged[:, k], :, k] = np.divide(above, above + below, out=np.zeros(p.shape), where=above > 0)
     return relative
 
 
@@ -130,14 +132,15 @@ def evaluate_sed_runs(
     Raises InputError if a run or the dataset are not what they must be, or do not fit together.
     """
     read: dict[tuple[Path, str, int], Clips] = {}
-    return [_evaluate(load_sed_run(run, device), run, data, out, read) for run, out in runs.items()]
+    trained = {run: load_sed_run(run, device) for run in runs}  # before any of them is scored
+    return [_evaluate(trained[run], run, data, out, read) for run, out in runs.items()]
 
 
 def _evaluate(
     trained: SedTrained, run: Path, data: Path | None, out: Path, read: dict[tuple[Path, str, int], Clips]
 ) -> SedResultsFile:
     config = trained.config
-    folder = data or Path(config.data)
+    folder = data_of(run, config, data)
     settings = finished_mixtures(folder, stored_identity(folder))
     folds = folds_of(config, settings.spec.n_folds)
     test, selection = (_clips(trained, folder, settings, fold, read) for fold in (folds.test, folds.selection))
@@ -145,8 +148,7 @@ def _evaluate(
     is_same = folds.test == folds.selection
     heard_selection = heard if is_same else hear(trained.model, trained.features, selection.log_mel)
     said = detect(test, heard, selection, heard_selection)
-    is_own = folder.resolve() == Path(config.data).resolve()
-    name = f"{'' if is_own else f'{folder.resolve().name}-'}{test.config}-fold{folds.test}"
+    name = name_of_results(config, folder)
     predictions = out / PREDICTIONS.format(name)
     write_sed_predictions(predictions, heard.clip, said.events)
     file = SedResultsFile(

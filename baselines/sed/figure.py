@@ -18,7 +18,7 @@ from baselines.data.mixtures import heard_in
 from baselines.metrics.sed_clip import DEFAULT_THRESHOLD
 from baselines.models.sed_layers import SedOutput
 from baselines.sed.results import RESULTS, read_sed_results
-from baselines.sed.run import SedTrained, load_sed_run
+from baselines.sed.run import SedTrained, data_of, load_sed_run, name_of_results
 from clear_gen.dataset.figure import COLOURS, DPI, INK, SHOWN_HZ, WIDTH_INCHES, new_figure, suffix_of
 from clear_gen.dataset.mixture_load import load_mixture
 from clear_gen.io import InputError, atomic_path
@@ -66,23 +66,25 @@ class Heard(NamedTuple):
         return dict(zip(self.shown, LINES, strict=False))
 
 
-def draw_clip(run: Path, clip: str | None, path: Path, device: str | None = None) -> None:
+def draw_clip(run: Path, clip: str | None, path: Path, device: str | None = None, data: Path | None = None) -> None:
     """Draw one mixture of a run's dataset, the first of the held-out fold if ``clip`` is None, and write ``path``.
 
-    PNG, SVG or PDF by the suffix of ``path``, atomically. Raises InputError if run, dataset or mixture are not what
-    they must be, for another suffix, and if matplotlib is not installed.
+    ``data``: a dataset in place of the run's own. PNG, SVG or PDF by the suffix of ``path``, atomically.
+
+    Raises InputError if run, dataset or mixture are not what they must be, for another suffix, and if matplotlib is not
+    installed.
     """
     kind = suffix_of(path)
-    figure = clip_figure(hear_clip(load_sed_run(run, device), run, clip), f"{run}")
+    figure = clip_figure(hear_clip(load_sed_run(run, device), run, clip, data), f"{run}")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=DPI)
 
 
 @torch.no_grad()
-def hear_clip(trained: SedTrained, run: Path, clip: str | None) -> Heard:
+def hear_clip(trained: SedTrained, run: Path, clip: str | None, data: Path | None = None) -> Heard:
     """What a run's model makes of one mixture. Raises InputError if there is none of that id, or of another length."""
     config, features = trained.config, trained.features
-    folder = Path(config.data)
+    folder = data_of(run, config, data)
     graph, stored, rate = load_mixture(folder, config.snr, clip or f"fold{config.fold}-000000")
     waveform = heard_in(folder, graph.mixture_id, stored)
     if rate != features.mel.sample_rate or features.mel.n_frames(len(waveform)) != features.n_frames:
@@ -90,7 +92,7 @@ def hear_clip(trained: SedTrained, run: Path, clip: str | None) -> Heard:
         raise InputError(f"{folder}: {graph.mixture_id}: found {found}, expected clips as the model was trained on")
     heard = features.standardised(log_mel(torch.from_numpy(waveform)[None].to(trained.device), features.mel))
     output: SedOutput = trained.model(heard)
-    probabilities, thresholds = _array(output.clip), _thresholds(run, trained)
+    probabilities, thresholds = _array(output.clip), _thresholds(run, trained, folder)
     true = [k for k, label in enumerate(features.labels) if label in graph.weak_labels]
     said = [int(k) for k in np.argsort(-probabilities, kind="stable") if probabilities[k] > thresholds[k]]
     return Heard(
@@ -112,9 +114,9 @@ def _array(of_batch: torch.Tensor) -> np.ndarray:
     return of_batch[0].float().cpu().numpy()
 
 
-def _thresholds(run: Path, trained: SedTrained) -> np.ndarray:
-    """Those of the run's results, where it was scored. Shape: float64 [K]."""
-    path = run / RESULTS.format(f"{trained.config.snr}-fold{trained.config.fold}")
+def _thresholds(run: Path, trained: SedTrained, folder: Path) -> np.ndarray:
+    """Those of the run's results on the mixtures in ``folder``, where it was scored. Shape: float64 [K]."""
+    path = run / RESULTS.format(name_of_results(trained.config, folder))
     if not path.is_file():
         return np.full(len(trained.features.labels), DEFAULT_THRESHOLD)
     by_class = read_sed_results(path).scores.clip.by_class

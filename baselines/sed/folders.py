@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from baselines.sed.results import RESULTS, TASK, read_object
@@ -17,7 +18,18 @@ def runs_in(folder: Path) -> list[Path]:
     if (folder / CONFIG).is_file():
         return [folder] * _is_sed_run(folder)
     found = [path.parent for pattern in UNDER for path in folder.glob(f"{pattern}/{CONFIG}")]
-    return sorted(filter(_is_sed_run, found), key=lambda run: [*map(int, re.findall(r"\d+", name_in(run, folder)))])
+    return _in_order(filter(_is_sed_run, found), folder)
+
+
+def scored_in(folder: Path) -> list[Path]:
+    """The folders of results on mixtures in a folder, itself or those below it: what evaluate wrote elsewhere."""
+    name = RESULTS.format("*")
+    found = {path.parent for at in ("", *UNDER) for path in folder.glob(str(Path(at, name))) if _is_sed_results(path)}
+    return _in_order(found, folder)
+
+
+def _in_order(folders: Iterable[Path], of: Path) -> list[Path]:
+    return sorted(folders, key=lambda one: [*map(int, re.findall(r"\d+", name_in(one, of) if one != of else ""))])
 
 
 def name_in(run: Path, folder: Path) -> str:
@@ -31,7 +43,7 @@ def is_sed(path: Path) -> bool:
         return _is_sed_results(path)
     if runs_in(path):
         return True
-    return not (path / CONFIG).is_file() and any(map(_is_sed_results, path.glob(RESULTS.format("*"))))
+    return not (path / CONFIG).is_file() and bool(scored_in(path))
 
 
 def _is_sed_run(run: Path) -> bool:

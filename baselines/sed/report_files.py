@@ -9,7 +9,7 @@ from pathlib import Path
 from baselines.metrics.sed import Results
 from baselines.report_charts import Bar
 from baselines.report_files import HISTORY, MAX_TEXT_BYTES, TEXTS, read_history
-from baselines.sed.folders import runs_in
+from baselines.sed.folders import runs_in, scored_in
 from baselines.sed.published import PAPER_ALPHA, TABLE_4, TWO_STEP
 from baselines.sed.results import RESULTS, Config, Figures, SedResultsFile, four, mean, read_sed_results
 from clear_gen.config import read_text
@@ -31,13 +31,13 @@ class SedRun:
 
 
 def read_sed_runs(path: Path) -> list[SedRun]:
-    """What there is to report of a run, a folder of runs, a results folder or a results file.
+    """What there is to report of a run, a results folder, a folder of several of them or a results file.
 
     Raises InputError if that is nothing, or malformed.
     """
     if not path.is_dir():
         return [SedRun(path, {str(path): read_sed_results(path)})]
-    return [_read_run(folder) for folder in runs_in(path) or [path]]
+    return [_read_run(folder) for folder in runs_in(path) or scored_in(path) or [path]]
 
 
 def _read_run(folder: Path) -> SedRun:

@@ -24,10 +24,10 @@ import yaml
 from pydantic import Field
 from torch import nn
 
-from baselines.checkpoints import default_device, environment, load_tensors, load_weights
+from baselines.checkpoints import device_named, environment, load_tensors, load_weights
 from baselines.data.log_mel import LogMelSettings
 from baselines.models.sed import build_sed
-from baselines.run import BEST, CONFIG, ENVIRONMENT, FEATURES, STAGE_WEIGHTS
+from baselines.run import BEST, CONFIG, ENVIRONMENT, FEATURES, METRICS, STAGE_WEIGHTS
 from clear_gen.config import Strict, load_yaml
 from clear_gen.io import InputError, stream, write_text
 
@@ -133,10 +133,10 @@ def task_of(run: Path) -> str:
 
 
 def write_sed_run(run: Path, config: SedRunConfig, features: SedFeatures, device: str) -> None:
-    """Begin a run's folder: everything but the weights."""
-    write_text(run / CONFIG, yaml.safe_dump(config.model_dump(), sort_keys=False))
+    """Begin a run's folder: everything but the weights, and last what says that there is a run."""
     write_text(run / FEATURES, features.model_dump_json(indent=1) + "\n")
     write_text(run / ENVIRONMENT, json.dumps(environment(device), indent=1) + "\n")
+    write_text(run / CONFIG, yaml.safe_dump(config.model_dump(), sort_keys=False))
 
 
 def read_sed_config(run: Path) -> SedRunConfig:
@@ -144,6 +144,14 @@ def read_sed_config(run: Path) -> SedRunConfig:
     if (task := task_of(run)) != "sed":
         raise InputError(f"{run / CONFIG}: task: found {task}, expected sed: a run on mixtures")
     return load_yaml(run / CONFIG, SedRunConfig)
+
+
+def unfinished(run: Path) -> str | None:
+    """A line saying how many epochs a run's training lacks, if it is known to."""
+    if not (run / METRICS).is_file():
+        return None
+    n, wanted = len((run / METRICS).read_text(encoding="utf-8").splitlines()), read_sed_config(run).max_epochs
+    return f"{run}: scored after {n} of {wanted} epochs; clear-bench train --resume goes on" if n < wanted else None
 
 
 def read_sed_features(run: Path) -> SedFeatures:
@@ -170,11 +178,25 @@ class SedTrained:
 def load_sed_run(run: Path, device: str | None = None) -> SedTrained:
     """The best model of a run. Raises InputError naming the file that is missing or malformed."""
     config, features = read_sed_config(run), read_sed_features(run)
-    on = torch.device(device) if device else default_device()
+    on = device_named(device)
     model = new_sed_model(config, features).to(on)
     weights, _ = load_tensors(run / BEST, on)
     load_weights(model, weights, run / BEST)
     return SedTrained(config, features, model.eval(), on)
+
+
+def data_of(run: Path, config: SedRunConfig, data: Path | None) -> Path:
+    """The dataset of a run, or ``data`` in its place. Raises InputError if the run's own is not where it was."""
+    if data is None and not Path(config.data).is_dir():
+        found = f"found {config.data!r}, no folder as seen from here"
+        raise InputError(f"{run / CONFIG}: data: {found}; --data says where the mixtures are")
+    return data or Path(config.data)
+
+
+def name_of_results(config: SedRunConfig, folder: Path) -> str:
+    """What results of a run on the mixtures in ``folder`` are called, with its name if it is not the run's own."""
+    is_own = folder.resolve() == Path(config.data).resolve()
+    return f"{'' if is_own else f'{folder.resolve().name}-'}{config.snr}-fold{config.fold}"
 
 
 # --- hearing ----------------------------------------------------------------------------------------------------------

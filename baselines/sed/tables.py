@@ -26,12 +26,12 @@ MISPRINT = "sic"  # after a figure that the paper misprints
 def lines(files: Mapping[str, SedResultsFile]) -> list[str]:
     """Tables of one results file, or of several folds by name with their mean, and the paper's row beside them.
 
-    Raises InputError unless all are of one model at one SNR.
+    Raises InputError unless all are of one model with the same settings at one SNR.
     """
     found = [*files.values()]
     first = found[0].config
     for file in found[1:]:
-        for name in ("model", "mixtures", "select_on_test"):
+        for name in ("model", "options", "alpha", "mixtures", "select_on_test"):
             if (other := getattr(file.config, name)) != (wanted := getattr(first, name)):
                 raise InputError(f"{name}: found {other} beside {wanted}, expected folds of one")
     by_clip = {name: clip_figures(file.scores) for name, file in files.items()}

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch.nn.functional import binary_cross_entropy, mse_loss
@@ -33,7 +34,7 @@ from baselines.sed.run import (
     read_sed_config,
     write_sed_run,
 )
-from clear_gen.io import InputError, stream, write_text
+from clear_gen.io import CheckFailed, InputError, stream, write_text
 
 CHECKPOINT_S = 120.0  # between two checkpoints of one epoch
 RATE_FACTOR = 0.1  # of the learning rate on a plateau
@@ -79,8 +80,8 @@ def train_sed(
     """Train a model on all mixtures of a dataset but the held-out fold's, on the device that they lie on.
 
     Leaves everything in the folder ``run``; goes on where a run that is there has stopped. Raises InputError if the
-    folder holds a run with another configuration, or the folds do not suffice, and Paused after the first step after
-    which ``pause()`` is true.
+    folder holds a run with another configuration, or the folds do not suffice, CheckFailed if the model's probabilities
+    are no numbers after an epoch, and Paused after the first step after which ``pause()`` is true.
     """
     features = features_for(config, clips, n_folds)
     _begin(run, config, features, clips.log_mel.device)
@@ -190,10 +191,10 @@ class _Trainer:
         state.plateau = self.schedule.state_dict()
         state.epoch, state.step, state.loss_sum, state.seconds = state.epoch + 1, 0, 0.0, 0.0
         state.finished = state.epoch >= self.config.max_epochs
-        save_checkpoint(self.run / LAST, self.model, self.optimizer, state)
-        write_text(self.run / METRICS, "".join(json.dumps(one) + "\n" for one in state.history))
         n = self.n_steps * self.batch
+        write_text(self.run / METRICS, "".join(json.dumps(one) + "\n" for one in state.history))
         write_text(self.run / TIMING, json.dumps({"clips": n, "epoch_seconds": state.epoch_seconds}) + "\n")
+        save_checkpoint(self.run / LAST, self.model, self.optimizer, state)  # last: a finished run writes no more
         return (
             f"epoch {state.epoch:2d}  train {row['train_loss']:.4f}  selection {row['selection_loss']:.4f}  "
             f"micro-AP {row['selection_micro_ap']:.4f}  macro-AP {row['selection_macro_ap']:.4f}  lr {rate:.0e}  "
@@ -204,6 +205,11 @@ class _Trainer:
         """Loss of the labels and scores on the fold that rate and epoch are chosen on; 0 for what cannot be told."""
         log_mel = self.log_mel[torch.from_numpy(self.selection).to(self.device)]
         scores = hear(self.model, self.features, log_mel, self.config.precision).clip
+        if not np.isfinite(scores).all():
+            raise CheckFailed(
+                f"{self.run}: epoch {self.progress.epoch + 1}: the model's probabilities are no numbers any more; "
+                "train it into another folder with a lower --learning-rate"
+            )
         targets = self.targets.cpu().numpy()[self.selection] > 0
         found = sed_clip.evaluate(scores, targets, self.features.labels)
         return {
@@ -230,7 +236,8 @@ def loss_of(output: SedOutput, targets: torch.Tensor, heard: torch.Tensor, alpha
     The paper prints its first term twice; the second is the error. Shape: ``targets`` float [B, K], ``heard``, the
     normalised input, float [B, T, F] -> scalar.
     """
-    loss = binary_cross_entropy(output.clip.float(), targets)
+    # What is no number ends the run once the epoch is over: torch's own check would have no message on a GPU.
+    loss = binary_cross_entropy(output.clip.float().nan_to_num(), targets)
     if output.reconstruction is None or alpha == 0:
         return loss
     return loss + alpha * mse_loss(output.reconstruction.float(), heard)

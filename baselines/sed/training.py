@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-import torch
-
-from baselines.checkpoints import default_device
+from baselines.checkpoints import device_named
 from baselines.data.mixtures import Clips, n_clips, read_clips
 from baselines.models.sed import config_of_sed
 from baselines.run import CONFIG, CURVES
@@ -47,7 +46,7 @@ def run_sed_training(
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise InputError("torchrun: found several processes, expected one; give each GPU a fold of its own (--fold)")
-    device = torch.device(device_name) if device_name else default_device()
+    device = device_named(device_name)
     settings = finished_mixtures(data, stored_identity(data))
     n_folds = settings.spec.n_folds
     asked = configured(SedRunConfig, data, preset, file, flags, device)
@@ -69,7 +68,7 @@ def run_sed_training(
         clips = read_clips(data, asked.snr, device, advance)
     for folder, config in runs.items():
         _train_one(config, clips, n_folds, folder, say)
-    say(f"next: clear-bench evaluate {run}")
+    say(f"next: clear-bench evaluate {quote(str(run))}")
 
 
 def _train_one(config: SedRunConfig, clips: Clips, n_folds: int, run: Path, say: Callable[[str], None]) -> None:

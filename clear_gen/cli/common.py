@@ -18,7 +18,7 @@ PATH = click.Path(path_type=Path)
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
-def run_group(group: click.Group, name: str, arguments: list[str]) -> int:
+def run_group(group: click.Command, name: str, arguments: list[str]) -> int:
     """Run a command line called ``name``, every expected error being one line.
 
     Returns 0 done, 1 a check or a job failed, 2 wrong usage or input, 130 interrupted.

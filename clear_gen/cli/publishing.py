@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clear_gen.dataset.hub import Shipment
 
 OPTIONS = (
-    click.option("--repo", required=True, metavar="USER/NAME", help="Repository; it is made if it is not there."),
+    click.option("--repo", metavar="USER/NAME", help="Repository; made if it is not there. A dry run needs none."),
     click.option("--private", is_flag=True, help="Make it private; one that is public is refused."),
     click.option("--revision", metavar="BRANCH", help="Branch; it is made if it is not there.  [default: main]"),
     click.option("--dry-run", is_flag=True, help="List files and sizes; no network, no token."),
@@ -28,6 +28,17 @@ def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def repo_of(repo: str | None, dry_run: bool) -> str:
+    """The repository that ``--repo`` names, "" in a dry run without one. Raises InputError if it is no such name."""
+    from clear_gen.dataset import hub
+
+    if repo is None and not dry_run:
+        raise click.UsageError("--repo: found none, expected USER/NAME (or --dry-run)")
+    if repo is not None:
+        hub.check_repo(repo)
+    return repo or ""
+
+
 def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: str | None, dry_run: bool) -> None:
     """Publish a shipment made from the folder ``source``, or only list it; say what is left out."""
     from clear_gen.dataset import hub
@@ -36,7 +47,9 @@ def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: s
     if dry_run:
         sizes = shipment.sizes
         click.echo("\n".join(table([["file", "bytes"], *([name, f"{size:,}"] for name, size in sizes.items())])))
-        click.echo(f"\n{repo}: {len(sizes):,} files, {sum(sizes.values()) / 1e6:,.1f} MB; nothing is uploaded")
+        click.echo(
+            f"\n{repo or source}: {len(sizes):,} files, {sum(sizes.values()) / 1e6:,.1f} MB; nothing is uploaded"
+        )
     else:
         click.echo(hub.publish(shipment, repo, private, revision))
     if rest := hub.left_out(source, shipment.hashes):
@@ -47,7 +60,9 @@ def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: s
 @click.argument("folder", type=PATH, metavar="DIR", default=Path("clear2"))
 @hub_options
 @click.option("--without-audio", is_flag=True, help="Ship graphs, questions and hashes only, banks without audio too.")
-def publish(folder: Path, repo: str, private: bool, revision: str | None, dry_run: bool, without_audio: bool) -> None:
+def publish(
+    folder: Path, repo: str | None, private: bool, revision: str | None, dry_run: bool, without_audio: bool
+) -> None:
     """Publish a dataset on the Hugging Face Hub.
 
     Uploads what the Hub does not have yet, so the same command again goes on after a break; then compares sizes and
@@ -58,14 +73,14 @@ def publish(folder: Path, repo: str, private: bool, revision: str | None, dry_ru
     Example:
         clear-gen publish clear2 --repo me/clear2
     """
-    from clear_gen.dataset import hub, publishing
+    target = repo_of(repo, dry_run)
+    from clear_gen.dataset import publishing
 
-    hub.check_repo(repo)
     with publishing.dataset_shipment(folder, without_audio) as shipment:
         if not dry_run:
             with busy("comparing the files with clear.json"):
                 publishing.check_whole(folder)
-        ship(shipment, folder, repo, private, revision, dry_run)
+        ship(shipment, folder, target, private, revision, dry_run)
 
 
 COMMANDS = (publish,)

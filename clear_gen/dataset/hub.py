@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -79,8 +80,10 @@ def publish(shipment: Shipment, repo: str, private: bool, revision: str | None) 
     Raises InputError if the Hub does not accept the token or a private repository is public, CheckFailed if the Hub
     cannot be reached, fails, or does not list in the end what the folder holds.
     """
-    if get_token() is None:
-        raise InputError("token: found none; run hf auth login, or set HF_TOKEN to one that may write")
+    token = get_token()
+    if token is None or not token.isascii():
+        what = "none" if token is None else "characters that no token has"
+        raise InputError(f"token: found {what}; run hf auth login, or set HF_TOKEN to one that may write")
     if not sys.stderr.isatty():
         disable_progress_bars()
     remote = _Remote(HfApi(), repo, shipment.kind, revision or MAIN)
@@ -169,16 +172,24 @@ class _Remote:
 
     def _problem(self, error: Exception) -> tuple[InputError | CheckFailed, bool]:
         """What went wrong, in one line, and whether it may pass."""
-        at, cause = f"{self.repo}: {constants.ENDPOINT}", _cause(error)
+        at, cause = f"{self.repo}: {_without_secrets(constants.ENDPOINT)}", _cause(error)
         if not isinstance(cause, HfHubHTTPError):
             may_pass = isinstance(cause, httpx2.TransportError | json.JSONDecodeError)  # the latter: a page, no answer
             said = first_line(error) if cause is error else f"{first_line(error)} {first_line(cause)}"
-            return CheckFailed(f"{at}: {said}"), may_pass
-        status, said = cause.response.status_code, shown(cause.server_message or cause.response.reason_phrase)
+            return CheckFailed(f"{at}: {_without_secrets(said)}"), may_pass
+        status = cause.response.status_code
+        said = shown(_without_secrets(cause.server_message or cause.response.reason_phrase))
         if status in (401, 403):
             login = "run hf auth login, or set HF_TOKEN to one that may write there"
             return InputError(f"{at} does not accept the token ({status}, {said}); {login}"), False
         return CheckFailed(f"{at} answered {status} ({said})"), status in PASSING
+
+
+def _without_secrets(text: str) -> str:
+    """A text without what it may repeat: the token, and the password of an endpoint that has one."""
+    for secret in (get_token(), *re.findall("//(.*)@", constants.ENDPOINT)):
+        text = text.replace(secret, "...") if secret else text
+    return text
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -209,6 +220,16 @@ def _difference(shipment: Shipment, name: str, remote: RepoFile | None) -> str |
         kind, found = "git blob", remote.blob_id
         expected = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
     return None if found == expected else f"found {kind} {shown(str(found))} on the Hub, expected {expected}"
+
+
+def check_inside(folder: Path, names: Iterable[str]) -> None:
+    """Raise InputError naming the first of these files that is a link out of its folder: what it leads to is not ours.
+
+    For files whose bytes no hash foretells; in a folder from elsewhere such a link may lead to anything of the user's.
+    """
+    for name in names:
+        if not (path := (folder / name).resolve()).is_relative_to(folder.resolve()):
+            raise InputError(f"{folder / name}: found a link to {path}, expected a file in the folder; copy it there")
 
 
 # --- what is not shipped ----------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -10,13 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from clear_gen.dataset.finish import check_hashes, is_finished
-from clear_gen.dataset.hub import Shipment
+from clear_gen.dataset.hub import Shipment, check_inside
 from clear_gen.dataset.identity import read_provenance, stored_identity
 from clear_gen.dataset.layout import ANNOTATIONS, BANK, CARD, IDENTITY, MIXTURES, QUESTIONS, SCENES, SOURCES, STEMS
-from clear_gen.dataset.mixture_sources import RESTRICTED
+from clear_gen.dataset.redistribution import forbidden
 from clear_gen.dataset.without_audio import write_without_audio
-from clear_gen.io import CheckFailed, InputError, open_parquet, sha256_file
-from clear_gen.sounds.corpus_facts import CORPORA
+from clear_gen.io import CheckFailed, InputError, sha256_file
 
 DATA = (SCENES, MIXTURES, STEMS, BANK, QUESTIONS, SOURCES, ANNOTATIONS)
 OWNED = (CARD, IDENTITY, *(pattern for name in DATA for pattern in (f"{name}/*", f"{name}-snr*/*")))
@@ -31,7 +29,8 @@ def dataset_shipment(folder: Path, without_audio: bool) -> Iterator[Shipment]:
     """
     stored = finished(folder)
     if not without_audio:
-        check_redistribution(folder, stored)
+        if why := forbidden(folder, stored):
+            raise InputError(f"{why}, expected one that allows to publish; --without-audio ships the rest")
         yield _shipment(folder)
         return
     with TemporaryDirectory(prefix="clear-gen-") as name:
@@ -61,23 +60,8 @@ def finished(folder: Path) -> dict[str, Any]:
     return stored
 
 
-def check_redistribution(folder: Path, stored: dict[str, Any]) -> None:
-    """Raise InputError if a dataset has audio whose licence forbids that it is published."""
-    heard = (f"{BANK}/", f"{SOURCES}/") if stored["identity"].get("audio", True) else f"{BANK}/"
-    for name in stored["files"]:
-        if not name.startswith(heard):
-            continue
-        licences = Counter(open_parquet(folder / name).read(["licence"])["licence"].to_pylist())
-        for licence in sorted(licences.keys() & RESTRICTED):
-            titles = [corpus.title for corpus in CORPORA.values() if corpus.licence == licence]
-            what = f"{licences[licence]:,} recordings of {' or '.join(titles)}"
-            raise InputError(
-                f"{folder / name}: licence: found {what} ({licence}), expected one that allows to publish; "
-                "--without-audio ships the rest"
-            )
-
-
 def _shipment(folder: Path) -> Shipment:
+    check_inside(folder, (CARD, IDENTITY))
     hashes = dict(read_provenance(folder / IDENTITY)["files"])
     hashes |= {name: sha256_file(folder / name) for name in (CARD, IDENTITY)}  # a card may have been edited
     return Shipment(folder, "dataset", hashes, OWNED)

@@ -47,8 +47,10 @@ def connected(address: str | None) -> Iterator[int]:
     try:
         _reach(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"--address: found {address}, expected a running Ray cluster: {first_line(error)}") from None
+    except (OSError, OverflowError, RuntimeError, ValueError) as error:  # OverflowError: no such port
+        raise InputError(
+            f"--address: found {address or 'none'}, expected a running Ray cluster: {first_line(error)}"
+        ) from None
     try:
         with redirect_stdout(sys.stderr):
             yield max(1, int(ray.cluster_resources().get("CPU", 1)))

@@ -17,9 +17,11 @@ import yaml
 
 from clear_gen.dataset.audio_folder import parts_of_card
 from clear_gen.dataset.build import Progress
+from clear_gen.dataset.card import cell
 from clear_gen.dataset.exporting import claiming, put
-from clear_gen.dataset.identity import stored_identity
-from clear_gen.dataset.layout import CARD
+from clear_gen.dataset.identity import read_provenance, stored_identity
+from clear_gen.dataset.layout import CARD, IDENTITY
+from clear_gen.dataset.redistribution import forbidden
 from clear_gen.explore.library import SITE, SITE_FILES, Library, about, picture, record
 from clear_gen.io import sha256_json
 
@@ -50,6 +52,8 @@ def export_page(
             put(out / name, (SITE / ("filtered.js" if name == "asking.js" else name)).read_bytes())
         put(out / CARD, card.encode())
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    if why := forbidden(folder, read_provenance(folder / IDENTITY)):
+        return f"{out}: {len(shown):,} records, {size / 1e6:,.0f} MB; keep it to yourself: {why}"
     return f"{out}: {len(shown):,} records, {size / 1e6:,.0f} MB; any server of files shows it"
 
 
@@ -72,4 +76,4 @@ def _card(folder: Path, name: str) -> str:
     head, sections = parts_of_card(folder / CARD)
     front = {"title": name, "sdk": "static", **{key: head[key] for key in ("license",) if key in head}}
     kept = "\n".join(section for section in sections if section.startswith("## Source"))
-    return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n# {name}\n\n{kept}"
+    return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n# {cell(name)}\n\n{kept}"

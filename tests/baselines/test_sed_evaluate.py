@@ -21,6 +21,7 @@ from baselines.data.mixtures import Clips
 from baselines.metrics import sed
 from baselines.run import BEST
 from baselines.sed.evaluate import active_frames, evaluate_sed_run, relative_frames, scores_of, tune_frame_thresholds
+from baselines.sed.figure import hear_clip
 from baselines.sed.predictions import read_truth
 from baselines.sed.published import TABLE_4, TABLE_5, published
 from baselines.sed.results import ON_TEST, mean_figures, read_sed_results, sed_results_json
@@ -187,6 +188,12 @@ def test_relative_frames_keep_their_order_and_their_threshold(values: list[float
         assert (found[frames[0, 0] >= min(threshold * 1.01 + 1e-6, 1)] > 0.5).all()
 
 
+def test_no_frame_is_above_a_threshold_of_1() -> None:
+    frames = np.array([[[0.5, 1.0]]], np.float32)
+    assert relative_frames(frames, np.array([[True]]), np.array([1.0])).ravel().tolist() == [0, 0]
+    assert relative_frames(frames, np.array([[True]]), np.array([np.nextafter(1.0, 0)]))[0, 1, 0] == 1
+
+
 def test_a_class_that_is_never_tagged_has_the_default_threshold() -> None:
     frames = np.full((2, 2, 4), 0.25, np.float32)
     tagged = np.array([[True, False], [False, False]])
@@ -319,6 +326,49 @@ def test_folds_of_different_models_have_no_mean(folds: Path, sed_data: Path, com
     assert "model.safetensors: not found" in complaint(WRONG_INPUT, "evaluate", "folds")
     shutil.rmtree(folds / "fold-3")
     assert "model: found gap beside 2apae" in complaint(WRONG_INPUT, "evaluate", "folds")
+
+
+def test_folds_of_different_settings_have_no_mean(folds: Path, sed_data: Path, complaint: Callable[..., str]) -> None:
+    shutil.rmtree(folds / "fold-3")
+    for how, message in (({"alpha": 0.01}, "alpha: found 0.01"), ({"options": {"width": 0.1}}, "options: found")):
+        shutil.rmtree(folds / "fold-2")
+        write_run(folds / "fold-2", sed_data, 2, **how)
+        assert message in complaint(WRONG_INPUT, "evaluate", "folds")
+
+
+def test_nothing_is_scored_where_a_run_has_no_weights(folds: Path, complaint: Callable[..., str]) -> None:
+    (folds / "fold-3" / BEST).unlink()
+    assert "fold-3/model.safetensors: not found" in complaint(WRONG_INPUT, "evaluate", "folds")
+    assert not [*folds.rglob("results-*")]
+
+
+def test_a_training_that_has_not_finished_is_told(folds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for k, epochs in ((1, 3), (2, 4), (3, 50)):
+        config = folds / f"fold-{k}/config.yaml"
+        config.write_text(config.read_text().replace("max_epochs: 50", f"max_epochs: {epochs}"))
+    assert run(["evaluate", "folds"]) == DONE
+    shown = capsys.readouterr().out
+    assert "folds/fold-1: scored after" not in shown
+    assert "folds/fold-2: scored after 3 of 4 epochs; clear-bench train --resume goes on" in shown
+    assert "folds/fold-3: scored after 3 of 50 epochs" in shown
+
+
+def test_results_are_no_run(folds: Path, complaint: Callable[..., str]) -> None:
+    assert run(["evaluate", "folds", "--out", "scored"]) == DONE
+    for path in ("scored", "scored/fold-1"):
+        assert f"{path}: found results, expected the folder of a run" in complaint(WRONG_INPUT, "evaluate", path)
+
+
+def test_a_dataset_that_is_not_where_it_was(folds: Path, sed_data: Path, complaint: Callable[..., str]) -> None:
+    config = folds / "fold-1/config.yaml"
+    config.write_text(config.read_text().replace(f"data: {sed_data}", "data: moved"))
+    for command in ("evaluate", "show"):
+        said = complaint(WRONG_INPUT, command, "folds/fold-1")
+        assert "config.yaml: data: found 'moved', no folder as seen from here; --data says where" in said
+        assert run([command, "folds/fold-1", "--data", str(sed_data)]) == DONE
+    stored = read_sed_results(folds / f"fold-1/results-{sed_data.name}-mixtures-snr0-fold1.json").scores.clip.by_class
+    heard = hear_clip(load_sed_run(folds / "fold-1", "cpu"), folds / "fold-1", None, sed_data)
+    assert heard.thresholds.tolist() == [stored[label].threshold for label in heard.labels]
 
 
 # --- anybody's predictions --------------------------------------------------------------------------------------------

@@ -118,6 +118,14 @@ def test_page_escapes_every_text(sed_folds: Path) -> None:
     assert row_of(text, "bell")[0] == "bell"
 
 
+def test_a_folder_of_results_is_that_of_the_runs(sed_folds: Path, tmp_path: Path) -> None:
+    assert run(["evaluate", str(sed_folds), "--out", str(tmp_path / "scored")]) == DONE
+    assert run(["report", str(tmp_path / "scored"), "--out", str(tmp_path / "report.html")]) == DONE
+    found = [one for read in read_sed_runs(tmp_path / "scored") for one in read.results.values()]
+    of_runs = [one for read in read_sed_runs(sed_folds) for one in read.results.values()]
+    assert [(one.config.test, one.scores) for one in found] == [(one.config.test, one.scores) for one in of_runs]
+
+
 def test_results_of_predictions_and_files(sed_folds: Path, sed_data: Path, tmp_path: Path) -> None:
     predictions = sed_folds / "fold-1/predictions-mixtures-snr0-fold1.jsonl"
     plain = tmp_path / "mine.jsonl"

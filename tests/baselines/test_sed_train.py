@@ -30,7 +30,7 @@ from baselines.sed.train import SedProgress, features_for, loss_of, train_sed
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.dataset.mixture_load import load_mixtures
 from clear_gen.dataset.without_audio import write_without_audio
-from clear_gen.io import InputError
+from clear_gen.io import CheckFailed, InputError, write_text
 from tests.mixture_data import LABELS, N_FOLDS, RATE, make, small_settings, write_corpus
 
 CPU = torch.device("cpu")
@@ -107,10 +107,10 @@ def test_clips_are_what_the_dataset_holds(mixtures: Path, clips: Clips) -> None:
         expected = log_mel(torch.from_numpy(waveform)[None], mel_settings_at(rate))[0]
         torch.testing.assert_close(clips.log_mel[row], expected)
     one = read_clips(mixtures, 10, CPU, lambda _: None, fold=2, labels=LABELS)
-    whole = clips.take(clips.of_folds([2]))
-    assert one.corpus.clips == whole.corpus.clips
-    assert one.events.rows() == whole.events.rows()
-    assert torch.equal(one.log_mel, whole.log_mel)
+    of_fold = clips.of_folds([2])
+    assert one.corpus.clips == tuple(clips.corpus.clips[place] for place in of_fold)
+    assert one.events.rows() == [event for event in clips.events.rows() if event.clip in one.corpus.clips]
+    assert torch.equal(one.log_mel, clips.log_mel[of_fold])
 
 
 def test_a_label_that_is_no_class_is_one_line(mixtures: Path) -> None:
@@ -180,9 +180,11 @@ def test_the_rate_falls_after_a_plateau_of_the_selection_fold_and_the_best_epoch
     assert rate < 0.03
     folds = folds_of(config, N_FOLDS)
     kept = load_sed_run(run, "cpu")
-    chosen = clips.take(clips.of_folds([folds.selection]))
-    scores = hear(kept.model, kept.features, chosen.log_mel).clip
-    assert precision_slowly(scores, chosen.targets) == pytest.approx(max(row["selection_micro_ap"] for row in rows))
+    chosen = clips.of_folds([folds.selection])
+    scores = hear(kept.model, kept.features, clips.log_mel[chosen]).clip
+    assert precision_slowly(scores, clips.targets[chosen]) == pytest.approx(
+        max(row["selection_micro_ap"] for row in rows)
+    )
 
 
 def precision_slowly(scores: np.ndarray, targets: np.ndarray) -> float:
@@ -250,13 +252,42 @@ def test_killed_by_the_system_it_goes_on_to_the_same_result(mixtures: Path, tmp_
     assert same(tmp_path / "killed", tmp_path / "whole")
 
 
+@pytest.mark.parametrize("killed_before", ["config.yaml", "last.safetensors"])
+def test_what_says_that_a_run_or_an_epoch_is_there_is_written_last(
+    mixtures: Path, clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed_before: str
+) -> None:
+    config = config_of(mixtures, max_epochs=1)
+    whole = trained(config, clips, tmp_path / "whole")
+
+    def killed(path: Path, *_: object) -> None:
+        if path.name == killed_before:
+            raise KeyboardInterrupt
+        write_text(path, *_)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("baselines.sed.run.write_text", killed)
+        patched.setattr("baselines.sed.train.save_checkpoint", lambda path, *_: killed(path))
+        with pytest.raises(KeyboardInterrupt):
+            trained(config, clips, tmp_path / "killed")
+    names = {path.name for path in (tmp_path / "killed").iterdir()}
+    assert {"features.json", "environment.json"} <= names
+    assert ({"metrics.jsonl", "timing.json"} <= names) == (killed_before == "last.safetensors")
+    assert same(trained(config, clips, tmp_path / "killed"), whole)
+
+
+@pytest.mark.parametrize("model", ["2apae", "gap"])
+def test_a_training_that_diverges_is_one_line(mixtures: Path, clips: Clips, tmp_path: Path, model: str) -> None:
+    with pytest.raises(CheckFailed, match=r"run: epoch 1: .* with a lower --learning-rate"):
+        trained(config_of(mixtures, model=model, learning_rate=1e30), clips, tmp_path / "run")
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 SHORT = ["--width", "0.0625", "--batch", "8", "--max-epochs", "1"]
 
 
 def test_all_folds_and_seeds(mixtures: Path, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
-    run = tmp_path / "run"
+    run = tmp_path / "a run"
     arguments = [str(mixtures), "--model", "2apae", "--seeds", "3,4", "--folds", "all", "--snr", "10", *SHORT]
     assert clear_bench(["train", *arguments, "--out", str(run)]) == DONE
     runs = {path.parent for path in run.rglob("model.safetensors")}
@@ -266,7 +297,9 @@ def test_all_folds_and_seeds(mixtures: Path, tmp_path: Path, capfd: pytest.Captu
         assert (f"seed-{config.seed}", f"fold-{config.fold}") == (one.parent.name, one.name)
         assert config.snr == "mixtures-snr10"
         assert (one / "curves.png").read_bytes().startswith(b"\x89PNG")
-    assert "held out: 1" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "held out: 1" in said
+    assert f"next: clear-bench evaluate '{run}'" in said
 
 
 @pytest.mark.parametrize(
@@ -283,6 +316,9 @@ def test_all_folds_and_seeds(mixtures: Path, tmp_path: Path, capfd: pytest.Captu
         (["--model", "gap", "--fold", "1", "--width", "0"], "width"),
         (["--model", "gap", "--fold", "1", "--log-mel"], "--log-mel: found it with mixtures"),
         (["--model", "gap", "--fold", "1", "--preset", "tiny"], "--preset tiny: found it with mixtures"),
+        (["--model", "gap", "--fold", "1", "--device", "gpu"], "--device: found 'gpu', expected cpu"),
+        (["--model", "gap", "--fold", "1", "--device", "meta"], "--device: found 'meta', expected one of: cpu, cuda"),
+        (["--model", "gap", "--fold", "1", "--device", "cuda:99"], "--device: found 'cuda:99', expected cpu"),
     ],
 )
 def test_wrong_choices(

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from safetensors.numpy import save_file
 
 import clear_gen
 from baselines.cli import run as bench
+from baselines.publishing import run_shipment
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.dataset.complete import Shard
@@ -153,7 +155,12 @@ def slow(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slow]
         folder = tmp_path_factory.mktemp("slow")
         clients = Client(first, folder / "first"), Client(second, folder / "second")
         command = ("-m", "clear_gen", "publish", str(made), "--repo", "me/it")
-        yield Slow(clients[0].start(*command), clients[0], clients[1].start(*command), clients[1])
+        found = Slow(clients[0].start(*command), clients[0], clients[1].start(*command), clients[1])
+        yield found
+        for process in (found.refused, found.cut):
+            if process.returncode is None:  # its test was not asked for
+                process.kill()
+                process.communicate()
 
 
 # --- what goes well ---------------------------------------------------------------------------------------------------
@@ -234,7 +241,7 @@ def test_another_dataset_leaves_nothing_of_the_former_one(client: Client, data: 
     assert set(repo.commits[repo.branches["main"]]) == {".gitattributes"}
 
 
-def test_a_dry_run_needs_neither_network_nor_token(
+def test_a_dry_run_needs_neither_network_nor_token_nor_repository(
     made: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HF_TOKEN", raising=False)
@@ -244,6 +251,10 @@ def test_a_dry_run_needs_neither_network_nor_token(
     lines = capsys.readouterr().out.splitlines()
     assert f"{(made / 'bank/train.parquet').stat().st_size:,}" in next(line for line in lines if "bank/train" in line)
     assert lines[-1] == "me/it: 10 files, 1.3 MB; nothing is uploaded"
+    assert run(["publish", str(made), "--dry-run"]) == DONE
+    assert capsys.readouterr().out.splitlines()[-1] == f"{made}: 10 files, 1.3 MB; nothing is uploaded"
+    assert run(["publish", str(made)]) == WRONG_INPUT
+    assert "--repo: found none" in capsys.readouterr().err
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
@@ -313,10 +324,25 @@ def test_a_bad_token_no_token_and_a_public_repository(client: Client, data: Path
     assert "does not accept the token (401" in bad.said
     assert not any("PUT" in line or "commit" in line for line in bad.requests)
     assert len(bad.error.strip().splitlines()) == 1
+    client.token = "hf_é"
+    odd = client.publish(data)
+    assert (odd.code, odd.requests) == (WRONG_INPUT, [])
+    assert "token: found characters that no token has" in odd.said
     client.token = None
     none = client.publish(data)
     assert (none.code, none.requests) == (WRONG_INPUT, [])
     assert "hf auth login" in none.said
+
+
+def test_secrets_that_an_answer_repeats_are_not_printed(client: Client, data: Path) -> None:
+    echo = json.dumps({"error": f"no use for Bearer {TOKEN}"}).encode()
+    client.hub.faults.append(Fault("POST /api/repos/create", status=400, body=echo))
+    where = client.hub.url
+    client.hub.url = where.replace("//", "//me:PASSword@")
+    done = client.publish(data)
+    assert done.code == FAILED
+    assert "PASSword" not in done.out + done.error
+    assert done.said.endswith(f"me/it: {where.replace('//', '//...@')} answered 400 (no use for Bearer ...)")
 
 
 @pytest.mark.parametrize(
@@ -329,6 +355,8 @@ def test_a_bad_token_no_token_and_a_public_repository(client: Client, data: Path
         ("bank/test.parquet", "me/it", FAILED, "bank/test.parquet: missing; run clear-gen finish"),
         ("altered", "me/it", FAILED, "questions/test-00000-of-00001.parquet: missing or altered"),
         ("hostile", "me/it", WRONG_INPUT, "files: found '../secret'"),
+        ("link", "me/it", WRONG_INPUT, "README.md: found a link to "),
+        ("no licence", "me/it", WRONG_INPUT, "bank/train.parquet: damaged"),
     ],
 )
 def test_what_is_refused_before_anything_is_sent(
@@ -340,6 +368,13 @@ def test_what_is_refused_before_anything_is_sent(
         stored = json.loads((data / "clear.json").read_text())
         stored["files"]["../secret"] = "0" * 64
         (data / "clear.json").write_text(json.dumps(stored))
+    elif break_ == "link":
+        (data.parent / "secret").write_text("a key")
+        (data / "README.md").unlink()
+        (data / "README.md").symlink_to(data.parent / "secret")
+    elif break_ == "no licence":
+        bank = data / "bank/train.parquet"
+        pq.write_table(pq.read_table(bank).drop_columns("licence"), bank)
     elif break_ == ".partial":
         (data / ".partial").mkdir()
         identity = json.loads((data / "clear.json").read_text())["identity"]
@@ -443,6 +478,10 @@ def test_recordings_that_must_not_be_published(
     assert [one.graph for one in kept] == [one.graph for one in original]
     assert {one.waveform is None for one in kept} == {True}
     capsys.readouterr()
+    assert run(["explore", str(folder), "--export", str(tmp_path / "page")]) == DONE
+    assert "keep it to yourself" in capsys.readouterr().out
+    assert run(["explore", str(read), "--export", str(tmp_path / "silent")]) == DONE
+    assert "any server of files shows it" in capsys.readouterr().out
     assert run(["validate", str(read), "--all", "--workers", "1", *sources]) == DONE
     assert "identical 6, within 1 LSB 0, different 0" in capsys.readouterr().out
     assert run(["publish", str(read), "--repo", "me/it", "--dry-run"]) == DONE
@@ -511,6 +550,7 @@ def test_runs_of_any_task_and_what_is_no_run(tmp_path: Path, capsys: pytest.Capt
     assert "README.md              7" in shown
     assert "last.safetensors" not in shown.partition("left out")[0]
     for name, text, problem in (
+        ("results-test.json", '{"results": {"a": {"n": 1' + "0" * 400 + "}}}", "results-test.json: results: found no"),
         ("results-test.json", '{"results": 1}', "results-test.json: results: found no scores by task"),
         ("config.yaml", "data: x\n", "config.yaml:1: model: found"),
         ("model.safetensors", None, "model.safetensors: not found, expected a run whose training has written weights"),
@@ -519,3 +559,31 @@ def test_runs_of_any_task_and_what_is_no_run(tmp_path: Path, capsys: pytest.Capt
         (folder / name).unlink() if text is None else (folder / name).write_text(text)
         assert bench(["publish", str(folder), "--repo", "me/it", "--dry-run"]) == WRONG_INPUT
         assert problem in capsys.readouterr().err
+
+
+def test_where_things_lie_on_this_machine_is_not_published(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", model="a | <b>", data=str(tmp_path / "clear2"), note="kept")
+    results = {
+        "config": {"data": "../../home/me/clear2", "predictions": "/home/me/x.jsonl"},
+        "results": {"a|b": {"acc,none": 0.1}},
+    }
+    (folder / "results-test.json").write_text(json.dumps(results))
+    with run_shipment(folder) as shipment:
+        texts = {
+            name: (shipment.folder / name).read_text() for name in ("README.md", "config.yaml", "results-test.json")
+        }
+    assert yaml.safe_load(texts["config.yaml"]) == {"model": "a | <b>", "data": "clear2", "note": "kept"}
+    assert json.loads(texts["results-test.json"]) == {
+        **results,
+        "config": {"data": "clear2", "predictions": "x.jsonl"},
+    }
+    assert "# a / ‹b›\n\nTrained on clear2 by" in texts["README.md"]
+    assert "| a/b | 0.1 |" in texts["README.md"]
+
+
+def test_a_link_out_of_a_run_is_not_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_run(tmp_path / "run", model="film")
+    (tmp_path / "secret").write_text("a key")
+    (folder / "tokenizer.json").symlink_to(tmp_path / "secret")
+    assert bench(["publish", str(folder), "--dry-run"]) == WRONG_INPUT
+    assert "tokenizer.json: found a link to" in capsys.readouterr().err

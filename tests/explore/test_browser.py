@@ -225,6 +225,13 @@ def test_an_address_that_does_not_exist_is_said(browser: Chromium, url: str) -> 
     browser.complaints.clear()
 
 
+def test_an_address_that_cannot_be_decoded_is_passed_over(browser: Chromium, url: str) -> None:
+    browser.open(f"{url}#%")
+    browser.wait("document.querySelectorAll('#rows a').length")
+    browser.ask("location.hash = '#%e0/%'")
+    assert "Hz" in browser.wait("document.querySelector('#facts').textContent")
+
+
 def test_a_label_that_holds_html_is_text(browser: Chromium, mixed: Path, serve: Callable[..., Server]) -> None:
     server = serve(mixed)
     found = getter(server)(f"/lists/mixtures?{urlencode({'label': HOSTILE})}").json["rows"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -158,3 +159,17 @@ def test_labels_are_data(mixed: Path, serve: Callable[..., Server]) -> None:
     get = getter(serve(mixed))
     assert HOSTILE in get("/dataset.json").json["filters"]["label"]
     assert get("/dataset.json").headers["content-type"].startswith("application/json")
+
+
+def test_what_nobody_expected_is_said_on_the_terminal(
+    heard: Path, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = serve(heard)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("nobody expected this")
+
+    monkeypatch.setattr(server.library, "rows", broken)
+    with pytest.raises(http.client.RemoteDisconnected):  # by then it is said
+        getter(server)("/lists/scenes")
+    assert "nobody expected this" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 // Begins with what there is, lists it, and shows what the address names: #<config>/<id> or #<config>/<id>/<question>.
 
 import { addressOf, markChosen, showFilters, showRows } from "./filters.js";
-import { by, read } from "./page.js";
+import { by, named, read } from "./page.js";
 import { showRecord } from "./record.js";
 
 async function begin() {
@@ -16,7 +16,7 @@ async function begin() {
 }
 
 async function go() {
-  const [config, name, question] = decodeURIComponent(location.hash.slice(1)).split("/");
+  const [config, name, question] = named().split("/");
   if (name === undefined) return;
   await showRecord(`${encodeURIComponent(config)}/${encodeURIComponent(name)}`, question);
   markChosen();

@@ -1,7 +1,7 @@
 // The form, and the list of what it leaves.
 
 import { rowsOf } from "./asking.js";
-import { by, make } from "./page.js";
+import { by, make, named } from "./page.js";
 
 const NAMES = { verdict: "prediction", config: "SNR" };
 const TYPING_MS = 200;
@@ -112,7 +112,7 @@ export function verdict({ verdict: found, predicted }) {
 
 export function markChosen() {
   for (const link of by("rows").querySelectorAll("a")) {
-    const isChosen = link.getAttribute("href") === decodeURIComponent(location.hash);
+    const isChosen = link.getAttribute("href") === `#${named()}`;
     if (isChosen) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }

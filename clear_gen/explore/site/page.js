@@ -18,6 +18,15 @@ function filled(element, attributes, children) {
 
 export const by = (id) => document.getElementById(id);
 
+// What the address names; nothing if it is no address of ours.
+export function named() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+
 // Said to those who do not see what has changed.
 export function say(text) {
   by("said").textContent = text;
