@@ -130,11 +130,11 @@ def new_model(config: RunConfig, tokenizer: Tokenizer) -> nn.Module:
 
 
 def write_run(run: Path, config: RunConfig, tokenizer: Tokenizer, features: FeatureSettings, device: str) -> None:
-    """Begin a run's folder: everything but the weights."""
-    write_text(run / CONFIG, yaml.safe_dump(config.model_dump(), sort_keys=False))
+    """Begin a run's folder: everything but the weights. The configuration, which makes it a run, comes last."""
     write_tokenizer(tokenizer, run / TOKENIZER)
     write_feature_settings(features, run / FEATURES)
     write_text(run / ENVIRONMENT, json.dumps(environment(device), indent=1) + "\n")
+    write_text(run / CONFIG, yaml.safe_dump(config.model_dump(), sort_keys=False))
 
 
 def read_config(run: Path) -> RunConfig:

@@ -114,13 +114,6 @@ def relative_frames(frames: np.ndarray, tagged: np.ndarray, thresholds: np.ndarr
 # --- runs -------------------------------------------------------------------------------------------------------------
 
 
-def evaluate_sed_run(
-    run: Path, data: Path | None = None, device: str | None = None, out: Path | None = None
-) -> SedResultsFile:
-    """``evaluate_sed_runs`` for one run; ``out``: the folder of what is written, the run's if None."""
-    return evaluate_sed_runs({run: out or run}, data, device)[0]
-
-
 def evaluate_sed_runs(
     runs: Mapping[Path, Path], data: Path | None = None, device: str | None = None
 ) -> list[SedResultsFile]:

@@ -1,8 +1,7 @@
 """Scores on mixtures as a file, ``results-<mixtures>-fold<k>.json``, and as figures for tables.
 
-``results`` holds the figures by clip as lm-evaluation-harness has them (ap of all classes is micro-averaged) and
-``scores`` everything that was computed. There is no date in it: the same run, or the same predictions, on the same
-dataset give the same bytes. ``note`` says in words what the thresholds, and a run's epoch, were chosen on.
+There is no date in it: the same run, or the same predictions, on the same dataset give the same bytes. ``note`` says in
+words what the thresholds, and a run's epoch, were chosen on.
 """
 
 from __future__ import annotations
@@ -109,7 +108,6 @@ _SHARES = {str(share) for share in OFFSET_SHARES}
 def sed_results_json(file: SedResultsFile) -> str:
     """The text of a results file."""
     found = {
-        "results": _harness(file),
         "task": TASK,
         "note": file.note,
         "n_clips": file.scores.clip.n_clips,
@@ -120,19 +118,6 @@ def sed_results_json(file: SedResultsFile) -> str:
         "clear_gen_version": __version__,
     }
     return json.dumps(found, indent=1, allow_nan=False) + "\n"
-
-
-def _harness(file: SedResultsFile) -> dict[str, dict[str, float]]:
-    """Scores in the manner of EleutherAI's lm-evaluation-harness: a task over all classes, and one for each."""
-    clip, task = file.scores.clip, f"{TASK}_{file.name}"
-    names = "ap", "auc", "f1"
-    of_task = {task: dict(zip(names, (clip.micro_ap, clip.macro_auc, clip.macro_f1), strict=True))}
-    of_task[task]["macro_ap"] = clip.macro_ap
-    of_task |= {f"{task}_{label}": {name: getattr(one, name) for name in names} for label, one in clip.by_class.items()}
-    return {
-        name: {f"{metric},none": value for metric, value in scores.items() if value is not None}
-        for name, scores in of_task.items()
-    }
 
 
 def read_sed_results(path: Path) -> SedResultsFile:

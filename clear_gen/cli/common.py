@@ -89,6 +89,24 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def shard_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options ``--num-shards`` to ``--overwrite`` of commands that make a dataset."""
+    for option in (
+        click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder."),
+        click.option("--dry-run", is_flag=True, help="Print what would be made, how long it takes, how large it gets."),
+        click.option(
+            "--shard-index", type=int, help="Which of them, from 0.  [default: from SLURM_ARRAY_TASK_ID, or 0]"
+        ),
+        click.option(
+            "--num-shards",
+            type=click.IntRange(min=1),
+            help="Jobs that share the work.  [default: SLURM_ARRAY_TASK_COUNT, or 1]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @contextmanager
 def workers_of(engine: str, address: str | None, workers: int | None) -> Iterator[tuple[int, Engine]]:
     """How many workers there are by these options, and what they run in, while a command has work for them."""

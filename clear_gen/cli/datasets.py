@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from clear_gen.cli.common import PATH, busy, cores, engine_options, shard_of_array, workers_of
+from clear_gen.cli.common import PATH, busy, cores, engine_options, shard_of_array, shard_options, workers_of
 
 
 def _shares(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -42,14 +42,7 @@ def _shares(_context: click.Context, _parameter: click.Parameter, value: str | N
 )
 @click.option("--no-audio", is_flag=True, help="Graphs only; `clear-gen render` adds the audio later.")
 @engine_options
-@click.option(
-    "--num-shards",
-    type=click.IntRange(min=1),
-    help="Jobs that share the work.  [default: SLURM_ARRAY_TASK_COUNT, or 1]",
-)
-@click.option("--shard-index", type=int, help="Which of them, from 0.  [default: from SLURM_ARRAY_TASK_ID, or 0]")
-@click.option("--dry-run", is_flag=True, help="Print what would be made, how long it takes and how large it gets.")
-@click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
+@shard_options
 def scenes(
     out: Path,
     config: Path | None,

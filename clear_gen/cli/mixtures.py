@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import PATH, busy, engine_options, shard_of_array, workers_of
+from clear_gen.cli.common import PATH, busy, engine_options, shard_of_array, shard_options, workers_of
+
+if TYPE_CHECKING:
+    from clear_gen.dataset.mixture_identity import MixtureSettings
 
 
 @click.command()
@@ -31,14 +34,7 @@ from clear_gen.cli.common import PATH, busy, engine_options, shard_of_array, wor
 @click.option("--stems", is_flag=True, help="Also background and events apart, FLAC of 24 bit.")
 @click.option("--allow-missing", is_flag=True, help="Leave out what has no file; a fold may lack a label.")
 @engine_options
-@click.option(
-    "--num-shards",
-    type=click.IntRange(min=1),
-    help="Jobs that share the work.  [default: SLURM_ARRAY_TASK_COUNT, or 1]",
-)
-@click.option("--shard-index", type=int, help="Which of them, from 0.  [default: from SLURM_ARRAY_TASK_ID, or 0]")
-@click.option("--dry-run", is_flag=True, help="Print what would be made, how long it takes and how large it gets.")
-@click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
+@shard_options
 def mix(
     events: Path,
     backgrounds: Path,
@@ -70,24 +66,11 @@ def mix(
     Example:
         clear-gen mix --events FSDKaggle2018 --backgrounds TAU2019 --n 8000 --snr 0 --snr 10 --snr 20
     """
-    from clear_gen.dataset import mixture_build, mixture_options, mixture_report, report
+    from clear_gen.dataset import mixture_build, mixture_report, report
     from clear_gen.dataset.complete import Shard
     from clear_gen.sounds.source_files import read_backgrounds, read_events
 
-    names = {"duration": "duration_s", "snr_measure": "snr_measure", "max_polyphony": "max_polyphony"}
-    given = {field: flags[option] for option, field in names.items() if flags[option] is not None}
-    settings = mixture_options.mixture_settings(
-        recipe=flags["recipe"],
-        rules=mixture_options.mixture_rules(flags["recipe"], config, given),
-        n=flags["n"],
-        n_folds=flags["folds"],
-        seed=flags["seed"],
-        snrs=flags["snr"],
-        sample_rate=flags["sample_rate"],
-        stems=flags["stems"],
-        legacy_repeat=flags["legacy_repeat"],
-        allow_missing=allow_missing,
-    )
+    settings = _settings(config, {**flags, "allow_missing": allow_missing})
     shard = Shard(*shard_of_array(shard_index, num_shards))
     if overwrite and shard.of > 1:
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
@@ -103,6 +86,18 @@ def mix(
             mixture_build.create_mixtures(out, settings, sounds, under, shard, n, progress, overwrite, pool)
             told = mixture_report.mixture_summary(out)
     click.echo(told)
+
+
+def _settings(config: Path | None, flags: dict[str, Any]) -> MixtureSettings:
+    """What the user chose: rules by file and flags, and the flags that are no rules."""
+    from clear_gen.dataset.mixture_options import mixture_rules, mixture_settings
+
+    rules = {"duration": "duration_s", "snr_measure": "snr_measure", "max_polyphony": "max_polyphony"}
+    given = {field: flags[option] for option, field in rules.items() if flags[option] is not None}
+    others = {name: value for name, value in flags.items() if name not in (*rules, "folds", "snr")}
+    return mixture_settings(
+        rules=mixture_rules(flags["recipe"], config, given), n_folds=flags["folds"], snrs=flags["snr"], **others
+    )
 
 
 COMMANDS = (mix,)

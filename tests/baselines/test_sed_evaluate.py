@@ -20,7 +20,7 @@ from baselines.cli import run
 from baselines.data.mixtures import Clips
 from baselines.metrics import sed
 from baselines.run import BEST
-from baselines.sed.evaluate import active_frames, evaluate_sed_run, relative_frames, scores_of, tune_frame_thresholds
+from baselines.sed.evaluate import active_frames, evaluate_sed_runs, relative_frames, scores_of, tune_frame_thresholds
 from baselines.sed.figure import hear_clip
 from baselines.sed.predictions import read_truth
 from baselines.sed.published import TABLE_4, TABLE_5, published
@@ -104,11 +104,6 @@ def test_scores_are_those_of_a_slow_definition(sed_folds: Path, sed_data: Path) 
         said_true = [is_true for value, is_true in of if value > score.threshold]
         assert score.f1 == pytest.approx(2 * sum(said_true) / (len(said_true) + score.n_clips))
     assert clip.n_clips == PER_FOLD
-    harness = json.loads((sed_folds / "fold-1" / RESULTS).read_text())["results"]
-    assert harness["sed_mixtures-snr0-fold1"]["ap,none"] == clip.micro_ap
-    assert [harness[f"sed_mixtures-snr0-fold1_{label}"]["ap,none"] for label in LABELS] == [
-        score.ap for score in clip.by_class.values()
-    ]
     config = file.config
     assert (config.train, config.selection, config.test, config.snr_db) == ([3], 2, 1, 0)
     assert (config.model, config.options, config.alpha, config.seed) == ("2apae", {"width": 0.0625}, 0.001, 0)
@@ -281,7 +276,7 @@ def test_selected_on_the_held_out_fold(sed_data: Path, tmp_path: Path, capsys: p
 
 def test_another_dataset(folds: Path, tmp_path: Path, complaint: Callable[..., str]) -> None:
     other = mixtures(tmp_path / "quiet", seed=1, snrs=(0.0,))
-    file = evaluate_sed_run(folds / "fold-1", other, "cpu")
+    (file,) = evaluate_sed_runs({folds / "fold-1": folds / "fold-1"}, other, "cpu")
     assert (folds / "fold-1/results-mixtures-mixtures-snr0-fold1.json").is_file()
     assert file.config.data.endswith("quiet/mixtures")
     write_run(Path("loud"), other, snr="mixtures-snr0")
