@@ -2,7 +2,7 @@
 
     python benchmarks/bench.py --bank train.parquet --test-bank test.parquet
 
-Prints the largest difference between virtual scenes and ``clear_gen.audio.render`` before quantisation; CPU and wall
+Prints the largest difference between virtual scenes and ``clear_gen.scenes.render`` before quantisation; CPU and wall
 time per scene of both sources, spectrogram included; then the time of a training step of the paper's best model by
 precision, layout of memory and compilation, in milliseconds a question. With a GPU it measures there, the error too.
 
@@ -22,17 +22,17 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from baselines.checkpoints import default_device
-from baselines.data.features import BATCH, FeatureSettings, features_of
-from baselines.data.scenes import Scenes, open_scenes
-from baselines.data.spectrogram import settings_at
+from baselines.audio.features import BATCH, FeatureSettings, features_of
+from baselines.audio.scenes import Scenes, open_scenes
+from baselines.audio.spectrogram import settings_at
+from baselines.core.checkpoints import default_device
 from baselines.models import build
-from clear_gen.audio.render import render
 from clear_gen.cli import run as clear_gen
-from clear_gen.dataset.banks import read_banks
-from clear_gen.dataset.finish import finished_settings
-from clear_gen.dataset.load import load_scenes
-from clear_gen.io import table
+from clear_gen.core.io import table
+from clear_gen.datasets.scenes.banks import read_banks
+from clear_gen.datasets.scenes.load import load_scenes
+from clear_gen.scenes.render import render
+from clear_gen.store.finish import finished_settings
 
 MODEL = "naaqa-parallel-optimized"
 N_FRAMES, N_TOKENS, N_WORDS, N_ANSWERS = 418, 22, 95, 58  # of the paper

@@ -20,10 +20,10 @@ import click
 import numpy as np
 from measure import run_cli
 
-from clear_gen.dataset.layout import scene_files, shard_of
-from clear_gen.io import sha256_file, table
+from clear_gen.core.io import sha256_file, table
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.default import default_banks
+from clear_gen.store.layout import scene_files, shard_of
 
 # Questions per CPU-second of other engines, 4 a scene, on the same machine: the project's PEERS.md
 PEERS = {"CLEAR's published generator": "680 to 935", "CLEVR's engine": "23 to 28"}

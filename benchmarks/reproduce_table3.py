@@ -29,19 +29,19 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from baselines.checkpoints import Paused, default_device
-from baselines.data.features import read_feature_settings
-from baselines.data.questions import read_split
-from baselines.data.tokenizer import read_tokenizer
-from baselines.evaluate import evaluate_predictions
+from baselines.audio.features import read_feature_settings
+from baselines.core.checkpoints import Paused, default_device
 from baselines.models import skeleton
-from baselines.predictions import write_predictions
-from baselines.published import TABLE_3, TYPES
-from baselines.results import ResultsFile, in_words, read_results, results_json
-from baselines.run import FEATURES, METRICS, TIMING, TOKENIZER, RunConfig, predict_split
-from baselines.train import Data, Processes, load_data, train
+from baselines.models.aqa.tokenizer import read_tokenizer
+from baselines.tasks.aqa.evaluate import evaluate_predictions
+from baselines.tasks.aqa.predictions import write_predictions
+from baselines.tasks.aqa.published import TABLE_3, TYPES
+from baselines.tasks.aqa.questions import read_split
+from baselines.tasks.aqa.results import ResultsFile, in_words, read_results, results_json
+from baselines.tasks.aqa.run import FEATURES, METRICS, TIMING, TOKENIZER, RunConfig, predict_split
+from baselines.tasks.aqa.train import Data, Processes, load_data, train
 from clear_gen.cli import run as clear_gen
-from clear_gen.io import write_text
+from clear_gen.core.io import write_text
 
 AGAIN = 75  # EX_TEMPFAIL: run the same command again
 SEEDS = (876944, 189369, 682421, 175326, 427438)  # section 6 of the paper

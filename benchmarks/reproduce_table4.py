@@ -36,30 +36,23 @@ import soundfile
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from baselines.checkpoints import Paused, device_named
-from baselines.data.mixtures import n_clips, read_clips
+from baselines.core.checkpoints import Paused, device_named
 from baselines.models import count
-from baselines.models.sed import skeleton_sed
-from baselines.run import METRICS, TIMING
-from baselines.sed.evaluate import evaluate_sed_runs
-from baselines.sed.published import TABLE_4
-from baselines.sed.results import (
-    PRECISION,
-    SedResultsFile,
-    clip_figures,
-    four,
-    mean_figures,
-    read_sed_results,
-)
-from baselines.sed.run import SedRunConfig, read_sed_config, read_sed_features
-from baselines.sed.train import train_sed
-from baselines.training import configured
+from baselines.models.sed.registry import skeleton_sed
+from baselines.tasks.aqa.commands import configured
+from baselines.tasks.aqa.run import METRICS, TIMING
+from baselines.tasks.sed.data import n_clips, read_clips
+from baselines.tasks.sed.evaluate import evaluate_sed_runs
+from baselines.tasks.sed.published import TABLE_4
+from baselines.tasks.sed.results import PRECISION, SedResultsFile, clip_figures, four, mean_figures, read_sed_results
+from baselines.tasks.sed.run import SedRunConfig, read_sed_config, read_sed_features
+from baselines.tasks.sed.train import train_sed
 from clear_gen.cli import run as clear_gen
 from clear_gen.cli.common import run_group
-from clear_gen.dataset.identity import stored_identity
-from clear_gen.dataset.mixture_identity import finished_mixtures
-from clear_gen.dataset.report import progress
-from clear_gen.io import write_text
+from clear_gen.core.io import write_text
+from clear_gen.datasets.mixtures.manifest import finished_mixtures
+from clear_gen.datasets.scenes.console import progress
+from clear_gen.store.manifest import stored_identity
 
 AGAIN = 75  # EX_TEMPFAIL: run the same command again
 PAPER_CLIPS, N_FOLDS = 8000, 4

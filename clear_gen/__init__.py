@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from clear_gen.dataset.load import Record, Scene
-    from clear_gen.dataset.mixture_load import Mixture
+    from clear_gen.datasets.mixtures.load import Mixture
+    from clear_gen.datasets.scenes.load import Record, Scene
 
 __version__ = "0.1.0"
 
@@ -17,16 +17,16 @@ def load(folder: str | Path, split: str) -> Iterator[Record]:
     """The questions of one split of a dataset, in order, each with its scene: waveform (float32), sample rate,
     question, answer, question type, program, graph. Of a dataset without questions, its scenes.
 
-    See ``clear_gen.dataset.load``, imported here only when called, so that the command line starts at once.
+    See ``clear_gen.datasets.scenes.load``, imported here only when called, so that the command line starts at once.
     """
-    from clear_gen.dataset.load import load as load_records
+    from clear_gen.datasets.scenes.load import load as load_records
 
     return load_records(folder, split)
 
 
 def load_scenes(folder: str | Path, split: str) -> Iterator[Scene]:
     """The scenes of one split of a dataset, in order: graph, waveform (float32), sample rate."""
-    from clear_gen.dataset.load import load_scenes as load_all
+    from clear_gen.datasets.scenes.load import load_scenes as load_all
 
     return load_all(folder, split)
 
@@ -37,6 +37,6 @@ def load_mixtures(
     """The mixtures of a dataset in order, at an SNR in dB (the first if None), of a fold from 1 (of all if None): each
     is its graph, waveform (float32) and sample rate.
     """
-    from clear_gen.dataset.mixture_load import load_mixtures as load_all
+    from clear_gen.datasets.mixtures.load import load_mixtures as load_all
 
     return load_all(folder, snr, fold)

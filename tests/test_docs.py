@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.mixture_data import write_corpus
+from tests.mixtures.data import write_corpus
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clear_gen.questions.collection import read_templates, words_of_templates
-from clear_gen.questions.lint import lint
-from clear_gen.questions.program import Node, question_type
+from clear_gen.questions.language.program import Node, question_type
+from clear_gen.questions.templates.collection import read_templates, words_of_templates
+from clear_gen.questions.templates.lint import lint
 from clear_gen.scenes.domain import Domain, packaged_domain
 from clear_gen.sounds.bank import build_bank
 from clear_gen.sounds.recording import Recording

@@ -33,8 +33,8 @@ def models(task: str, as_json: bool) -> None:
     import json
 
     from baselines.models import listing
-    from baselines.models.sed import listing_sed
-    from clear_gen.io import table
+    from baselines.models.sed.registry import listing_sed
+    from clear_gen.core.io import table
 
     rows = {"aqa": listing, "sed": listing_sed}[task]()
     if as_json:

@@ -25,7 +25,7 @@ def publish(run: Path, repo: str | None, private: bool, revision: str | None, dr
         clear-bench publish run --repo me/naaqa
     """
     target = repo_of(repo, dry_run)
-    from baselines.publishing import run_shipment
+    from baselines.core.publish import run_shipment
 
     with run_shipment(run) as shipment:
         ship(shipment, run, target, private, revision, dry_run)

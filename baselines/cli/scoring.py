@@ -52,7 +52,7 @@ def evaluate(
     """Score a trained RUN, anybody's predictions or a chat endpoint on a split, per question type or per class.
 
     Prints a table; writes results-<split>.json and plots. How answers are read from text:
-    baselines/metrics/answers.py. Questions without a readable answer count as wrong, and are counted apart.
+    baselines/tasks/aqa/answers.py. Questions without a readable answer count as wrong, and are counted apart.
 
     Mixtures: a RUN is scored on its held-out fold, a folder of several on each, with their mean. Predictions are lines
     of mixture_id, scores by class and, for scores in time, events: [[label, onset in s, offset in s], ...].
@@ -111,8 +111,8 @@ def _check(
 
 def _is_sed(run: Path | None, predictions: Path | None, data: Path | None, split: str | None, snr: str | None) -> bool:
     """Whether a run on mixtures or predictions about them are to be scored; UsageError for options of the others."""
-    from baselines.sed.folders import is_sed
-    from clear_gen.dataset.kinds import holds_mixtures
+    from baselines.tasks.sed.folders import is_sed
+    from clear_gen.datasets.kinds import holds_mixtures
 
     found = is_sed(run) if run is not None else predictions is not None and holds_mixtures(data or Path())
     if found and run is not None and (split or snr):
@@ -148,9 +148,9 @@ def _run_predictions(
     run: Path, data: Path | None, split: str, out: Path | None, device: str | None
 ) -> tuple[Path, Path, Path, str, str]:
     """Have a trained model answer: predictions, dataset, folder and name of the results, model."""
-    from baselines.data.questions import read_split
-    from baselines.predictions import write_predictions
-    from baselines.run import predict_split, read_config
+    from baselines.tasks.aqa.predictions import write_predictions
+    from baselines.tasks.aqa.questions import read_split
+    from baselines.tasks.aqa.run import predict_split, read_config
 
     folder, answers, model = predict_split(run, data, split, device)
     is_own = folder.resolve() == Path(read_config(run).data).resolve()
@@ -164,7 +164,7 @@ def _endpoint_predictions(
     url: str, model: str, data: Path, split: str, out: Path | None, given: dict[str, Any]
 ) -> tuple[Path, Path, Path, str, str]:
     """Have an endpoint answer: the same."""
-    from baselines.endpoint import EndpointSettings, ask
+    from baselines.predictors.endpoint import EndpointSettings, ask
 
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in model).strip(".")
     out = out or Path(f"{plain or 'endpoint'}-results")
@@ -176,8 +176,8 @@ def _score(
     predictions: Path, data: Path, out: Path, name: str, model: str | None, split: str, limit: int | None = None
 ) -> None:
     """Score a predictions file, print the table and write what there is to write."""
-    from baselines.evaluate import evaluate_predictions, lines, save
-    from clear_gen.config import shown
+    from baselines.tasks.aqa.evaluate import evaluate_predictions, lines, save
+    from clear_gen.core.config import shown
 
     with busy("scoring"):
         file = evaluate_predictions(predictions, data, split, out, model, limit)
@@ -208,9 +208,9 @@ def compare(models: tuple[Path, ...], data: Path | None, split: str, json_path: 
         raise click.UsageError(f"expected at least two models to compare, found {len(models)}")
     import json
 
-    from baselines.compare import compare as compare_models
-    from baselines.compare import lines, read_entry
-    from clear_gen.io import write_text
+    from baselines.tasks.aqa.compare import compare as compare_models
+    from baselines.tasks.aqa.compare import lines, read_entry
+    from clear_gen.core.io import write_text
 
     with busy("comparing"):
         found = compare_models([read_entry(path, split) for path in models], data, split)
@@ -235,9 +235,9 @@ def report(runs: tuple[Path, ...], out: Path) -> None:
     """
     if not runs:
         raise click.UsageError("expected at least one RUN, found none")
-    from baselines.report import write_report
-    from baselines.sed.folders import is_sed
-    from baselines.sed.report import write_sed_report
+    from baselines.tasks.aqa.report import write_report
+    from baselines.tasks.sed.folders import is_sed
+    from baselines.tasks.sed.report import write_sed_report
 
     about_mixtures = [path for path in runs if is_sed(path)]
     if about_mixtures and len(about_mixtures) < len(runs):

@@ -13,11 +13,11 @@ from clear_gen.cli.common import PATH, busy
 
 def score_runs(run: Path, data: Path | None, out: Path | None, device: str | None) -> None:
     """Score a run, or all those of a folder, and print the tables."""
-    from baselines.sed.evaluate import evaluate_sed_runs
-    from baselines.sed.folders import name_in, runs_in
-    from baselines.sed.run import unfinished
-    from baselines.sed.tables import lines
-    from clear_gen.io import InputError
+    from baselines.tasks.sed.console import lines
+    from baselines.tasks.sed.evaluate import evaluate_sed_runs
+    from baselines.tasks.sed.folders import name_in, runs_in
+    from baselines.tasks.sed.run import unfinished
+    from clear_gen.core.io import InputError
 
     runs = {one: (out or run) / one.relative_to(run) for one in runs_in(run)}
     if not runs:
@@ -34,10 +34,10 @@ def score_predictions(
     predictions: Path, data: Path, split: str | None, snr: str | None, out: Path, model: str | None
 ) -> None:
     """Score anybody's predictions about mixtures and print the tables."""
-    from baselines.sed.evaluate import evaluate_sed_predictions
-    from baselines.sed.results import RESULTS
-    from baselines.sed.tables import lines
-    from clear_gen.config import shown
+    from baselines.tasks.sed.console import lines
+    from baselines.tasks.sed.evaluate import evaluate_sed_predictions
+    from baselines.tasks.sed.results import RESULTS
+    from clear_gen.core.config import shown
 
     if split is None:
         raise click.UsageError("--split: found none, expected the fold that is predicted, such as fold1")
@@ -64,7 +64,7 @@ def show(run: Path, clip: str | None, data: Path | None, out: Path, device: str 
     Example:
         clear-bench show run fold1-000017 --out clip.png
     """
-    from baselines.sed.figure import draw_clip
+    from baselines.tasks.sed.figure import draw_clip
 
     draw_clip(run, clip, out, device, data)
     click.echo(f"picture: {quote(str(out))}")

@@ -105,7 +105,7 @@ def train(
         clear-bench train --preset tiny --out tiny
         clear-bench train mixtures --model 2apae --folds all --out sed
     """
-    from clear_gen.dataset.kinds import holds_mixtures
+    from clear_gen.datasets.kinds import holds_mixtures
 
     if seeds is not None and flags["seed"] is not None:
         raise click.UsageError("--seeds: found with --seed, expected one of them")
@@ -120,14 +120,14 @@ def train(
         raise click.UsageError(f"--preset {preset}: found it with {'' if of_mixtures else 'no '}mixtures")
     flags = {name: value for name, value in flags.items() if value is not None}
     if of_mixtures:
-        from baselines.sed.training import run_sed_training
+        from baselines.tasks.sed.commands import run_sed_training
 
         assert data is not None
         if "width" in flags:
             flags["options"] = {**flags.get("options", {}), "width": flags.pop("width")}
         run_sed_training(data, run, preset, config, folds, seeds, device, resume, flags, click.echo)
         return
-    from baselines.training import run_training
+    from baselines.tasks.aqa.commands import run_training
 
     run_training(data, run, preset, config, seeds, device, resume, flags, click.echo)
 
@@ -146,9 +146,9 @@ def predict(run: Path, audio: Path, question: str, top: int, as_json: bool, devi
     Example:
         clear-bench predict run --audio scene.flac --question "How many violins are there?"
     """
-    from baselines import training
+    from baselines.tasks.aqa import commands
 
-    click.echo("\n".join(training.predicted(run, audio, question, top, as_json, device)))
+    click.echo("\n".join(commands.predicted(run, audio, question, top, as_json, device)))
 
 
 COMMANDS = (train, predict)

@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from baselines.models.ablation import AudioOnly, TextOnly
-from baselines.models.daqa import Config as DaqaConfig
-from baselines.models.daqa import Daqa
-from baselines.models.film import FilmConfig
+from baselines.models.aqa.ablation import AudioOnly, TextOnly
+from baselines.models.aqa.daqa import Config as DaqaConfig
+from baselines.models.aqa.daqa import Daqa
+from baselines.models.aqa.film import FilmConfig
+from baselines.models.aqa.naaqa import Config as NaaqaConfig
+from baselines.models.aqa.naaqa import Extractor, Naaqa
+from baselines.models.aqa.trivial import MostCommon, Random
+from baselines.models.aqa.visual_film import VisualFilm
 from baselines.models.layers import WeightRule, initialise
-from baselines.models.naaqa import Config as NaaqaConfig
-from baselines.models.naaqa import Extractor, Naaqa
-from baselines.models.trivial import MostCommon, Random
-from baselines.models.visual_film import VisualFilm
-from clear_gen.io import InputError
+from clear_gen.core.io import InputError
 
 TASK = "aqa"
 NAAQA, DAQA = "NAAQA, TPAMI 2023", "DAQA, TASLP 2020"

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.data.tokenizer import PADDING
-from clear_gen.io import stream
+from baselines.models.aqa.tokenizer import PADDING
+from clear_gen.core.io import stream
 
 BATCH_NORM_EPS = 1e-3  # that of TensorFlow, where these architectures come from
 

@@ -25,16 +25,16 @@ def audit(folder: Path, out: Path, json_path: Path | None, workers: int | None) 
     Example:
         clear-gen audit clear2 --json audit.json --out audit.html
     """
-    from clear_gen.dataset import audit as auditing
-    from clear_gen.dataset import audit_page, audit_report
-    from clear_gen.io import write_text
+    from clear_gen.core.io import write_text
+    from clear_gen.datasets.scenes.audit import console, page
+    from clear_gen.datasets.scenes.audit import run as auditing
 
     with busy("executing the questions again, training the baselines"):
         found = auditing.audit(folder, workers or cores())
-    audit_page.write_page(found, out)
+    page.write_page(found, out)
     if json_path is not None:
         write_text(json_path, found.as_json())
-    click.echo("\n".join(audit_report.lines(found)))
+    click.echo("\n".join(console.lines(found)))
     click.echo(f"\nplots: {quote(str(out))}")
 
 

@@ -75,10 +75,10 @@ def bank_import(
         clear-gen bank import soundfont FluidR3_GM.sf2 --licence MIT --out fluid.parquet
     """
     from clear_gen.scenes.domain import load_domain
-    from clear_gen.sounds import report
+    from clear_gen.sounds import console
     from clear_gen.sounds.bank import write_bank
-    from clear_gen.sounds.good_sounds import Selection
-    from clear_gen.sounds.importing import FORMATS_OF_OPTION, import_bank
+    from clear_gen.sounds.importers.good_sounds import Selection
+    from clear_gen.sounds.importers.import_bank import FORMATS_OF_OPTION, import_bank
 
     context = click.get_current_context()
     for option, formats in FORMATS_OF_OPTION.items():
@@ -92,7 +92,7 @@ def bank_import(
     with busy("measuring the sounds"):
         made = import_bank(format_, source, rules.name, rules.attributes, selection=selection, **options)
         write_bank(made, out)
-    click.echo(report.counts(made, rules.attributes))
+    click.echo(console.counts(made, rules.attributes))
     click.echo(f"next: clear-gen bank verify {quote(str(out))}")
 
 
@@ -108,13 +108,13 @@ def bank_show(file: Path, domain: str | None, out: Path | None) -> None:
         clear-gen bank show train.parquet --out train.html
     """
     from clear_gen.scenes.domain import load_domain
-    from clear_gen.sounds import page, report
+    from clear_gen.sounds import console, page
     from clear_gen.sounds.bank import check_attributes, read_bank
 
     found = read_bank(file)
     rules = load_domain(domain or found.domain)
     check_attributes(found, rules.attributes, str(file))
-    click.echo(report.counts(found, rules.attributes))
+    click.echo(console.counts(found, rules.attributes))
     if out is not None:
         page.write_page(found, rules.attributes, file.name, out)
         click.echo(f"next: open {out} in a browser")
@@ -135,9 +135,9 @@ def bank_verify(train: Path, test: Path | None, domain: str | None) -> None:
     Example:
         clear-gen bank verify train.parquet test.parquet
     """
-    from clear_gen.io import CheckFailed, InputError
+    from clear_gen.core.io import CheckFailed, InputError
     from clear_gen.scenes.domain import load_domain
-    from clear_gen.sounds import report
+    from clear_gen.sounds import console
     from clear_gen.sounds.bank import check_attributes, read_bank
     from clear_gen.sounds.verify import verify
 
@@ -153,7 +153,7 @@ def bank_verify(train: Path, test: Path | None, domain: str | None) -> None:
         check_attributes(found, attributes, str(paths[side]))
     with busy("listening again to every sound"):
         findings = verify(banks, attributes)
-    click.echo(report.findings(banks, findings))
+    click.echo(console.findings(banks, findings))
     if findings:
         number = f"{len(findings)} finding{'s' * (len(findings) > 1)}"
         raise CheckFailed(f"{number} in {', '.join(map(str, paths.values()))}")
@@ -167,7 +167,7 @@ def bank_default() -> None:
     Example:
         clear-gen bank verify $(clear-gen bank default)
     """
-    from clear_gen.io import CheckFailed
+    from clear_gen.core.io import CheckFailed
     from clear_gen.scenes.domain import load_domain
     from clear_gen.sounds import default
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from clear_gen.dataset.workers import Engine
+    from clear_gen.store.workers import Engine
 
 PATH = click.Path(path_type=Path)
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -42,7 +42,7 @@ def run_group(group: click.Command, name: str, arguments: list[str]) -> int:
 
 
 def _expected(error: Exception, name: str) -> int:
-    from clear_gen.io import CheckFailed, InputError
+    from clear_gen.core.io import CheckFailed, InputError
 
     if not isinstance(error, InputError | CheckFailed | OSError):
         raise error
@@ -110,14 +110,14 @@ def shard_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @contextmanager
 def workers_of(engine: str, address: str | None, workers: int | None) -> Iterator[tuple[int, Engine]]:
     """How many workers there are by these options, and what they run in, while a command has work for them."""
-    from clear_gen.dataset import workers as processes
+    from clear_gen.store import workers as processes
 
     if engine == "processes":
         if address is not None:
             raise click.UsageError("--address: found without --engine ray")
         yield workers or cores(), processes.Pool
         return
-    from clear_gen.dataset import ray_pool
+    from clear_gen.store import ray_pool
 
     with ray_pool.connected(address) as n:
         yield workers or n, ray_pool.RayPool

@@ -64,8 +64,8 @@ def scenes(
     Example:
         clear-gen scenes --n 50000 --bank train.parquet --test-bank test.parquet --out clear2
     """
-    from clear_gen.dataset import banks as dataset_banks
-    from clear_gen.dataset import build, options, report
+    from clear_gen.datasets.scenes import banks as dataset_banks
+    from clear_gen.datasets.scenes import build, console, options
 
     asked, node = options.read_options({name: value for name, value in flags.items() if value is not None}, config)
     with busy("reading the banks"):
@@ -77,10 +77,10 @@ def scenes(
     with workers_of(engine, address, workers) as (n, pool):
         if dry_run:
             with busy("rendering a few scenes"):
-                told = report.plan(settings, banks, shard, n)
+                told = console.plan(settings, banks, shard, n)
         else:
-            build.create(out, settings, banks, shard, n, report.progress, overwrite, pool)
-            told = report.summary(out)
+            build.create(out, settings, banks, shard, n, console.progress, overwrite, pool)
+            told = console.summary(out)
     click.echo(told)
 
 
@@ -94,11 +94,11 @@ def render(folder: Path, workers: int | None, engine: str, address: str | None) 
     Example:
         clear-gen render clear2
     """
-    from clear_gen.dataset import build, report
+    from clear_gen.datasets.scenes import build, console
 
     with workers_of(engine, address, workers) as (n, pool):
-        build.add_audio(folder, n, report.progress, pool)
-    click.echo(report.summary(folder))
+        build.add_audio(folder, n, console.progress, pool)
+    click.echo(console.summary(folder))
 
 
 @click.command("finish")
@@ -112,7 +112,7 @@ def finish_(folder: Path) -> None:
     Example:
         clear-gen finish clear2
     """
-    from clear_gen.dataset.kinds import finish_any
+    from clear_gen.datasets.kinds import finish_any
 
     click.echo(finish_any(folder))
 
@@ -142,8 +142,8 @@ def validate(
     Example:
         clear-gen validate clear2 --all
     """
-    from clear_gen.dataset.kinds import validate_any
-    from clear_gen.io import CheckFailed
+    from clear_gen.core.io import CheckFailed
+    from clear_gen.datasets.kinds import validate_any
 
     if (events is None) != (backgrounds is None):
         raise click.UsageError("--events and --backgrounds: found one of them, expected both or none")
@@ -170,7 +170,7 @@ def show(folder: Path, scene: str | None, mixture: str | None, snr: str | None, 
         clear-gen show clear2 --scene train-000017 --out scene.png
         clear-gen show mixtures --mixture fold1-000017 --snr 10 --out mixture.png
     """
-    from clear_gen.dataset.kinds import draw_any
+    from clear_gen.datasets.kinds import draw_any
 
     draw_any(folder, scene, mixture, snr, out)
     click.echo(out)
@@ -204,7 +204,7 @@ def export(folder: Path, out: Path, format_: str, overwrite: bool) -> None:
     Example:
         clear-gen export clear2 --format clear clear2-json
     """
-    from clear_gen.dataset.kinds import export_any
+    from clear_gen.datasets.kinds import export_any
 
     click.echo(export_any(folder, out, format_, overwrite))
 
@@ -225,11 +225,11 @@ def import_(format_: str, source: Path, out: Path, domain: str, overwrite: bool)
     Example:
         clear-gen import clear CLEAR_dataset --out published
     """
-    from clear_gen.dataset import report
-    from clear_gen.dataset.clear_import import import_clear_layout
+    from clear_gen.datasets.scenes import console
+    from clear_gen.datasets.scenes.clear_format.importer import import_clear_layout
     from clear_gen.scenes.domain import load_domain
 
-    click.echo(import_clear_layout(source, out, load_domain(domain), report.progress, overwrite))
+    click.echo(import_clear_layout(source, out, load_domain(domain), console.progress, overwrite))
     click.echo(f"next: clear-gen validate {quote(str(out))}")
 
 

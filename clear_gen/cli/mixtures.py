@@ -11,7 +11,7 @@ import click
 from clear_gen.cli.common import PATH, busy, engine_options, shard_of_array, shard_options, workers_of
 
 if TYPE_CHECKING:
-    from clear_gen.dataset.mixture_identity import MixtureSettings
+    from clear_gen.datasets.mixtures.manifest import MixtureSettings
 
 
 @click.command()
@@ -66,9 +66,10 @@ def mix(
     Example:
         clear-gen mix --events FSDKaggle2018 --backgrounds TAU2019 --n 8000 --snr 0 --snr 10 --snr 20
     """
-    from clear_gen.dataset import mixture_build, mixture_report, report
-    from clear_gen.dataset.complete import Shard
-    from clear_gen.sounds.source_files import read_backgrounds, read_events
+    from clear_gen.datasets.mixtures import build, console
+    from clear_gen.datasets.scenes.console import progress as bar
+    from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
+    from clear_gen.store.build import Shard
 
     settings = _settings(config, {**flags, "allow_missing": allow_missing})
     shard = Shard(*shard_of_array(shard_index, num_shards))
@@ -77,20 +78,20 @@ def mix(
     with busy("looking for the recordings"):
         sounds = read_events(events, allow_missing=allow_missing)
         under = read_backgrounds(backgrounds, allow_missing=allow_missing)
-    progress = partial(report.progress, what="mixtures")
+    progress = partial(bar, what="mixtures")
     with workers_of(engine, address, workers) as (n, pool):
         if dry_run:
             with busy("making a few mixtures"):
-                told = mixture_report.mixture_outlook(settings, sounds, under, shard, n)
+                told = console.mixture_outlook(settings, sounds, under, shard, n)
         else:
-            mixture_build.create_mixtures(out, settings, sounds, under, shard, n, progress, overwrite, pool)
-            told = mixture_report.mixture_summary(out)
+            build.create_mixtures(out, settings, sounds, under, shard, n, progress, overwrite, pool)
+            told = console.mixture_summary(out)
     click.echo(told)
 
 
 def _settings(config: Path | None, flags: dict[str, Any]) -> MixtureSettings:
     """What the user chose: rules by file and flags, and the flags that are no rules."""
-    from clear_gen.dataset.mixture_options import mixture_rules, mixture_settings
+    from clear_gen.datasets.mixtures.options import mixture_rules, mixture_settings
 
     rules = {"duration": "duration_s", "snr_measure": "snr_measure", "max_polyphony": "max_polyphony"}
     given = {field: flags[option] for option, field in rules.items() if flags[option] is not None}

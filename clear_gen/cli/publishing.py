@@ -11,7 +11,7 @@ import click
 from clear_gen.cli.common import PATH, busy
 
 if TYPE_CHECKING:
-    from clear_gen.dataset.hub import Shipment
+    from clear_gen.store.hub import Shipment
 
 OPTIONS = (
     click.option("--repo", metavar="USER/NAME", help="Repository; made if it is not there. A dry run needs none."),
@@ -30,7 +30,7 @@ def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def repo_of(repo: str | None, dry_run: bool) -> str:
     """The repository that ``--repo`` names, "" in a dry run without one. Raises InputError if it is no such name."""
-    from clear_gen.dataset import hub
+    from clear_gen.store import hub
 
     if repo is None and not dry_run:
         raise click.UsageError("--repo: found none, expected USER/NAME (or --dry-run)")
@@ -41,8 +41,8 @@ def repo_of(repo: str | None, dry_run: bool) -> str:
 
 def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: str | None, dry_run: bool) -> None:
     """Publish a shipment made from the folder ``source``, or only list it; say what is left out."""
-    from clear_gen.dataset import hub
-    from clear_gen.io import table
+    from clear_gen.core.io import table
+    from clear_gen.store import hub
 
     if dry_run:
         sizes = shipment.sizes
@@ -74,12 +74,12 @@ def publish(
         clear-gen publish clear2 --repo me/clear2
     """
     target = repo_of(repo, dry_run)
-    from clear_gen.dataset import publishing
+    from clear_gen.datasets import publish
 
-    with publishing.dataset_shipment(folder, without_audio) as shipment:
+    with publish.dataset_shipment(folder, without_audio) as shipment:
         if not dry_run:
             with busy("comparing the files with clear.json"):
-                publishing.check_whole(folder)
+                publish.check_whole(folder)
         ship(shipment, folder, target, private, revision, dry_run)
 
 

@@ -80,11 +80,12 @@ def questions(
     Example:
         clear-gen questions clear2 --per-scene 4
     """
-    from clear_gen.dataset import question_report, report
-    from clear_gen.dataset import questions as asking
-    from clear_gen.dataset.build import Shard
-    from clear_gen.dataset.finish import finished_settings
-    from clear_gen.questions.collection import read_templates
+    from clear_gen.datasets.scenes.build import Shard
+    from clear_gen.datasets.scenes.console import progress
+    from clear_gen.datasets.scenes.questions import build as asking
+    from clear_gen.datasets.scenes.questions import console
+    from clear_gen.questions.templates.collection import read_templates
+    from clear_gen.store.finish import finished_settings
 
     domain = finished_settings(folder).domain
     read = read_templates(domain, templates, domain_folder)
@@ -96,8 +97,8 @@ def questions(
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's candidates")
     job = asking.question_job(folder, wanted, read)
     with workers_of(engine, address, workers) as (n, pool):
-        finished = asking.make_questions(job, shard, n, report.progress, overwrite, select_only, pool)
-    click.echo(question_report.summary(folder) if finished else question_report.shard_done(folder))
+        finished = asking.make_questions(job, shard, n, progress, overwrite, select_only, pool)
+    click.echo(console.summary(folder) if finished else console.shard_done(folder))
 
 
 @click.command()
@@ -113,10 +114,10 @@ def answer(folder: Path, question_id: str, trace: bool) -> None:
     Example:
         clear-gen answer clear2 --question train-000017-2 --trace
     """
-    from clear_gen.dataset import question_report
-    from clear_gen.io import CheckFailed
+    from clear_gen.core.io import CheckFailed
+    from clear_gen.datasets.scenes.questions import console
 
-    lines, right = question_report.answered(folder, question_id, trace)
+    lines, right = console.answered(folder, question_id, trace)
     click.echo("\n".join(lines))
     if not right:
         raise CheckFailed(f"{question_id}: the stored answer is another one")
@@ -134,10 +135,10 @@ def ask(folder: Path, scene: str, program: Path, trace: bool) -> None:
     Example:
         clear-gen ask clear2 --scene train-000017 --program violins.json
     """
-    from clear_gen.dataset import question_report
-    from clear_gen.io import CheckFailed
+    from clear_gen.core.io import CheckFailed
+    from clear_gen.datasets.scenes.questions import console
 
-    lines, outcome = question_report.asked(folder, scene, program, trace)
+    lines, outcome = console.asked(folder, scene, program, trace)
     click.echo("\n".join(lines))
     if outcome is not None:
         raise CheckFailed(f"{scene}: {outcome}")
@@ -165,9 +166,9 @@ def templates_export(out: Path, templates: tuple[Path, ...], domain: str, overwr
     Example:
         clear-gen templates export --out templates.json
     """
-    from clear_gen.io import write_text
-    from clear_gen.questions.collection import read_templates
-    from clear_gen.questions.template import as_json
+    from clear_gen.core.io import write_text
+    from clear_gen.questions.templates.collection import read_templates
+    from clear_gen.questions.templates.template import as_json
     from clear_gen.scenes.domain import load_domain
 
     if out.exists() and not overwrite:
@@ -190,9 +191,9 @@ def templates_lint(templates: tuple[Path, ...], domain: str) -> None:
     Example:
         clear-gen templates lint
     """
-    from clear_gen.io import CheckFailed, table
-    from clear_gen.questions.collection import counts_of, read_templates, words_of_templates
-    from clear_gen.questions.lint import lint
+    from clear_gen.core.io import CheckFailed, table
+    from clear_gen.questions.templates.collection import counts_of, read_templates, words_of_templates
+    from clear_gen.questions.templates.lint import lint
     from clear_gen.scenes.domain import load_domain
 
     rules = load_domain(domain)

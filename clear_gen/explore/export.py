@@ -15,15 +15,15 @@ from typing import Any
 
 import yaml
 
-from clear_gen.dataset.audio_folder import parts_of_card
-from clear_gen.dataset.build import Progress
-from clear_gen.dataset.card import cell
-from clear_gen.dataset.exporting import claiming, put
-from clear_gen.dataset.identity import read_provenance, stored_identity
-from clear_gen.dataset.layout import CARD, IDENTITY
-from clear_gen.dataset.redistribution import forbidden
+from clear_gen.core.io import sha256_json
+from clear_gen.datasets.mixtures.redistribution import forbidden
+from clear_gen.datasets.scenes.build import Progress
+from clear_gen.datasets.scenes.card import cell
+from clear_gen.datasets.scenes.exports.audio_folder import parts_of_card
+from clear_gen.datasets.scenes.exports.source import claiming, put
 from clear_gen.explore.library import SITE, SITE_FILES, Library, about, picture, record
-from clear_gen.io import sha256_json
+from clear_gen.store.layout import CARD, IDENTITY
+from clear_gen.store.manifest import read_provenance, stored_identity
 
 DATASET, LISTS = "dataset.json", "lists.json"
 FOLDERS = {"records": "json", "audio": "flac", "spectrograms": "png"}

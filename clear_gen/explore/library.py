@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
-from clear_gen.dataset.identity import kind_of, stored_identity
-from clear_gen.dataset.layout import MIXTURES
+from clear_gen.core.io import InputError, decode_flac, from_pcm16
 from clear_gen.explore.mixtures import Mixtures
 from clear_gen.explore.pictures import outline, spectrogram
 from clear_gen.explore.query import Query
 from clear_gen.explore.scenes import Scenes
 from clear_gen.explore.store import Store
-from clear_gen.io import InputError, decode_flac, from_pcm16
+from clear_gen.store.layout import MIXTURES
+from clear_gen.store.manifest import kind_of, stored_identity
 
 SITE = Path(__file__).parent / "site"
 # What the page consists of. Where it is a folder of files, ``filtered.js`` takes the place of ``asking.js``.

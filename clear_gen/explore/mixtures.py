@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from clear_gen.dataset.identity import stored_identity
-from clear_gen.dataset.mixture_identity import finished_mixtures
-from clear_gen.dataset.mixture_work import is_stems
+from clear_gen.core.io import DAMAGED, InputError, first_line, sha256_json
+from clear_gen.datasets.mixtures.manifest import finished_mixtures
+from clear_gen.datasets.mixtures.records import is_stems
 from clear_gen.explore.query import Query, page_of, spread
 from clear_gen.explore.store import Store
-from clear_gen.io import DAMAGED, InputError, first_line, sha256_json
-from clear_gen.scenes.mixture import MixtureGraph, PlacedEvent, mixture_of_row, mixture_schema
+from clear_gen.mixtures.graph import MixtureGraph, PlacedEvent, mixture_of_row, mixture_schema
+from clear_gen.store.manifest import stored_identity
 
 
 class Mixtures:

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from clear_gen.dataset.finish import finished_settings
-from clear_gen.dataset.identity import stored_identity
-from clear_gen.dataset.layout import SCENES, scene_files
-from clear_gen.dataset.question_files import program_of, read_asked
-from clear_gen.explore.asked import VERDICTS, Questions, prediction_files
+from clear_gen.core.io import DAMAGED, InputError, first_line, sha256_json
+from clear_gen.datasets.scenes.questions.files import program_of, read_asked
 from clear_gen.explore.query import Query, page_of, spread
+from clear_gen.explore.question_table import VERDICTS, Questions, prediction_files
 from clear_gen.explore.store import Store
-from clear_gen.io import DAMAGED, InputError, first_line, sha256_json
-from clear_gen.questions.program import SET, SOUND, Facts, IllPosed, facts_of, problem_of, signatures
-from clear_gen.questions.trace import Step, steps_of
+from clear_gen.questions.language.program import SET, SOUND, Facts, IllPosed, facts_of, problem_of, signatures
+from clear_gen.questions.language.trace import Step, steps_of
 from clear_gen.scenes.graph import SceneGraph, Sound, graph_of_row, scene_schema
 from clear_gen.sounds.attributes import given, measured
+from clear_gen.store.finish import finished_settings
+from clear_gen.store.layout import SCENES, scene_files
+from clear_gen.store.manifest import stored_identity
 
 NAMED_SOUNDS = 2  # more are numbers only
 

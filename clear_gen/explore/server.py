@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from clear_gen.core.io import DAMAGED, InputError, first_line
 from clear_gen.explore.library import SITE, SITE_FILES, Library, about, picture, record
 from clear_gen.explore.query import BadQuery, query_of
 from clear_gen.explore.store import NotThere
-from clear_gen.io import DAMAGED, InputError, first_line
 
 ADDRESS = "127.0.0.1"
 HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)  # any port: it may be forwarded

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clear_gen.dataset.generate import check_file
-from clear_gen.dataset.layout import CHUNK_SCENES, FILE_SCENES, DataFile
-from clear_gen.io import DAMAGED, ROWS_WITH_AUDIO, InputError, first_line, read_row_group
+from clear_gen.core.io import DAMAGED, ROWS_WITH_AUDIO, InputError, first_line, read_row_group
+from clear_gen.store.chunks import check_file
+from clear_gen.store.layout import CHUNK_SCENES, FILE_SCENES, DataFile
 
 KEPT_FILES = 8  # FLAC files in memory: the page plays a record, draws it, and asks for it in pieces
 

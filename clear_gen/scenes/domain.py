@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
 
-from clear_gen.config import Strict, load_yaml, misplaced
-from clear_gen.io import InputError, content_path
+from clear_gen.core.config import Strict, load_yaml, misplaced
+from clear_gen.core.io import InputError, content_path
 from clear_gen.scenes.graph import MAX_IMPULSE_RESPONSE_S
 from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given
 

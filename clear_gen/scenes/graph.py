@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.io import AUDIO, dataset_schema
+from clear_gen.core.io import AUDIO, dataset_schema
 from clear_gen.sounds.attributes import Attribute
 
 SPLITS = ("train", "validation", "test")

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.io import STAGE_SCENE, InputError, stream
+from clear_gen.core.io import STAGE_SCENE, InputError, stream
 from clear_gen.scenes.domain import Constraint, Domain, Sampling
 from clear_gen.scenes.graph import (
     NOISE_TYPE,

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from clear_gen.sounds.resample import resampled
+from clear_gen.dsp.resample import resampled
 
 MODEL_RATE_HZ = 44100  # the brightness model brings slower sounds to this rate
 FRAME_LENGTH = 2048  # samples, of the brightness model

@@ -17,8 +17,8 @@ from statistics import median
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.config import has_controls
-from clear_gen.io import (
+from clear_gen.core.config import has_controls
+from clear_gen.core.io import (
     AUDIO,
     DAMAGED,
     InputError,
@@ -35,10 +35,10 @@ from clear_gen.io import (
     sha256_pcm,
     to_pcm16,
 )
+from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.analysis import brightness, duration_s, loudness_lufs
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, Thresholds, given, label, measured
 from clear_gen.sounds.recording import Recording
-from clear_gen.sounds.resample import resampled
 
 FORMAT = 1
 MAX_ID = 190  # characters; in other layouts it becomes a file name

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from clear_gen.io import InputError, content_path
+from clear_gen.core.io import InputError, content_path
 from clear_gen.sounds import bank as bank_module
 from clear_gen.sounds import synthesis
 from clear_gen.sounds.attributes import Attribute

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from clear_gen.io import encode_flac, write_text
-from clear_gen.page import CHARACTER, document, svg, text
+from clear_gen.core.io import encode_flac, write_text
+from clear_gen.core.page import CHARACTER, document, svg, text
 from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given, measured
 from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound
 

@@ -22,8 +22,8 @@ from typing import Annotated, Literal, NamedTuple
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from clear_gen.config import Strict, load_yaml
-from clear_gen.io import InputError, content_path, stream
+from clear_gen.core.config import Strict, load_yaml
+from clear_gen.core.io import InputError, content_path, stream
 from clear_gen.sounds.recording import Recording
 
 SAMPLE_RATE = 48_000

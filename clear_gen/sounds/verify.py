@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clear_gen.sounds.analysis import cents_from, pitch_class, pitch_hz
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given, label, measured
 from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound, resampled_bank
-from clear_gen.sounds.good_sounds import shared_origins
+from clear_gen.sounds.importers.good_sounds import shared_origins
 from clear_gen.sounds.leak import RESIDUAL_LIMIT, find_leaks
 
 MEASURE_TOLERANCE = 2e-6  # measures are stored with six decimals

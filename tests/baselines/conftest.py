@@ -10,8 +10,8 @@ import torch
 
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE
-from tests.baselines.sed_runs import mixtures, write_run
-from tests.dataset.runs import RATE, write_banks
+from tests.baselines.tasks.sed.runs import mixtures, write_run
+from tests.datasets.runs import RATE, write_banks
 
 SIZES = {"train": 18, "validation": 6, "test": 6}
 
@@ -60,7 +60,7 @@ def sed_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sed_folds(sed_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of 2APAE for each fold, scored. To read only."""
-    from baselines.sed.evaluate import evaluate_sed_runs
+    from baselines.tasks.sed.evaluate import evaluate_sed_runs
 
     folder = tmp_path_factory.mktemp("sed-runs") / "folds"
     for fold in (1, 2, 3):

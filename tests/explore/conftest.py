@@ -15,8 +15,8 @@ from clear_gen.cli import run
 from clear_gen.cli.common import DONE
 from clear_gen.explore.library import open_library
 from clear_gen.explore.server import Server
-from tests.dataset.runs import write_banks
-from tests.mixture_data import LABELS, make, small_settings, write_corpus
+from tests.datasets.runs import write_banks
+from tests.mixtures.data import LABELS, make, small_settings, write_corpus
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 N = 150  # two chunks of training scenes

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from clear_gen.core.io import InputError
 from clear_gen.explore.library import SITE, SITE_FILES
 from clear_gen.explore.server import ADDRESS, Server
-from clear_gen.io import InputError
 from tests.explore.conftest import HOSTILE, Get, getter
 
 AUDIO = "/audio/scenes/train-000000.flac"

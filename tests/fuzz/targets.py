@@ -18,10 +18,10 @@ import soundfile
 
 import clear_gen
 from clear_gen.cli import run
-from clear_gen.io import InputError, content_path, stream
+from clear_gen.core.io import InputError, content_path, stream
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.bank import write_bank
-from clear_gen.sounds.importers import import_clear, import_folder
+from clear_gen.sounds.importers.tables import import_clear, import_folder
 from tests.banks import tone_bank
 
 RATE = 8000  # Hz

@@ -1,0 +1,1 @@
+"""What every task shares: runs, checkpoints, training, predictions, results, intervals."""

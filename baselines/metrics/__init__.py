@@ -1,1 +1,0 @@
-"""Scores, one module per task: ``validate``, the metrics, ``evaluate``."""

@@ -1,0 +1,1 @@
+"""Networks that learn sound events from weak labels: one file per architecture."""

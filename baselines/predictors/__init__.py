@@ -1,0 +1,1 @@
+"""What gives predictions besides trained networks."""

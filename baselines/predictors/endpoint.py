@@ -1,0 +1,282 @@
+"""Answers of any OpenAI-compatible chat endpoint that takes ``input_audio``: ``clear-bench evaluate --endpoint``.
+
+Every question is one request of its own: the scene as a mono PCM 16 WAV, then the question with the possible answers of
+its type, the same for every model. Replies are cached, so the same call again asks only what is missing. Protocol:
+https://platform.openai.com/docs/guides/audio
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+import math
+import wave
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from baselines.predictors.endpoint_cache import cache_key, keep_answer, read_answer
+from baselines.predictors.endpoint_client import Client, Reply, address_of
+from baselines.tasks.aqa.questions import Questions, read_split
+from clear_gen.core.io import CheckFailed, InputError, atomic_path, from_pcm16, to_pcm16
+from clear_gen.datasets.scenes.banks import read_banks
+from clear_gen.datasets.scenes.load import load_scenes
+from clear_gen.dsp.resample import resampled
+from clear_gen.questions.language.vocabulary import answers_of_type
+from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.render import render_pcm
+from clear_gen.sounds.bank import resampled_bank
+from clear_gen.store.finish import finished_settings
+from clear_gen.store.layout import BANK_OF_SPLIT
+
+log = logging.getLogger(__name__)
+
+# What every model is told. The answers are all that the question's type can have, in the domain's order.
+PROMPT = """\
+Listen to the recording and answer the question about it.
+Question: {question}
+Possible answers: {answers}
+Answer with one of them, nothing else."""
+TEMPERATURE = 0
+MAX_TOKENS = 32  # the longest answer of clear2, "beginning of the scene", has four or five
+WINDOW = 2  # questions in memory for each one that is being asked
+SAMPLE_RATES = (1000, 192_000)  # Hz
+
+
+@dataclass(frozen=True)
+class EndpointSettings:
+    """Whom to ask and how.
+
+    ``url``: with or without ``/chat/completions``. ``sample_rate``: of the WAV, in Hz. ``concurrency``: requests at a
+    time. ``retries``: further attempts after the first. ``timeout_s``: the time of one attempt in all, in seconds.
+    ``max_failures``: so many questions without an answer end the run. ``limit``: only the first so many questions of
+    the split. ``cache``: folder of the replies, default ``cache`` beside the predictions. ``api_key_variable``: the
+    environment variable that holds the key; without one, none is sent.
+    """
+
+    url: str
+    model: str
+    sample_rate: int = 16000
+    concurrency: int = 4
+    retries: int = 4
+    timeout_s: float = 60
+    max_failures: int = 10
+    limit: int | None = None
+    cache: Path | None = None
+    api_key_variable: str = "OPENAI_API_KEY"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The recording of a scene as it is sent: a WAV file in base64, and the SHA-256 of its bytes."""
+
+    wav_base64: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """The ``index``-th question of the split and the recording that it is about."""
+
+    index: int
+    prompt: str
+    clip: Clip
+
+
+def ask(settings: EndpointSettings, folder: Path, split: str, out: Path) -> Path:
+    """Ask the questions of a split and write the predictions as JSON lines to ``out``, in the dataset's order.
+
+    A line is ``{"question_id", "answer", "raw"}``, ``raw`` being the model's text and ``answer`` the same without space
+    around it, or ``{"question_id", "answer": null, "error"}``.
+
+    Raises InputError if a setting or the dataset is wrong. Raises CheckFailed, after writing what there is, if the
+    endpoint refuses the address, the key or the model, or ``max_failures`` questions failed.
+    """
+    _check(settings)
+    if out.is_dir():  # or all answers were there before it was found
+        raise InputError(f"{out}: found a folder, expected a file for the predictions")
+    client = Client(settings.url, settings.api_key_variable, settings.timeout_s, settings.retries)
+    questions = read_split(folder, split)
+    n = len(questions) if settings.limit is None else min(settings.limit, len(questions))
+    cache = settings.cache or out.parent / "cache"
+    replies: list[Reply | None] = [None] * n
+    failed: list[str] = []
+    reason = None
+    jobs = _jobs(folder, questions, n, settings.sample_rate)
+    arriving = _arriving(jobs, lambda job: _reply(job, settings, client, cache), settings.concurrency, client.stop)
+    with _progress(n) as advance, closing(arriving):
+        for index, reply in arriving:
+            replies[index] = reply
+            advance(1)
+            failed += [reply.error] if reply.error is not None else []
+            if reason := _reason_to_stop(reply, failed, settings):
+                break
+    _write(out, questions, replies, reason)
+    if reason:
+        raise CheckFailed(f"{reason}; {out} has what there is; run again to ask the others")
+    if failed:
+        log.warning("%d of %d questions have no answer (%s); run again to ask them", len(failed), n, failed[0])
+    return out
+
+
+def _check(settings: EndpointSettings) -> None:
+    """Raise InputError if a setting makes no sense."""
+    low, high = SAMPLE_RATES
+    limits: list[tuple[str, Any, bool, str]] = [
+        ("model", settings.model, bool(settings.model.strip()), "a name"),
+        ("sample rate", settings.sample_rate, low <= settings.sample_rate <= high, f"{low} to {high} Hz"),
+        ("concurrency", settings.concurrency, settings.concurrency >= 1, "at least 1"),
+        ("retries", settings.retries, settings.retries >= 0, "at least 0"),
+        ("timeout", settings.timeout_s, 0 < settings.timeout_s < math.inf, "seconds, more than 0"),
+        ("max failures", settings.max_failures, settings.max_failures >= 1, "at least 1"),
+        ("limit", settings.limit, settings.limit is None or settings.limit >= 1, "at least 1"),
+    ]
+    for name, found, is_right, expected in limits:
+        if not is_right:
+            raise InputError(f"endpoint: {name}: found {found!r}, expected {expected}")
+
+
+def _reason_to_stop(reply: Reply, failed: list[str], settings: EndpointSettings) -> str | None:
+    """Why no more questions are asked after this reply, if so."""
+    if reply.is_refusal:
+        return reply.error
+    if reply.error is not None and len(failed) >= settings.max_failures:
+        return f"{address_of(settings.url)}: {len(failed)} questions failed, the first with: {failed[0]}"
+    return None
+
+
+def _write(out: Path, questions: Questions, replies: list[Reply | None], reason: str | None) -> None:
+    """The predictions, one JSON line per question; ``reason``: why some were not asked."""
+    with atomic_path(out) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        for question_id, reply in zip(questions.question_id, replies, strict=False):
+            line: dict[str, str | None] = {"question_id": question_id, "answer": None}
+            if reply is not None and reply.text is not None:
+                line |= {"answer": reply.text.strip(), "raw": reply.text}
+            else:
+                line["error"] = reply.error if reply is not None else f"not asked, because of: {reason}"
+            file.write(json.dumps(line) + "\n")
+
+
+# --- What is asked ----------------------------------------------------------------------------------------------------
+
+
+def prompt_of(question: str, question_type: str, domain: Domain) -> str:
+    """The text that goes with the recording."""
+    return PROMPT.format(question=question, answers=", ".join(answers_of_type(question_type, domain)))
+
+
+def clip_of(waveform: np.ndarray, from_rate: int, to_rate: int) -> Clip:
+    """float32 [n] at ``from_rate`` Hz, full scale 1 -> a mono PCM 16 WAV at ``to_rate`` Hz."""
+    pcm = to_pcm16(resampled(waveform, from_rate, to_rate))
+    buffer = BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(to_rate)
+        file.writeframes(pcm.tobytes())
+    wav = buffer.getvalue()
+    return Clip(base64.b64encode(wav).decode(), hashlib.sha256(wav).hexdigest())
+
+
+def _jobs(folder: Path, questions: Questions, n: int, sample_rate: int) -> Iterator[Job]:
+    """The first ``n`` questions, scene by scene; a scene's recording is encoded once."""
+    of_scene = defaultdict(list)
+    for index, scene in enumerate(questions.scene[:n].tolist()):
+        of_scene[scene].append(index)
+    for scene, waveform, rate in _waveforms(folder, questions.split, set(of_scene)):
+        clip = clip_of(waveform, rate, sample_rate)
+        for index in of_scene[scene]:
+            prompt = prompt_of(questions.question[index], questions.question_type[index], questions.domain)
+            yield Job(index, prompt, clip)
+
+
+def _waveforms(folder: Path, split: str, wanted: set[int]) -> Iterator[tuple[int, np.ndarray, int]]:
+    """The wanted scenes: index in the split, float32 [n_samples], sample rate in Hz; without audio, rendered now."""
+    settings = finished_settings(folder)
+    bank = None
+    if not settings.audio and not settings.imported:
+        bank = resampled_bank(read_banks(folder, settings)[BANK_OF_SPLIT[split]], settings.sample_rate)
+    for index, scene in enumerate(load_scenes(folder, split)):
+        if index > max(wanted, default=-1):
+            return
+        if index not in wanted:
+            continue
+        waveform = scene.waveform
+        if waveform is None and bank is not None:  # quantised as the dataset would, or adding audio changed the clip
+            waveform = from_pcm16(render_pcm(scene.graph, bank)[0])
+        if waveform is None:
+            where = f"{folder}: {scene.graph.scene_id}: audio: found none"
+            raise InputError(f"{where}, and no bank to render it from; import the dataset again with its audio")
+        yield index, waveform, scene.sample_rate
+
+
+# --- Asking -----------------------------------------------------------------------------------------------------------
+
+
+def _reply(job: Job, settings: EndpointSettings, client: Client, cache: Path) -> Reply:
+    """The reply to one question, from the cache if it is there."""
+    asked = {
+        "url": client.url,
+        "model": settings.model,
+        "prompt": job.prompt,
+        "wav_sha256": job.clip.sha256,
+        "sample_rate": settings.sample_rate,
+        "temperature": TEMPERATURE,
+        "max_tokens": MAX_TOKENS,
+    }
+    key = cache_key(asked)
+    kept = read_answer(cache, key)
+    if kept is not None:
+        return Reply(kept)
+    audio = {"type": "input_audio", "input_audio": {"data": job.clip.wav_base64, "format": "wav"}}
+    message = {"role": "user", "content": [audio, {"type": "text", "text": job.prompt}]}
+    body = {"model": settings.model, "messages": [message], "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS}
+    reply = client.complete(body, np.random.default_rng(int(key[:16], 16)))
+    if reply.text is not None:
+        keep_answer(cache, key, reply.text)
+    return reply
+
+
+def _arriving(
+    jobs: Iterator[Job], reply_to: Callable[[Job], Reply], concurrency: int, stop: Callable[[], None]
+) -> Generator[tuple[int, Reply]]:
+    """Replies as they come, with the questions' indices. Jobs are drawn a few ahead; whoever closes this ends all."""
+    pool = ThreadPoolExecutor(concurrency)
+    pending: dict[Future[Reply], int] = {}
+    try:
+        for job in jobs:
+            pending[pool.submit(reply_to, job)] = job.index
+            if len(pending) >= WINDOW * concurrency:
+                yield from _done(pending)
+        while pending:
+            yield from _done(pending)
+    finally:
+        stop()
+        pool.shutdown(cancel_futures=True)
+
+
+def _done(pending: dict[Future[Reply], int]) -> Iterator[tuple[int, Reply]]:
+    """Wait for some of ``pending`` and take them out."""
+    for future in wait(pending, return_when=FIRST_COMPLETED).done:
+        yield pending.pop(future), future.result()
+
+
+@contextmanager
+def _progress(n: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr; yields the function to call with the number of questions done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("questions", total=n)
+        yield lambda k: bar.advance(task, k)

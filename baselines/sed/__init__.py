@@ -1,1 +1,0 @@
-"""Sound event detection from weak labels: a run, its training, its scores, reports and pictures."""

@@ -1,0 +1,148 @@
+"""Models against each other on the same questions, question by question."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from baselines.core.intervals import Interval, bootstrap_mean, mcnemar
+from baselines.tasks.aqa.answers import normalise_all
+from baselines.tasks.aqa.evaluate import BOOTSTRAP_SEED, first_questions
+from baselines.tasks.aqa.metrics import right_answers
+from baselines.tasks.aqa.predictions import read_predictions
+from baselines.tasks.aqa.questions import Questions, read_split
+from baselines.tasks.aqa.results import RESULTS, percent, read_results
+from clear_gen.core.config import shown
+from clear_gen.core.io import InputError, sha256_file, table
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model to compare: its name, its predictions and, where results name them, their dataset and its questions.
+
+    ``limit``: only so many questions were asked.
+    """
+
+    model: str
+    predictions: Path
+    limit: int | None = None
+    data: Path | None = None
+    questions_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model against the first one, on the same questions; ``difference`` is its accuracy minus the first one's.
+
+    ``only_first``, ``only_this``: questions that one has right and the other wrong. ``p_value``: McNemar's, mid-p.
+    """
+
+    model: str
+    accuracy: float
+    difference: Interval
+    only_first: int
+    only_this: int
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The first model's name and accuracy on ``n`` questions, and all others against it."""
+
+    model: str
+    accuracy: float
+    n: int
+    questions_sha256: str
+    others: list[Comparison]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return asdict(self)
+
+
+def read_entry(path: Path, split: str) -> Entry:
+    """What to compare, from a run's or a results' folder, a results file or a predictions file.
+
+    Raises InputError if a folder holds no results of the split, or the predictions changed after they were scored.
+    """
+    if path.is_dir():
+        path = _results_in(path, split)
+    if path.suffix != ".json":
+        return Entry(path.stem, path)
+    file = read_results(path)
+    predictions = path.parent / file.config.predictions
+    if not predictions.is_file() or sha256_file(predictions) != file.hashes.predictions:
+        raise InputError(f"{path}: {predictions}: found other predictions or none, expected those that were scored")
+    data = path.parent / file.config.data
+    return Entry(file.config.model, predictions, file.config.limit, data, file.hashes.questions)
+
+
+def _results_in(folder: Path, split: str) -> Path:
+    """The results of a split in a folder: of the run's own dataset, or else of the only other one."""
+    own = folder / RESULTS.format(split)
+    found = [own] if own.is_file() else sorted(folder.glob(RESULTS.format(f"*-{split}")))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or f"no {own.name}"
+        raise InputError(f"{folder}: found {names}, expected one results file; name it, or run clear-bench evaluate")
+    return found[0]
+
+
+def compare(entries: Sequence[Entry], folder: Path | None, split: str) -> Compared:
+    """Every model against the first one; ``folder``: the dataset, the first that results name if None.
+
+    Models that were asked only the first questions of the split are compared on those.
+
+    Raises InputError if no dataset is named, or results are of other questions than it has.
+    """
+    folder = folder or next((one.data for one in entries if one.data is not None), None)
+    if folder is None:
+        raise InputError("--data: found none, expected the dataset whose questions the predictions answer")
+    whole = read_split(folder, split)
+    questions = first_questions(whole, min((one.limit for one in entries if one.limit is not None), default=None))
+    right = [_right(one, whole, folder)[: len(questions)] for one in entries]
+    first, *names = _told_apart(entries)
+    others = [_against(right[0], this, questions, name) for this, name in zip(right[1:], names, strict=True)]
+    return Compared(first, float(right[0].mean()), len(questions), whole.sha256, others)
+
+
+def _told_apart(entries: Sequence[Entry]) -> list[str]:
+    """The models' names; of two runs of one model, with their folders."""
+    n = Counter(one.model for one in entries)
+    return [one.model if n[one.model] == 1 else f"{one.model}, {one.predictions.parent}" for one in entries]
+
+
+def _right(one: Entry, whole: Questions, folder: Path) -> np.ndarray:
+    """Which questions that a model was asked it has right: bool [Q]."""
+    if one.questions_sha256 not in (None, whole.sha256):
+        raise InputError(f"{one.predictions}: scored on other questions, expected those of {folder}")
+    asked = first_questions(whole, one.limit)
+    texts = read_predictions(one.predictions, asked.question_id.tolist())
+    return right_answers(asked, normalise_all(texts, asked.question_type, asked.domain))
+
+
+def _against(first: np.ndarray, right: np.ndarray, questions: Questions, model: str) -> Comparison:
+    difference = right.astype(np.int64) - first
+    found = bootstrap_mean(difference, questions.scene, np.random.default_rng(BOOTSTRAP_SEED))
+    only_first, only_this = int((difference < 0).sum()), int((difference > 0).sum())
+    return Comparison(model, float(right.mean()), found, only_first, only_this, mcnemar(only_first, only_this))
+
+
+def lines(found: Compared) -> list[str]:
+    """The comparison as aligned lines."""
+    rows = [["", "right %", "difference", "95 %", "only first", "only this", "McNemar p"]]
+    rows.append([shown(found.model), percent(found.accuracy), *[""] * 5])
+    for one in found.others:
+        between = f"{100 * one.difference.low:+.1f} to {100 * one.difference.high:+.1f}"
+        name, difference = shown(one.model), f"{100 * one.difference.value:+.1f}"
+        counts = [
+            f"{one.only_first:,}",
+            f"{one.only_this:,}",
+            f"{one.p_value:.4f}" if one.p_value >= 1e-4 else "<0.0001",
+        ]
+        rows.append([name, percent(one.accuracy), difference, between, *counts])
+    return [line.rstrip() for line in table(rows)]

@@ -1,0 +1,126 @@
+"""Plots of results as PNG files. Needs matplotlib, which is imported only when a plot is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from baselines.tasks.aqa.metrics import Confusion, Score
+from baselines.tasks.aqa.published import SOURCE, TABLE_3, share_of_type
+from baselines.tasks.aqa.results import OVERALL, ResultsFile, in_words
+from clear_gen.core.config import shown
+from clear_gen.core.io import InputError, atomic_path
+
+DPI = 100
+COLUMNS = 4  # confusion matrices side by side
+BLUE, ORANGE, INK = "#0072B2", "#D55E00", "#333333"  # Okabe and Ito: told apart by the colour-blind
+
+
+def write_figures(file: ResultsFile, out: Path, name: str) -> list[Path]:
+    """Write ``types-``, ``relations-`` and ``confusion-<name>.png`` into ``out``, atomically; returns the paths.
+
+    Raises InputError if matplotlib is not installed.
+    """
+    figures = {"types": types_figure(file), "relations": relations_figure(file), "confusion": confusion_figure(file)}
+    paths = []
+    for kind, figure in figures.items():
+        path = out / f"{kind}-{name}.png"
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=DPI)
+        paths.append(path)
+    return paths
+
+
+def types_figure(file: ResultsFile) -> Any:
+    """Accuracy of every question type as bars with their intervals, the paper's beside them where it has the model."""
+    scores = {**file.scores.by_type, OVERALL: file.scores.overall}
+    figure = _figure(9, 1.2 + 0.42 * len(scores))
+    axes = figure.subplots()
+    _bars(axes, scores)
+    published = TABLE_3.get(file.config.model)
+    shares = [share_of_type(published, None if name == OVERALL else name) for name in scores]
+    printed = [(100 * share, row) for row, share in enumerate(shares) if share is not None]
+    if printed:
+        axes.plot(*zip(*printed, strict=True), "D", color=ORANGE, label=f"{SOURCE}: {file.config.model}")
+        figure.legend(loc="outside lower right")
+    axes.set_title(_title(file))
+    return figure
+
+
+def relations_figure(file: ResultsFile) -> Any:
+    """Accuracy by number of relations and by length of the scene, as bars with their intervals."""
+    groups = {"relations": file.scores.by_relations, "dry scene (s)": file.scores.by_length}
+    figure = _figure(9, 2 + 0.42 * sum(map(len, groups.values())))
+    parts = figure.subplots(2, 1, height_ratios=[len(group) + 1 for group in groups.values()])
+    for axes, (name, group) in zip(parts, groups.items(), strict=True):
+        _bars(axes, group)
+        axes.set_ylabel(name)
+    parts[0].set_title(_title(file))
+    return figure
+
+
+def confusion_figure(file: ResultsFile) -> Any:
+    """A matrix per question type: what share of the questions with one answer got which; each row adds up to 100 %."""
+    matrices = file.scores.confusion
+    rows = -(-len(matrices) // COLUMNS)
+    figure = _figure(5 * COLUMNS, 4.6 * rows + 0.6)
+    places = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axes, (name, matrix) in zip(places, matrices.items(), strict=False):
+        _matrix(axes, name, matrix)
+    for axes in places[len(matrices) :]:
+        axes.set_visible(False)
+    figure.suptitle(f"{_title(file)}; rows: right answer, columns: answered")
+    return figure
+
+
+def _figure(width: float, height: float) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("plots need matplotlib: pip install 'clear-gen[figures]'") from None
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+
+
+def _title(file: ResultsFile) -> str:
+    name = shown(file.config.model).replace("$", r"\$")  # or matplotlib reads mathematics
+    return f"{name}, {file.config.split}, {file.scores.overall.n:,} questions"
+
+
+def _bars(axes: Any, scores: Mapping[str, Score]) -> None:
+    shares = 100 * np.array([score.accuracy for score in scores.values()])
+    low = 100 * np.array([score.low for score in scores.values()])
+    high = 100 * np.array([score.high for score in scores.values()])
+    errors = np.maximum([shares - low, high - shares], 0)
+    axes.barh(range(len(scores)), shares, color=BLUE, alpha=0.6, xerr=errors, ecolor=INK, capsize=3)
+    axes.set_yticks(range(len(scores)), [f"{in_words(name)} ({score.n:,})" for name, score in scores.items()])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("right (%), with 95 % interval")
+    axes.grid(axis="x", color="#dddddd")
+    axes.set_axisbelow(True)
+
+
+def _matrix(axes: Any, name: str, matrix: Confusion) -> None:
+    shares = row_shares(matrix)
+    axes.imshow(shares, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+    _ticks(axes.set_xticks, [*matrix.answers, "unparseable"], rotation=90)
+    _ticks(axes.set_yticks, matrix.answers)
+    axes.set_title(in_words(name))
+    points = 7 if len(matrix.answers) > 8 else 9
+    for row, column in zip(*np.nonzero(shares >= 0.005), strict=True):
+        colour = "white" if shares[row, column] > 0.5 else INK
+        text = f"{100 * shares[row, column]:.0f}"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=points)
+
+
+def _ticks(set_ticks: Any, names: Sequence[str], **style: Any) -> None:
+    set_ticks(range(len(names)), [name.replace("$", r"\$") for name in names], fontsize=8, **style)
+
+
+def row_shares(matrix: Confusion) -> np.ndarray:
+    """The matrix as shares of its rows: float64 [A, A + 1]; rows without questions are 0."""
+    counts = np.array(matrix.counts, np.float64).reshape(len(matrix.answers), len(matrix.answers) + 1)
+    return counts / np.maximum(counts.sum(1, keepdims=True), 1)

@@ -1,0 +1,86 @@
+"""The questions of a split as columns: what a model is asked and what a prediction is scored against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from clear_gen.core.io import InputError, read_row_group
+from clear_gen.datasets.scenes.load import open_scene_file, read_questions
+from clear_gen.datasets.scenes.questions.files import read_asked
+from clear_gen.scenes.domain import Domain
+from clear_gen.store.finish import finished_settings
+from clear_gen.store.layout import scene_files
+from clear_gen.store.manifest import Settings
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The Q questions of one split, in the dataset's order.
+
+    ``question_id``, ``question``, ``answer``, ``question_type``: object [Q] of str. ``scene``: int64 [Q], the index of
+    the scene in its split. ``n_relations``: int64 [Q]. ``scene_s``: float64 [Q], length of the dry scene in seconds.
+    ``sha256``: of the questions' identity in the dataset.
+    """
+
+    split: str
+    domain: Domain
+    sha256: str
+    question_id: np.ndarray
+    question: np.ndarray
+    answer: np.ndarray
+    question_type: np.ndarray
+    scene: np.ndarray
+    n_relations: np.ndarray
+    scene_s: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.question_id)
+
+
+def read_split(folder: Path, split: str) -> Questions:
+    """The questions of a split of a finished dataset.
+
+    Raises InputError if there is no dataset in ``folder``, no such split or no questions in it, or a file is damaged.
+    """
+    settings = finished_settings(folder)
+    if not settings.sizes.get(split):
+        expected = ", ".join(name for name, size in settings.sizes.items() if size)
+        raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
+    table = read_questions(folder, split)
+    asked = read_asked(folder, settings)
+    assert asked is not None  # or read_questions had complained
+    names = "question_id", "question", "answer", "question_type"
+    columns = {name: np.array(table[name].to_pylist(), object) for name in names}
+    scene_id, n_samples_dry = _lengths(folder, split, settings)
+    place = {name: index for index, name in enumerate(scene_id)}
+    try:
+        scene = np.array([place[name] for name in table["scene_id"].to_pylist()], np.int64)
+    except KeyError as error:
+        raise InputError(
+            f"{folder}: questions of {split}: scene_id: found {error}, expected one of its scenes"
+        ) from None
+    return Questions(
+        split=split,
+        domain=settings.domain,
+        sha256=asked.sha256,
+        **columns,
+        scene=scene,
+        n_relations=table["n_relations"].to_numpy().astype(np.int64),
+        scene_s=n_samples_dry[scene] / settings.sample_rate,
+    )
+
+
+def _lengths(folder: Path, split: str, settings: Settings) -> tuple[list[str], np.ndarray]:
+    """The ids of a split's scenes, and their dry lengths: int64 [N] samples."""
+    scene_ids: list[str] = []
+    lengths: list[np.ndarray] = []
+    for path in [folder / file.name for file in scene_files(settings.sizes) if file.split == split]:
+        opened = open_scene_file(path, settings)
+        for number in range(opened.num_row_groups):
+            table = read_row_group(opened, number, path, ["scene_id", "n_samples_dry"])
+            scene_ids += table["scene_id"].to_pylist()
+            lengths.append(table["n_samples_dry"].to_numpy())
+    return scene_ids, np.concatenate(lengths)

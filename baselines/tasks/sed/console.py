@@ -1,0 +1,82 @@
+"""What ``clear-bench evaluate`` prints of scores on mixtures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from baselines.tasks.sed.metrics.tagging import ClassScore
+from baselines.tasks.sed.published import SOURCE, Published, published
+from baselines.tasks.sed.results import (
+    PRECISION,
+    Figures,
+    SedResultsFile,
+    clip_figures,
+    four,
+    mean,
+    mean_figures,
+    time_figures,
+)
+from clear_gen.core.config import shown
+from clear_gen.core.io import InputError, table
+
+MEAN = "mean"
+MISPRINT = "sic"  # after a figure that the paper misprints
+
+
+def lines(files: Mapping[str, SedResultsFile]) -> list[str]:
+    """Tables of one results file, or of several folds by name with their mean, and the paper's row beside them.
+
+    Raises InputError unless all are of one model with the same settings at one SNR.
+    """
+    found = [*files.values()]
+    first = found[0].config
+    for file in found[1:]:
+        for name in ("model", "options", "alpha", "mixtures", "select_on_test"):
+            if (other := getattr(file.config, name)) != (wanted := getattr(first, name)):
+                raise InputError(f"{name}: found {other} beside {wanted}, expected folds of one")
+    by_clip = {name: clip_figures(file.scores) for name, file in files.items()}
+    by_time = {name: time_figures(file.scores) for name, file in files.items()}
+    sizes = {name: f"{file.scores.clip.n_clips:,}" for name, file in files.items()}
+    below = []
+    if paper := published(first.model, first.alpha, first.snr_db):
+        below = [[f"{SOURCE}, {paper[0]}", "", *in_print(paper[1])]]
+    printed = [*_figures(by_clip, sizes, below)]
+    if any(by_time.values()):
+        printed += ["", *_figures(by_time, sizes, [])]
+    printed += ["", *_classes(found)]
+    notes = {file.note: name for name, file in files.items()}
+    if len(notes) == 1:
+        return [*printed, "", *notes]
+    return [*printed, "", *(f"{shown(name)}: {note}" for note, name in notes.items())]
+
+
+def _figures(rows: Mapping[str, Figures], sizes: Mapping[str, str], below: Sequence[list[str]]) -> list[str]:
+    names = list(next(iter(rows.values())))
+    body = [[shown(name), sizes[name], *(four(row[one]) for one in names)] for name, row in rows.items()]
+    if len(rows) > 1:
+        body.append([MEAN, "", *map(four, mean_figures([*rows.values()]).values())])
+    body += [[*row, *[""] * (2 + len(names) - len(row))] for row in below]
+    return [line.rstrip() for line in table([["", "clips", *names], *body])]
+
+
+def in_print(paper: Published) -> list[str]:
+    """The paper's figures in the order of ``PRECISION``, a misprinted one marked."""
+    figures = [four(value) for value in paper[: len(PRECISION)]]
+    return [*figures[:-1], f"{figures[-1]} {MISPRINT}"] if paper.is_auc_misprinted else figures
+
+
+def _classes(files: Sequence[SedResultsFile]) -> list[str]:
+    over = f", means over {len(files)}" if len(files) > 1 else ""
+    rows = [[f"class{over}", "clips", "AP", "AUC", "F1", "threshold"]]
+    for label, scores in by_class(files).items():
+        names = ("ap", "auc", "f1", "threshold")
+        means = [mean([getattr(score, name) for score in scores]) for name in names]
+        rows.append([shown(label), f"{sum(score.n_clips for score in scores):,}", *map(four, means)])
+    return [line.rstrip() for line in table(rows)]
+
+
+def by_class(files: Sequence[SedResultsFile]) -> dict[str, list[ClassScore]]:
+    """The scores of every class by name, one of each file that has the class."""
+    labels = sorted({label for file in files for label in file.scores.clip.by_class})
+    of = [file.scores.clip.by_class for file in files]
+    return {label: [scores[label] for scores in of if label in scores] for label in labels}

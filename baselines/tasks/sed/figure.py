@@ -1,0 +1,228 @@
+"""A picture of what a model hears in one mixture, in the manner of Figure 3 of 2APAE (arXiv 2008.07085).
+
+On one axis of time: the spectrogram, what the decoder makes of it, where the model attends for each class that is true
+or said, the probabilities by frame, and the true events; beside it the probabilities of the clip. Needs the extra
+``figures`` (matplotlib), imported only when a picture is drawn.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from baselines.audio.log_mel import LogMelSettings, log_mel, slaney_filters
+from baselines.models.sed.layers import SedOutput
+from baselines.tasks.sed.data import heard_in
+from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD
+from baselines.tasks.sed.results import RESULTS, read_sed_results
+from baselines.tasks.sed.run import SedTrained, data_of, load_sed_run, name_of_results
+from clear_gen.core.io import InputError, atomic_path
+from clear_gen.datasets.mixtures.load import load_mixture
+from clear_gen.datasets.scenes.figure import COLOURS, DPI, INK, SHOWN_HZ, WIDTH_INCHES, new_figure, suffix_of
+from clear_gen.mixtures.graph import MixtureGraph
+
+MOST_CLASSES = 4  # whose maps are drawn
+MOST_BARS = 12
+LINES = tuple(COLOURS[k] for k in (4, 5, 2, 6))  # those that are seen on white as lines, too
+REST = "#BBBBBB"
+MAP_INCHES, LINE_INCHES, ROW_INCHES, BAR_INCHES, ELSE_INCHES = 1.9, 1.5, 0.35, 0.35, 1.2
+MAPS = {
+    "frequency": "attention over frequency",
+    "time": "attention over time",
+    "time_frequency": "attention over time and frequency",
+    "map": "probability over time and frequency",
+}
+
+
+class Heard(NamedTuple):
+    """One clip and what a model makes of it. ``log_mel``: float [T, F], as the model reads it.
+
+    ``clip`` [K], ``frames`` [K, T], ``reconstruction`` [T, F] or None, ``attention`` [K, T, F] or [K, T] by name.
+    ``thresholds`` [K]: of ``clip``. ``shown``: the classes that are true, then those that are said, some at least.
+    """
+
+    graph: MixtureGraph
+    labels: list[str]
+    mel: LogMelSettings
+    log_mel: np.ndarray
+    clip: np.ndarray
+    frames: np.ndarray
+    reconstruction: np.ndarray | None
+    attention: dict[str, np.ndarray]
+    thresholds: np.ndarray
+    shown: list[int]
+
+    @property
+    def duration_s(self) -> float:
+        """Of the clip."""
+        return self.graph.n_samples / self.graph.sample_rate
+
+    @property
+    def colours(self) -> dict[int, str]:
+        """A colour for each class that is shown."""
+        return dict(zip(self.shown, LINES, strict=False))
+
+
+def draw_clip(run: Path, clip: str | None, path: Path, device: str | None = None, data: Path | None = None) -> None:
+    """Draw one mixture of a run's dataset, the first of the held-out fold if ``clip`` is None, and write ``path``.
+
+    ``data``: a dataset in place of the run's own. PNG, SVG or PDF by the suffix of ``path``, atomically.
+
+    Raises InputError if run, dataset or mixture are not what they must be, for another suffix, and if matplotlib is not
+    installed.
+    """
+    kind = suffix_of(path)
+    figure = clip_figure(hear_clip(load_sed_run(run, device), run, clip, data), f"{run}")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format=kind, dpi=DPI)
+
+
+@torch.no_grad()
+def hear_clip(trained: SedTrained, run: Path, clip: str | None, data: Path | None = None) -> Heard:
+    """What a run's model makes of one mixture. Raises InputError if there is none of that id, or of another length."""
+    config, features = trained.config, trained.features
+    folder = data_of(run, config, data)
+    graph, stored, rate = load_mixture(folder, config.snr, clip or f"fold{config.fold}-000000")
+    waveform = heard_in(folder, graph.mixture_id, stored)
+    if rate != features.mel.sample_rate or features.mel.n_frames(len(waveform)) != features.n_frames:
+        found = f"{len(waveform)} samples at {rate} Hz"
+        raise InputError(f"{folder}: {graph.mixture_id}: found {found}, expected clips as the model was trained on")
+    heard = features.standardised(log_mel(torch.from_numpy(waveform)[None].to(trained.device), features.mel))
+    output: SedOutput = trained.model(heard)
+    probabilities, thresholds = _array(output.clip), _thresholds(run, trained, folder)
+    true = [k for k, label in enumerate(features.labels) if label in graph.weak_labels]
+    said = [int(k) for k in np.argsort(-probabilities, kind="stable") if probabilities[k] > thresholds[k]]
+    return Heard(
+        graph=graph,
+        labels=features.labels,
+        mel=features.mel,
+        log_mel=_array(heard),
+        clip=probabilities,
+        frames=_array(output.frames),
+        reconstruction=None if output.reconstruction is None else _array(output.reconstruction),
+        attention={name: _array(tensor) for name, tensor in output.attention.items()},
+        thresholds=thresholds,
+        shown=(list(dict.fromkeys(true + said)) or [int(probabilities.argmax())])[:MOST_CLASSES],
+    )
+
+
+def _array(of_batch: torch.Tensor) -> np.ndarray:
+    """The one clip of a batch."""
+    return of_batch[0].float().cpu().numpy()
+
+
+def _thresholds(run: Path, trained: SedTrained, folder: Path) -> np.ndarray:
+    """Those of the run's results on the mixtures in ``folder``, where it was scored. Shape: float64 [K]."""
+    path = run / RESULTS.format(name_of_results(trained.config, folder))
+    if not path.is_file():
+        return np.full(len(trained.features.labels), DEFAULT_THRESHOLD)
+    by_class = read_sed_results(path).scores.clip.by_class
+    if {*by_class} != {*trained.features.labels}:
+        raise InputError(f"{path}: scores.clip.by_class: found other classes than those of the run; evaluate it again")
+    return np.array([by_class[label].threshold for label in trained.features.labels])
+
+
+# --- picture ----------------------------------------------------------------------------------------------------------
+
+
+def clip_figure(heard: Heard, title: str) -> Any:
+    """The picture as a ``matplotlib.figure.Figure``. Raises InputError if matplotlib is missing."""
+    maps = {name: values for name, values in heard.attention.items() if values.ndim == 3}
+    over_time = {name: values for name, values in heard.attention.items() if values.ndim == 2}
+    n_maps = 1 + (heard.reconstruction is not None) + len(maps) * len(heard.shown)
+    rows = max(len(heard.graph.weak_labels), 1)
+    heights = [MAP_INCHES] * n_maps + [LINE_INCHES] * (len(over_time) + 1) + [0.4 + ROW_INCHES * rows]
+    figure = new_figure((WIDTH_INCHES, sum(heights) + ELSE_INCHES))
+    left, right = figure.subfigures(1, 2, width_ratios=(3, 1))
+    panels = iter(left.subplots(len(heights), 1, sharex=True, height_ratios=heights))
+    low, high = np.percentile(heard.log_mel, (1, 99))
+    _draw_map(next(panels), heard, heard.log_mel, "log-mel, normalised", (low, high))
+    if heard.reconstruction is not None:
+        _draw_map(next(panels), heard, heard.reconstruction, "decoder", (low, high))
+    for name, values in maps.items():
+        for k in heard.shown:
+            _draw_map(next(panels), heard, values[k], f"{heard.labels[k]}: {MAPS[name]}", None, heard.colours[k])
+    for name, values in over_time.items():
+        _draw_lines(next(panels), heard, values, MAPS[name])
+    frames = next(panels)
+    _draw_lines(frames, heard, heard.frames, "probability by frame")
+    frames.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(heard.shown), fontsize=10, frameon=False)
+    _draw_events(next(panels), heard)
+    n_bars = min(len(heard.labels), MOST_BARS)
+    bars, below = right.subplots(2, 1, height_ratios=(BAR_INCHES * n_bars, sum(heights) - BAR_INCHES * n_bars))
+    below.set_visible(False)
+    _draw_clip(bars, heard)
+    figure.suptitle(f"{heard.graph.mixture_id}   |   {title}", fontsize=14, parse_math=False)
+    return figure
+
+
+def _draw_map(
+    panel: Any,
+    heard: Heard,
+    values: np.ndarray,
+    name: str,
+    limits: tuple[float, float] | None,
+    colour: str = INK,
+) -> None:
+    """Values [T, F] over time and frequency with their scale, from 0 to the highest without ``limits``."""
+    n_frames, n_bands = values.shape
+    extent = (0, n_frames * heard.mel.hop / heard.mel.sample_rate, -0.5, n_bands - 0.5)
+    low, high = limits or (0, float(values.max()) or 1.0)
+    style = {"cmap": "magma", "vmin": low, "vmax": high, "interpolation": "nearest"}
+    image = panel.imshow(values.T, aspect="auto", origin="lower", extent=extent, **style)
+    centres_hz = slaney_filters(heard.mel).argmax(1) * heard.mel.sample_rate / heard.mel.window
+    shown = [hz for hz in SHOWN_HZ if centres_hz[0] < hz < centres_hz[-1]]
+    panel.set_yticks(np.interp(shown, centres_hz, np.arange(n_bands)), [f"{hz:,}" for hz in shown])
+    panel.set_ylabel("Hz")
+    panel.set_title(name, loc="left", fontsize=11, color=colour, parse_math=False)
+    panel.figure.colorbar(image, cax=panel.inset_axes((1.01, 0, 0.012, 1)))
+
+
+def _draw_lines(panel: Any, heard: Heard, values: np.ndarray, name: str) -> None:
+    """A line for each class that is shown, of values [K, T] over time."""
+    frame_s = heard.mel.hop / heard.mel.sample_rate
+    edges_s = np.arange(values.shape[1] + 1) * frame_s
+    for k, colour in heard.colours.items():
+        panel.stairs(
+            values[k], edges_s, color=colour, linewidth=1.6, baseline=None, label=heard.labels[k].replace("$", r"\$")
+        )
+    panel.set_ylim(0, 1.08 * float(values[heard.shown].max()) or 1.0)
+    panel.set_title(name, loc="left", fontsize=11)
+    panel.grid(axis="x", color="#DDDDDD")
+
+
+def _draw_events(panel: Any, heard: Heard) -> None:
+    labels = heard.graph.weak_labels
+    colours = {heard.labels[k]: colour for k, colour in heard.colours.items()}
+    for event in heard.graph.events:
+        row, width_s = labels.index(event.label), event.offset_s - event.onset_s
+        colour = colours.get(event.label, REST)
+        panel.barh(row, width_s, 0.7, event.onset_s, color=colour, edgecolor=INK, linewidth=0.8, alpha=0.75)
+    panel.set_yticks(range(len(labels)), labels, parse_math=False)
+    panel.set_ylim(max(len(labels), 1) - 0.5, -0.5)
+    panel.set_xlim(0, heard.duration_s)
+    panel.set_title("true events", loc="left", fontsize=11)
+    panel.set_xlabel("time (s)")
+    panel.grid(axis="x", color="#DDDDDD")
+    panel.set_axisbelow(True)
+
+
+def _draw_clip(panel: Any, heard: Heard) -> None:
+    """Probabilities of the clip as bars beside their thresholds: the classes that are shown, then the likeliest."""
+    likeliest = np.argsort(-heard.clip, kind="stable").tolist()
+    bars = list(dict.fromkeys([*heard.shown, *likeliest]))[:MOST_BARS]
+    true = {*heard.graph.weak_labels}
+    for row, k in enumerate(bars):
+        panel.barh(row, heard.clip[k], 0.7, color=heard.colours.get(k, REST), edgecolor=INK, linewidth=0.8, alpha=0.75)
+        threshold = heard.thresholds[k]
+        panel.plot([threshold, threshold], [row - 0.42, row + 0.42], color=INK, linewidth=2)
+    names = [f"{heard.labels[k]} (true)" if heard.labels[k] in true else heard.labels[k] for k in bars]
+    panel.set_yticks(range(len(bars)), names, parse_math=False)
+    panel.set_ylim(len(bars) - 0.5, -0.5)
+    panel.set_xlim(0, 1)
+    panel.set_title("probability in the clip; line: threshold", loc="left", fontsize=11)
+    panel.grid(axis="x", color="#DDDDDD")
+    panel.set_axisbelow(True)

@@ -1,0 +1,1 @@
+"""Scores of sound event detection: tagging, segments, events, PSDS."""

@@ -1,0 +1,184 @@
+"""Scores on mixtures as a file, ``results-<mixtures>-fold<k>.json``, and as figures for tables.
+
+There is no date in it: the same run, or the same predictions, on the same dataset give the same bytes. ``note`` says in
+words what the thresholds, and a run's epoch, were chosen on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import Field, ValidationError, model_validator
+
+from baselines.core.fields import Finite
+from baselines.tasks.sed.metrics.psds import SETTINGS
+from baselines.tasks.sed.metrics.scores import OFFSET_SHARES, Results
+from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD
+from clear_gen import __version__
+from clear_gen.core.config import Strict, read_text, shown
+from clear_gen.core.io import InputError
+
+TASK: Literal["sed"] = "sed"
+RESULTS, PREDICTIONS = "results-{}.json", "predictions-{}.jsonl"
+MAX_BYTES = 50_000_000
+MAX_NAME = 1000
+ON_TEST = (
+    "selected on the held-out fold itself: rate, epoch and thresholds were chosen on the clips that are scored, "
+    "which makes the scores too good"
+)
+Figures = dict[str, float | None]
+
+
+class Config(Strict):
+    """What was scored, on what. ``data`` and ``predictions``: paths relative to the folder of the results.
+
+    ``mixtures``: the config of the dataset, ``snr_db`` its SNR, None where the rules drew it. ``train``, ``selection``,
+    ``test``: folds, of which only the last is known of anybody's predictions.
+    """
+
+    model: str = Field(max_length=MAX_NAME)
+    options: dict[str, bool | int | float | str | None]
+    alpha: Finite | None
+    seed: int | None
+    data: str
+    predictions: str
+    mixtures: str
+    snr_db: Finite | None
+    train: list[int]
+    selection: int | None
+    test: int
+    select_on_test: bool
+
+
+class Hashes(Strict):
+    """SHA-256 of what was scored: ``data`` of the dataset's identity, the others of the files' bytes."""
+
+    data: str
+    weights: str | None
+    predictions: str
+
+
+class SedResultsFile(Strict):
+    """A results file. ``frame_thresholds``: those above which a class is active; None of anybody's predictions."""
+
+    task: Literal["sed"] = TASK
+    config: Config
+    hashes: Hashes
+    frame_thresholds: dict[str, Finite] | None
+    scores: Results
+
+    @model_validator(mode="after")
+    def _one_set_of_classes(self) -> Self:
+        classes = {*self.scores.clip.by_class}
+        event, psds = self.scores.event, self.scores.psds
+        of_time = [one.by_class for one in (self.scores.segment, *(event or {}).values()) if one is not None]
+        if not classes or any({*found} != classes for found in of_time):
+            raise ValueError("the same classes, at least one, in all scores")
+        if self.frame_thresholds is not None and {*self.frame_thresholds} != classes:
+            raise ValueError("a frame threshold for every class")
+        if (event is None) != (self.scores.segment is None) or {*(event or _SHARES)} != _SHARES:
+            raise ValueError(f"scores of segments and of events by offset shares {', '.join(sorted(_SHARES))}, or none")
+        if {*(psds or SETTINGS)} != {*SETTINGS}:
+            raise ValueError(f"psds by {', '.join(SETTINGS)}, or none")
+        return self
+
+    @property
+    def note(self) -> str:
+        """What was chosen on which clips, in words."""
+        if self.config.select_on_test:
+            return ON_TEST
+        if self.config.selection is None:
+            return f"nothing was chosen: thresholds are {DEFAULT_THRESHOLD:g}"
+        return f"rate, epoch and thresholds were chosen on fold {self.config.selection}"
+
+    @property
+    def name(self) -> str:
+        """Mixtures and fold, as in the names of files."""
+        return f"{self.config.mixtures}-fold{self.config.test}"
+
+
+_SHARES = {str(share) for share in OFFSET_SHARES}
+
+
+def sed_results_json(file: SedResultsFile) -> str:
+    """The text of a results file."""
+    found = {
+        "task": TASK,
+        "note": file.note,
+        "n_clips": file.scores.clip.n_clips,
+        "config": file.config.model_dump(),
+        "hashes": file.hashes.model_dump(),
+        "frame_thresholds": file.frame_thresholds,
+        "scores": asdict(file.scores),
+        "clear_gen_version": __version__,
+    }
+    return json.dumps(found, indent=1, allow_nan=False) + "\n"
+
+
+def read_sed_results(path: Path) -> SedResultsFile:
+    """A results file, checked. Raises InputError naming file, field, found and expected."""
+    stored = read_object(path)
+    if stored.get("task") != TASK:
+        raise InputError(f"{path}: task: found {shown(repr(stored.get('task'))[:60])}, expected {TASK!r}")
+    fields = {name: stored[name] for name in SedResultsFile.model_fields if name in stored}
+    try:
+        return SedResultsFile.model_validate_json(json.dumps(fields), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = shown(".".join(map(str, first["loc"])) or "document")
+        found = shown(repr(first["input"])[:60])
+        raise InputError(f"{path}: {place}: found {found}, expected: {first['msg']}") from None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises InputError if it holds none."""
+    text = read_text(path, MAX_BYTES, "results as clear-bench evaluate writes them")
+    try:
+        stored = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not valid JSON ({getattr(error, 'msg', 'too deep')})") from None
+    if not isinstance(stored, dict):
+        raise InputError(f"{path}: found {type(stored).__name__}, expected an object with config, hashes and scores")
+    return stored
+
+
+# --- figures of tables ------------------------------------------------------------------------------------------------
+
+PRECISION = "micro-AP", "macro-AP", "AUC"
+
+
+def clip_figures(scores: Results) -> Figures:
+    """The scores by clip, under the heads of tables."""
+    clip = scores.clip
+    precision = dict(zip(PRECISION, (clip.micro_ap, clip.macro_ap, clip.macro_auc), strict=True))
+    return {**precision, "d'": clip.d_prime, "micro-F1": clip.micro_f1, "macro-F1": clip.macro_f1}
+
+
+def time_figures(scores: Results) -> Figures:
+    """The scores in time of all classes pooled, and the macro-averaged PSDS; nothing where no events were scored."""
+    found: Figures = {}
+    if scores.segment is not None and scores.event is not None:
+        found = {"segment F1": scores.segment.overall.f1, "segment ER": scores.segment.overall.error_rate}
+        found |= {f"event F1, {share}": one.overall.f1 for share, one in scores.event.items()}
+    return found | {f"PSDS {name}": one.value for name, one in (scores.psds or {}).items()}
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """The mean of those that there are; None without any."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def mean_figures(rows: Sequence[Mapping[str, float | None]]) -> Figures:
+    """The mean of each figure over folds, as the paper averages."""
+    return {name: mean([row.get(name) for row in rows]) for name in rows[0]}
+
+
+def four(value: float | None) -> str:
+    """A figure as the paper prints it, or nothing."""
+    return "" if value is None else f"{value:.4f}"

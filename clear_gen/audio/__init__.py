@@ -1,1 +1,0 @@
-"""From scene graph to waveform: sounds at their levels, then the room, then the microphone."""

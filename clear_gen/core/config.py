@@ -1,0 +1,186 @@
+"""YAML and JSON from outside, checked against a pydantic model, with errors that name the line."""
+
+from __future__ import annotations
+
+import stat
+import unicodedata
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
+
+from clear_gen.core.io import InputError, first_line
+
+Model = TypeVar("Model", bound=BaseModel)
+MAX_YAML_BYTES = 100_000  # fifty times the packaged domain; PyYAML needs a second for so much
+MAX_INT_BITS = 256  # of a seed, for instance
+MAX_YAML_DEPTH = 32  # a domain has 5 levels; the functions that walk the tree call themselves once a level
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown fields, so that a typing mistake is never silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def load_yaml(path: Path, model: type[Model]) -> Model:
+    """Read ``path`` and validate it as ``model``.
+
+    Raises InputError naming file, line, field, found and expected.
+    """
+    return validate(parse_yaml(path), model, path)
+
+
+def read_text(path: Path, max_bytes: int, expected: str) -> str:
+    """The text of a file from outside, in UTF-8 with or without a byte order mark.
+
+    Raises InputError unless it is a regular file (a pipe or a device may never end) of at most ``max_bytes``.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path}: found no regular file, expected {expected}")
+        with open(path, "rb") as file:
+            data = file.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise InputError(f"{path}: size: found more than {max_bytes:,} bytes, expected {expected} of at most that")
+        return data.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found, expected {expected}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+
+
+def shown(text: str) -> str:
+    """``text`` for a message of one line: as it is, or quoted and escaped if it breaks the line or steers a terminal.
+
+    >>> print(shown("naïve"), shown("two\\nlines"))
+    naïve 'two\\nlines'
+    """
+    text = text if len(text) <= 80 else text[:79] + "…"
+    return repr(text) if has_controls(text) else text
+
+
+def has_controls(text: str) -> bool:
+    """Whether ``text`` holds control characters, line separators or halves of surrogate pairs."""
+    return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
+
+
+def parse_yaml(path: Path) -> yaml.Node:
+    """Read ``path`` as one YAML document tree. Aliases are refused: they serve no purpose here and can explode."""
+    text = read_text(path, MAX_YAML_BYTES, "a YAML file")
+    try:
+        _check_events(text, path)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        at_line = text.count("\n", 0, error.position) + 1
+        raise InputError(f"{path}:{at_line}: not valid YAML: found a control character, expected text") from None
+    except yaml.YAMLError as error:
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        line = f":{mark.line + 1}" if mark is not None else ""
+        raise InputError(f"{path}{line}: not valid YAML: {_problem(error)}") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise InputError(f"{path}:1: found no mapping, expected 'field: value' lines")
+    return node
+
+
+def _check_events(text: str, path: Path) -> None:
+    """Raise InputError for an alias or for deep nesting, before a tree of them is built."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        at_line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent):
+            raise InputError(f"{path}:{at_line}: found an alias *{event.anchor}, expected none")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_YAML_DEPTH:
+            raise InputError(f"{path}:{at_line}: found more than {MAX_YAML_DEPTH} levels, expected a few")
+
+
+def _problem(error: Exception) -> str:
+    return shown(getattr(error, "problem", None) or first_line(error))
+
+
+def validate(node: yaml.Node, model: type[Model], path: Path) -> Model:
+    """Build ``model`` from a YAML tree; the error of the first wrong field names its line in ``path``."""
+    try:
+        return model.model_validate(plain(node, path))
+    except ValidationError as error:
+        raise invalid(error, node, path) from None
+
+
+def invalid(error: ValidationError, node: yaml.Node, path: Path, under: tuple[str, ...] = ()) -> InputError:
+    """One line for the first wrong field of ``error``, which was found in the part ``under`` of the tree ``node``."""
+    first = error.errors()[0]
+    context = first.get("ctx", {})
+    line, field = locate(node, (*under, *first["loc"], *context.get("at", ())))
+    value = context.get("found", first["input"])
+    found = type(value).__name__ if isinstance(value, dict | list) else repr(value)[:60]
+    expected = first["msg"].removeprefix("Value error, ")
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return InputError(f"{path}:{line}: {field}: found {found}, expected: {expected}{more}")
+
+
+def misplaced(expected: str, found: Any, *at: int | str) -> PydanticCustomError:
+    """The error of a model whose parts contradict each other: ``at`` leads from the model to the part that is wrong."""
+    return PydanticCustomError("misplaced", expected, {"at": at, "found": found})
+
+
+def plain(node: yaml.Node, path: Path, field: str = "") -> Any:
+    """The plain Python value of a YAML tree. A repeated key is an error: the first value would be lost silently.
+
+    ``field``: the dotted name of ``node``, for messages.
+    """
+    prefix = field and f"{field}."
+    if isinstance(node, yaml.SequenceNode):
+        return [plain(value, path, f"{prefix}{place}") for place, value in enumerate(node.value)]
+    if not isinstance(node, yaml.MappingNode):
+        return _scalar(node, path, field)
+    values: dict[str, Any] = {}
+    for key, value in node.value:
+        at_line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise InputError(f"{path}:{at_line}: {field or 'a key'}: found a list or a mapping, expected a name")
+        if key.value in values:
+            raise InputError(f"{path}:{at_line}: {shown(prefix + key.value)}: found twice, expected once")
+        name = _scalar(key, path, field or "a key")
+        values[key.value] = name, plain(value, path, shown(prefix + key.value))
+    return dict(values.values())
+
+
+def _scalar(node: yaml.Node, path: Path, field: str) -> Any:
+    at = f"{path}:{node.start_mark.line + 1}: {field}"
+    loader = yaml.SafeLoader("")
+    try:
+        value = loader.construct_object(node, deep=True)
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        raise InputError(f"{at}: {_problem(error)}") from None
+    except (LookupError, AttributeError, ArithmeticError):  # PyYAML stumbles over '!!timestamp x' or '!!int ""'
+        raise InputError(f"{at}: found {shown(node.value)}, expected what its tag or its form says") from None
+    finally:
+        loader.dispose()
+    if isinstance(value, str) and has_controls(value):
+        raise InputError(f"{at}: found {shown(value)}, expected text of one line")
+    if isinstance(value, int) and value.bit_length() > MAX_INT_BITS:  # Python refuses to print some that it reads
+        raise InputError(f"{at}: found {shown(node.value)}, expected a number of at most {MAX_INT_BITS} bits")
+    return value
+
+
+def locate(node: yaml.Node, location: tuple[int | str, ...]) -> tuple[int, str]:
+    """(line from 1 of the deepest part of ``location`` that the YAML tree holds, the location as a dotted name)."""
+    line, names = node.start_mark.line + 1, []
+    for depth, part in enumerate(location):
+        child: yaml.Node | None = None
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            child = node.value[part]
+            line = child.start_mark.line + 1
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(part):
+                    child, line = value, key.start_mark.line + 1
+        if child is not None:
+            node = child
+        elif depth < len(location) - 1:
+            continue  # a name of pydantic's own, such as that of a union's branch
+        names.append(str(part))
+    return line, shown(".".join(names)) or "document"

@@ -1,1 +1,0 @@
-"""A dataset on disk: layout, identity, generation in chunks, card, loading, figures."""

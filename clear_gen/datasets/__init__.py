@@ -1,0 +1,1 @@
+"""The kinds of datasets: what each puts into the engine of ``store``."""

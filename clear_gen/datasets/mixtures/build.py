@@ -1,0 +1,78 @@
+"""A dataset of mixtures from beginning to end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from clear_gen.core.io import InputError, sha256_json
+from clear_gen.datasets.mixtures.finish import finish_mixtures_alone
+from clear_gen.datasets.mixtures.manifest import MixtureSettings, check_settings, label_problem, mixture_identity
+from clear_gen.datasets.mixtures.records import MixtureWork
+from clear_gen.datasets.mixtures.source_tables import (
+    SourceTable,
+    missing_sources,
+    source_name,
+    source_tables,
+    sources_sha256,
+    write_sources,
+)
+from clear_gen.mixtures.plan import cast_folds, plan_mixtures
+from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.store.build import Making, Progress, Shard, claim, complete
+from clear_gen.store.chunks import Job
+from clear_gen.store.workers import Engine, Pool
+
+
+def create_mixtures(
+    folder: Path,
+    settings: MixtureSettings,
+    events: Sequence[Event],
+    backgrounds: Sequence[Background],
+    shard: Shard,
+    workers: int,
+    progress: Progress,
+    overwrite: bool = False,
+    engine: Engine = Pool,
+) -> None:
+    """Make this shard's missing files of a new or unfinished dataset, and finish it if they were the last.
+
+    With ``overwrite`` a dataset that is there already is removed first, after it was found that the recordings suffice.
+
+    Raises InputError if the recordings do not suffice or ``folder`` holds something else, CheckFailed if another run is
+    at work in it or a worker died.
+    """
+    check_possible(settings, events, backgrounds)
+    tables = source_tables(events, backgrounds, settings.spec.recipe)
+    identity = mixture_identity(settings, {kind: sources_sha256(rows) for kind, rows in tables.items()})
+    claim(folder, identity, overwrite)
+    work = MixtureWork(settings, tuple(events), tuple(backgrounds))
+    complete(_making(folder, identity, work, tables), shard, workers, engine, progress)
+
+
+def check_possible(settings: MixtureSettings, events: Sequence[Event], backgrounds: Sequence[Background]) -> None:
+    """Raise InputError if these mixtures cannot be made of these recordings; no recording is read.
+
+    By the rules alone it is known whether most events find room; the others are planned.
+    """
+    check_settings(settings)
+    if problem := label_problem([event.label for event in events]):
+        raise InputError(f"events: {problem}")
+    spec, casts = settings.spec, cast_folds(events, backgrounds, settings.spec)
+    if spec.recipe == "default" and (spec.rules.onset_s is not None or spec.rules.max_polyphony > 1):
+        for cast in casts:
+            plan_mixtures(cast, spec, range(spec.n_per_fold))
+
+
+def _making(folder: Path, identity: dict[str, Any], work: MixtureWork, tables: dict[str, SourceTable]) -> Making:
+    digest = sha256_json(identity)
+    return Making(
+        Job(folder, work, True, digest, digest),
+        identity,
+        work.settings.files,
+        attached={source_name(kind): partial(write_sources, rows) for kind, rows in tables.items()},
+        missing=lambda: missing_sources(folder, tables),
+        finish=finish_mixtures_alone,
+    )

@@ -1,0 +1,1 @@
+"""Datasets of mixtures in the layouts of others."""

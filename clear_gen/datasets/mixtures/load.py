@@ -1,0 +1,104 @@
+"""Reading mixtures back, without torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clear_gen.core.io import InputError, decode_flac, from_pcm16, read_row_group, sha256_json
+from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures
+from clear_gen.mixtures.graph import MixtureGraph, mixture_of_row, mixture_schema
+from clear_gen.store.chunks import check_file
+from clear_gen.store.layout import CHUNK_SCENES, MIXTURES, DataFile, mixture_config
+from clear_gen.store.manifest import stored_identity
+
+
+class Mixture(NamedTuple):
+    """One mixture. ``waveform``: float32 [n_samples], full scale 1; None where the audio was left out. ``sample_rate``
+    in Hz.
+    """
+
+    graph: MixtureGraph
+    waveform: np.ndarray | None
+    sample_rate: int
+
+
+def load_mixtures(
+    folder: str | Path, snr: str | float | None = None, fold: str | int | None = None
+) -> Iterator[Mixture]:
+    """The mixtures of a finished dataset in order, one row group in memory at a time.
+
+    ``snr``: an SNR in dB or the name of a config; the first config if None. ``fold``: a number from 1 or ``fold1``; all
+    folds if None. Raises InputError if there is no such dataset, config or fold, and on the way if a file is damaged.
+    """
+    folder = Path(folder)
+    settings = finished_mixtures(folder, stored_identity(folder))
+    config, split = config_of(folder, settings, snr), _split_of(folder, settings, fold)
+    files = [file for file in settings.files if file.config == config and split in (None, file.split)]
+    return (_mixture(row, path) for row, path in _rows(folder, files))
+
+
+def load_mixture(folder: Path, snr: str | float | None = None, mixture_id: str | None = None) -> Mixture:
+    """One mixture, the first if no id is given; reads one row group. Raises InputError if there is none of that id."""
+    settings = finished_mixtures(folder, stored_identity(folder))
+    config = config_of(folder, settings, snr)
+    named = re.fullmatch(r"(fold\d{1,3})-(\d{6,12})", mixture_id or f"{next(iter(settings.sizes))}-000000")
+    split, index = (named[1], int(named[2])) if named else ("", -1)
+    for file in settings.files:
+        if (file.config, file.split) == (config, split) and file.first <= index < file.stop:
+            number, place = divmod(index - file.first, CHUNK_SCENES)
+            path = folder / file.name
+            table = read_row_group(_open(folder, file), number, path)
+            return _mixture(table.slice(place, 1).to_pylist()[0], path)
+    expected = ", ".join(f"{split}-000000 to {split}-{size - 1:06d}" for split, size in settings.sizes.items())
+    raise InputError(f"{folder}: mixture: found {mixture_id!r}, expected {expected}")
+
+
+def config_of(folder: Path, settings: MixtureSettings, snr: str | float | None) -> str:
+    """The config that an SNR in dB, or a name, stands for. Raises InputError naming those that there are."""
+    configs = settings.snr_of_config
+    if snr is None:
+        return next(iter(configs))
+    name = str(snr) if str(snr).startswith(MIXTURES) else None
+    if name is None:
+        try:
+            name = mixture_config(float(snr))
+        except ValueError:
+            name = str(snr)
+    if name not in configs:
+        raise InputError(f"{folder}: SNR: found {snr!r}, expected one of: {', '.join(configs)}")
+    return name
+
+
+def _split_of(folder: Path, settings: MixtureSettings, fold: str | int | None) -> str | None:
+    split = f"fold{fold}" if isinstance(fold, int) else fold
+    if split is not None and split not in settings.sizes:
+        raise InputError(f"{folder}: fold: found {fold!r}, expected one of: {', '.join(settings.sizes)}")
+    return split
+
+
+def _open(folder: Path, file: DataFile) -> Any:
+    identity = stored_identity(folder) or {}
+    opened = check_file(folder / file.name, file, sha256_json(identity))
+    if not opened.schema_arrow.equals(mixture_schema(1)):
+        raise InputError(f"{folder / file.name}: found other columns than mixtures have")
+    return opened
+
+
+def _rows(folder: Path, files: list[DataFile]) -> Iterator[tuple[dict[str, Any], Path]]:
+    for file in files:
+        opened, path = _open(folder, file), folder / file.name
+        for number in range(opened.num_row_groups):
+            yield from ((row, path) for row in read_row_group(opened, number, path).to_pylist())
+
+
+def _mixture(row: dict[str, Any], path: Path) -> Mixture:
+    graph = mixture_of_row(row)
+    if row["audio"] is None:
+        return Mixture(graph, None, graph.sample_rate)
+    pcm, rate = decode_flac(row["audio"]["bytes"], f"{path}: {graph.mixture_id}")
+    return Mixture(graph, from_pcm16(pcm), rate)

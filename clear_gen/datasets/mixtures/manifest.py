@@ -1,0 +1,195 @@
+"""What a dataset of mixtures is: the settings from which every record follows, as part of ``clear.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StrictBool, StrictInt, ValidationError, model_validator
+
+from clear_gen.core.config import Strict, misplaced
+from clear_gen.core.io import InputError
+from clear_gen.mixtures.graph import Recipe
+from clear_gen.mixtures.plan import KONG_DURATION_S, MixtureSpec, samples_of
+from clear_gen.mixtures.rules import MixtureRules
+from clear_gen.store.layout import (
+    CHUNK_SCENES,
+    IDENTITY,
+    MIXTURES,
+    DataFile,
+    mixture_config,
+    side_by_side,
+    stems_config,
+)
+from clear_gen.store.manifest import GENERATOR, MAX_SCENES, invalid_identity
+
+FORMAT = 1
+MAX_FOLDS = 100
+SAMPLE_RATES = (8000, 192_000)
+MAX_SNR_DB = 120.0
+COLUMN_BYTES = 1 << 31  # an Arrow column of audio: a chunk has to fit
+STEM_BYTES = 3.1  # of a sample: noise at full scale makes FLAC a little larger than PCM
+MAX_SAMPLES = int(COLUMN_BYTES / CHUNK_SCENES / STEM_BYTES)  # of a mixture
+
+
+@dataclass(frozen=True)
+class MixtureSettings:
+    """What the user chose. ``sample_rate`` in Hz; ``snrs`` in dB, ascending, none where the rules draw them.
+
+    ``audio`` is left out of copies that are published without it.
+    """
+
+    spec: MixtureSpec
+    sample_rate: int
+    snrs: tuple[float, ...]
+    stems: bool
+    audio: bool = True
+
+    @property
+    def duration_s(self) -> float:
+        """Of every mixture."""
+        return KONG_DURATION_S if self.spec.recipe == "kong2018" else self.spec.rules.duration_s
+
+    @property
+    def snr_of_config(self) -> dict[str, float | None]:
+        """The configs of mixtures, and the SNR in dB of each; None where the rules draw it."""
+        return {mixture_config(snr_db): snr_db for snr_db in self.snrs or (None,)}
+
+    @property
+    def configs(self) -> list[str]:
+        """All configs that have records: mixtures, each followed by its stems."""
+        return [config for name in self.snr_of_config for config in self._with_stems(name)]
+
+    def _with_stems(self, config: str) -> list[str]:
+        return [config, stems_config(config)] if self.stems else [config]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Mixtures per fold."""
+        return {f"fold{number}": self.spec.n_per_fold for number in range(1, self.spec.n_folds + 1)}
+
+    @property
+    def files(self) -> list[DataFile]:
+        """All files of records; those of the same mixtures one after the other."""
+        return side_by_side(self.sizes, self.configs)
+
+
+def check_settings(settings: MixtureSettings) -> None:
+    """Raise InputError unless the settings can be carried out."""
+    names = [mixture_config(snr_db) for snr_db in settings.snrs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--snr: found {twice[0].removeprefix(f'{MIXTURES}-snr')} twice, expected every SNR once")
+    for snr_db in settings.snrs:
+        if not -MAX_SNR_DB <= snr_db <= MAX_SNR_DB:
+            raise InputError(f"--snr: found {snr_db:g}, expected a number of dB from {-MAX_SNR_DB:g} to {MAX_SNR_DB:g}")
+    in_rules = settings.spec.recipe == "default" and settings.spec.rules.snr_db is not None
+    if in_rules and settings.snrs:
+        raise InputError("--snr: found one beside the snr_db of the rules, expected one of both")
+    if not in_rules and not settings.snrs:
+        raise InputError("--snr: found none, expected at least one, or snr_db in the rules")
+    n_samples = samples_of(settings.duration_s, settings.sample_rate)
+    if n_samples > MAX_SAMPLES:
+        found = f"{settings.duration_s:g} s at {settings.sample_rate} Hz, {n_samples:,} samples"
+        raise InputError(f"--duration: found {found}, expected at most {MAX_SAMPLES:,} samples")
+
+
+def mixture_identity(settings: MixtureSettings, sources: dict[str, str]) -> dict[str, Any]:
+    """The settings as JSON values, with the hashes of the tables of sources. Workers and shards are no part of it.
+
+    Neither is whether labels were allowed to be missing: where the command succeeds without, it makes the same.
+    """
+    spec, is_default = settings.spec, settings.spec.recipe == "default"
+    return {
+        "format": FORMAT,
+        "kind": MIXTURES,
+        "generator": GENERATOR,
+        "recipe": spec.recipe,
+        "legacy_repeat": spec.legacy_repeat,
+        "n_per_fold": spec.n_per_fold,
+        "n_folds": spec.n_folds,
+        "seed": spec.seed if is_default else None,
+        "sample_rate": settings.sample_rate,
+        "snrs": list(settings.snrs),
+        "stems": settings.stems,
+        "rules": spec.rules.model_dump(mode="json") if is_default else None,
+        "sources": sources,
+    }
+
+
+class _Sources(Strict):
+    events: str
+    backgrounds: str
+
+
+class _Identity(Strict):
+    """The identity as it is stored."""
+
+    format: Literal[1]
+    kind: Literal["mixtures"]
+    generator: str
+    recipe: Recipe
+    legacy_repeat: StrictBool
+    n_per_fold: Annotated[StrictInt, Field(ge=1, le=MAX_SCENES)]
+    n_folds: Annotated[StrictInt, Field(ge=1, le=MAX_FOLDS)]
+    seed: Annotated[StrictInt, Field(ge=0)] | None
+    sample_rate: Annotated[StrictInt, Field(ge=SAMPLE_RATES[0], le=SAMPLE_RATES[1])]
+    snrs: list[float]
+    stems: StrictBool
+    rules: MixtureRules | None
+    sources: _Sources
+    audio: StrictBool = True
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.recipe == "default" and (self.seed is None or self.rules is None):
+            raise misplaced("the seed and the rules of the default recipe", None, "seed")
+        return self
+
+
+def mixture_settings_of(identity: dict[str, Any], path: Path) -> MixtureSettings:
+    """The settings that an identity was made from. InputError if it is of another kind, or contradicts itself."""
+    if identity.get("kind") != MIXTURES:
+        raise InputError(f"{path}: found a dataset of scenes, expected one of mixtures (clear-gen mix)")
+    try:
+        found = _Identity.model_validate(identity)
+    except ValidationError as error:
+        raise invalid_identity(error, path) from None
+    spec = MixtureSpec(
+        n_per_fold=found.n_per_fold,
+        n_folds=found.n_folds,
+        seed=found.seed or 0,
+        recipe=found.recipe,
+        rules=found.rules or MixtureRules(),
+        legacy_repeat=found.legacy_repeat,
+        allow_missing=True,
+    )
+    settings = MixtureSettings(spec, found.sample_rate, tuple(found.snrs), found.stems, found.audio)
+    try:
+        check_settings(settings)
+    except InputError as error:
+        raise InputError(f"{path}: identity: {error}") from None
+    return settings
+
+
+def per_fold(n: int, n_folds: int) -> int:
+    """Mixtures of each fold. Raises InputError, naming numbers that will do, where ``n`` does not divide evenly."""
+    if n % n_folds:
+        below = n - n % n_folds
+        better = f"{below:,} or {below + n_folds:,}" if below else f"{n_folds:,}"
+        raise InputError(f"--n: found {n:,}, expected a multiple of the {n_folds} folds, such as {better}")
+    return n // n_folds
+
+
+def label_problem(labels: Sequence[str]) -> str | None:
+    """Why a label cannot stand in annotations, if one cannot: commas separate the labels of a clip."""
+    wrong = next((label for label in sorted(set(labels)) if "," in label), None)
+    return wrong and f"label {wrong!r}: found a comma, expected none: in weak annotations commas separate labels"
+
+
+def finished_mixtures(folder: Path, identity: dict[str, Any] | None) -> MixtureSettings:
+    """The settings of a finished dataset of mixtures. Raises InputError if ``folder`` holds none."""
+    if identity is None or not (folder / IDENTITY).exists():
+        raise InputError(f"{folder}: found no finished dataset, expected clear.json (clear-gen finish DIR writes it)")
+    return mixture_settings_of(identity, folder / IDENTITY)

@@ -1,0 +1,83 @@
+"""What the user asks of ``clear-gen mix``: flags over a file of rules over defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from clear_gen.core.io import InputError
+from clear_gen.datasets.mixtures.manifest import MAX_FOLDS, SAMPLE_RATES, MixtureSettings, check_settings, per_fold
+from clear_gen.mixtures.graph import Recipe
+from clear_gen.mixtures.plan import KONG_DURATION_S, MixtureSpec
+from clear_gen.mixtures.rules import MixtureRules, load_rules
+
+DEFAULT_SNRS = (0.0, 10.0, 20.0)  # those of Kong et al.
+
+
+def mixture_rules(recipe: Recipe, config: Path | None, flags: dict[str, Any]) -> MixtureRules:
+    """The rules of a file, or the default ones, with ``flags`` (those given) in their places.
+
+    Raises InputError naming file, line and field, or the option; also for a recipe that ignores them.
+    """
+    if recipe == "kong2018" and (config is not None or flags):
+        raise _ignored("--config, --duration, --snr-measure or --max-polyphony")
+    rules = MixtureRules() if config is None else load_rules(config)
+    if not flags:
+        return rules
+    try:
+        return MixtureRules.model_validate({**rules.model_dump(), **flags})
+    except ValidationError as error:
+        first = error.errors()[0]
+        context = first.get("ctx", {})
+        field = str((*first["loc"], *context.get("at", ()))[0])
+        found = context.get("found", first["input"])
+        where = "--" + field.removesuffix("_s").replace("_", "-") if field in flags else field
+        expected = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{where}: found {found!r}, expected: {expected}") from None
+
+
+def _ignored(given: str) -> InputError:
+    fixed = f"its own rules and seed, {KONG_DURATION_S:g} s a mixture"
+    return InputError(f"--recipe: found kong2018 with {given}, expected none of them: it has {fixed}")
+
+
+def mixture_settings(
+    recipe: Recipe,
+    rules: MixtureRules,
+    n: int,
+    n_folds: int,
+    seed: int | None,
+    snrs: tuple[float, ...],
+    sample_rate: int,
+    stems: bool,
+    legacy_repeat: bool,
+    allow_missing: bool,
+) -> MixtureSettings:
+    """Settings for one dataset. ``seed`` is None where nothing was said of it.
+
+    Raises InputError naming the option, also for one that the recipe ignores.
+    """
+    if recipe == "kong2018" and seed is not None:
+        raise _ignored("--seed")
+    if legacy_repeat and recipe != "kong2018":
+        raise InputError("--legacy-repeat: found with the recipe default, expected --recipe kong2018")
+    limits = {"--folds": (n_folds, 1, MAX_FOLDS), "--sample-rate": (sample_rate, *SAMPLE_RATES)}
+    for option, (value, least, most) in limits.items():
+        if not least <= value <= most:
+            raise InputError(f"{option}: found {value}, expected {least} to {most}")
+    spec = MixtureSpec(
+        n_per_fold=per_fold(n, n_folds),
+        n_folds=n_folds,
+        seed=seed or 0,
+        recipe=recipe,
+        rules=rules,
+        legacy_repeat=legacy_repeat,
+        allow_missing=allow_missing,
+    )
+    if not snrs and rules.snr_db is None:
+        snrs = DEFAULT_SNRS
+    settings = MixtureSettings(spec, sample_rate, tuple(sorted(snr_db + 0.0 for snr_db in snrs)), stems)
+    check_settings(settings)
+    return settings

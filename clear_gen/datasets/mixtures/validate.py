@@ -1,0 +1,251 @@
+"""Is a dataset of mixtures what its ``clear.json`` says? Hashes, graphs, audio, SNRs, folds, annotations, stems.
+
+With the recordings, mixtures are drawn and rendered again, so that an alteration is found even where somebody has
+adapted the hashes to it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from clear_gen.core.io import CheckFailed, InputError, sha256_json
+from clear_gen.datasets.mixtures.annotations import LINES, annotation_name
+from clear_gen.datasets.mixtures.card import mixture_card
+from clear_gen.datasets.mixtures.checks import InspectedMixtures, MixtureInspection, inspect_mixtures, start, stems_of
+from clear_gen.datasets.mixtures.finish import labels_of
+from clear_gen.datasets.mixtures.manifest import MixtureSettings, mixture_settings_of
+from clear_gen.datasets.mixtures.records import MixtureWork
+from clear_gen.datasets.mixtures.source_tables import (
+    KINDS,
+    SourceTable,
+    read_sources,
+    source_name,
+    source_tables,
+    sources_sha256,
+)
+from clear_gen.datasets.mixtures.statistics import mixture_statistics
+from clear_gen.datasets.scenes.checks import Finding
+from clear_gen.datasets.scenes.validate import Validation, check_listed, chosen_places, outcome_lines
+from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.store.chunks import Advance
+from clear_gen.store.finish import is_finished
+from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, data_folders
+from clear_gen.store.manifest import GENERATOR, environment, provenance_text, read_provenance
+from clear_gen.store.workers import Died, Pool, Task
+
+Recordings = tuple[Sequence[Event], Sequence[Background]]
+
+
+def validate_mixtures(
+    folder: Path,
+    recordings: Recordings | None,
+    sample: int | None,
+    workers: int,
+    progress: Callable[[int, int], AbstractContextManager[Advance]],
+) -> Validation:
+    """Check a finished dataset; with its ``recordings``, ``sample`` mixtures (all if None) are made again.
+
+    Raises InputError if these are other recordings, CheckFailed if the dataset is not finished or its ``clear.json``
+    cannot be understood.
+    """
+    stored, settings = _provenance(folder)
+    result, identity = Validation(), stored["identity"]
+    if (folder / IDENTITY).read_text(encoding="utf-8") != provenance_text(stored):
+        result.find("provenance", IDENTITY, "altered: its content is not what its sha256 says")
+    if (folder / PARTIAL).exists():
+        result.find("provenance", PARTIAL, "found unfinished work; run clear-gen finish")
+    result.counts["provenance"] = 1
+    _check_files(folder, stored["files"], settings, result)
+    tables = _check_sources(folder, identity, result)
+    work = None if recordings is None else _work(folder, identity, settings, recordings)
+    same_generator = identity["generator"] == GENERATOR
+    if work is None:
+        result.remarks.append("not made again: give --events and --backgrounds for that")
+    elif not same_generator:
+        result.remarks.append(f"not drawn again: made by {identity['generator']}, another version")
+    if len(tables) == len(KINDS):
+        by_id = {kind: {row.source_id: row for row in rows} for kind, rows in tables.items()}
+        here = stored["environment"] == environment()
+        inspection = MixtureInspection(folder, settings, sha256_json(identity), by_id, work, same_generator, here)
+        used = _inspect(inspection, sample if work else 0, workers, progress, result)
+        _check_folds(settings, tables, used, result)
+        _check_exactness(inspection, result)
+    _check_annotations(folder, settings, result)
+    if same_generator and not result.findings:
+        expected = mixture_card(identity, settings, stored["environment"], tables, mixture_statistics(folder, settings))
+        if (folder / CARD).read_bytes() != expected.encode():
+            result.find("files", CARD, "says something else than the dataset; delete it and run clear-gen finish")
+    return result
+
+
+def _provenance(folder: Path) -> tuple[dict[str, Any], MixtureSettings]:
+    if not is_finished(folder):
+        raise CheckFailed(f"{folder}: not finished; run clear-gen mix again, or clear-gen finish to see why")
+    try:
+        stored = read_provenance(folder / IDENTITY)
+        return stored, mixture_settings_of(stored["identity"], folder / IDENTITY)
+    except InputError as error:
+        raise CheckFailed(str(error)) from None
+
+
+def _work(folder: Path, identity: dict[str, Any], settings: MixtureSettings, recordings: Recordings) -> MixtureWork:
+    """What makes the mixtures again. Raises InputError if the recordings are not those that they were made from."""
+    for kind, rows in source_tables(*recordings, settings.spec.recipe).items():
+        if sources_sha256(rows) != identity["sources"][kind]:
+            expected = f"those that {folder / source_name(kind)} names"
+            raise InputError(f"--{kind}: found other recordings ({len(rows):,} in all), expected {expected}")
+    return MixtureWork(settings, tuple(recordings[0]), tuple(recordings[1]))
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def _annotation_names(settings: MixtureSettings) -> list[str]:
+    return [annotation_name(split, kind) for split in settings.sizes for kind in LINES]
+
+
+def _check_files(folder: Path, hashes: dict[str, Any], settings: MixtureSettings, result: Validation) -> None:
+    """Every file is there with its hash, and no other lies among them."""
+    expected = {CARD, *(file.name for file in settings.files), *map(source_name, KINDS), *_annotation_names(settings)}
+    check_listed(folder, hashes, expected, result)
+    inside = {entry for data in data_folders(folder) for entry in data.glob("*")} | set(folder.rglob("*.parquet"))
+    for name in sorted(path.relative_to(folder).as_posix() for path in inside):
+        if name not in expected and not name.startswith(f"{PARTIAL}/"):
+            result.find("files", name, "found a file that is none of this dataset's")
+
+
+def _check_sources(folder: Path, identity: dict[str, Any], result: Validation) -> dict[str, SourceTable]:
+    """The tables that can be read; in one of others than the identity names, mixtures can still be looked up."""
+    tables = {}
+    for kind in KINDS:
+        result.counts["sources"] += 1
+        try:
+            tables[kind] = read_sources(folder / source_name(kind))
+        except InputError as error:
+            result.find("sources", source_name(kind), str(error))
+            continue
+        if sources_sha256(tables[kind]) != identity["sources"][kind]:
+            result.find("sources", source_name(kind), "found other sources than the mixtures were made from")
+    return tables
+
+
+def _check_folds(
+    settings: MixtureSettings,
+    tables: dict[str, SourceTable],
+    used: set[tuple[str, str, str]],
+    result: Validation,
+) -> None:
+    """No group is heard in two folds. The folds of ``kong2018`` were drawn by recording: there none of these is."""
+    by_recording = settings.spec.recipe == "kong2018"
+    for kind, rows in tables.items():
+        group_of = {row.source_id: row.source_id if by_recording else row.group for row in rows}
+        folds: defaultdict[str, set[str]] = defaultdict(set)
+        for _, source_id, split in (one for one in used if one[0] == kind and one[1] in group_of):
+            folds[group_of[source_id]].add(split)
+        result.counts["groups"] += len(folds)
+        for group, where in sorted(folds.items()):
+            if len(where) > 1:
+                found = f"found in {', '.join(sorted(where))}, expected in one fold"
+                result.find("folds", f"{kind}, {'recording' if by_recording else 'group'} {group}", found)
+
+
+def _check_annotations(folder: Path, settings: MixtureSettings, result: Validation) -> None:
+    """The tables of labels say what the records of every config say; of a file the first difference is named."""
+    for split in settings.sizes:
+        for kind, lines in LINES.items():
+            name = annotation_name(split, kind)
+            result.counts["annotations"] += 1
+            for config in settings.snr_of_config:
+                try:
+                    expected = lines(labels_of(folder, settings, split, config))
+                    problem = _first_difference(folder / name, expected)
+                except (InputError, OSError, KeyError, TypeError) as error:
+                    problem = f": cannot be compared with {config} ({error})"
+                if problem:
+                    result.find("annotations", f"{name}{problem[: problem.find(':')]}", problem.partition(": ")[2])
+                    break
+
+
+def _first_difference(path: Path, expected: Iterator[str]) -> str | None:
+    """``:line: found …, expected …`` of the first line that differs, if one does."""
+    with open(path, encoding="utf-8", errors="replace", newline="\n") as file:
+        for number, (line, text) in enumerate(zip_longest(file, expected), 1):
+            if line is None or text is None or line != f"{text}\n":
+                found = "the end" if line is None else repr(line.rstrip("\n")[:80])
+                return f" line {number}: found {found}, expected {'the end' if text is None else repr(text)}"
+    return None
+
+
+# --- mixtures ---------------------------------------------------------------------------------------------------------
+
+
+def _inspect(
+    inspection: MixtureInspection,
+    sample: int | None,
+    workers: int,
+    progress: Callable[[int, int], AbstractContextManager[Advance]],
+    result: Validation,
+) -> set[tuple[str, str, str]]:
+    """Let workers look at every chunk; returns which recordings are heard in which fold."""
+    settings = inspection.settings
+    files = [file for file in settings.files if file.config in settings.snr_of_config]
+    places = [(file, chunk) for file in files if (inspection.folder / file.name).is_file() for chunk in file.chunks]
+    chosen = chosen_places(places, sample)
+    total = sum(chunk.stop - chunk.first for _, chunk in places)
+    used: set[tuple[str, str, str]] = set()
+    found: dict[str, InspectedMixtures] = {}
+    with progress(total, total) as advance, Pool(workers, start, inspection) as pool:
+        for file, chunk in places:
+            stems = stems_of(file, settings.files) if settings.stems else None
+            pool.submit(Task(chunk.name, inspect_mixtures, (file, chunk, chosen[chunk], stems)))
+        for task, inspected in pool.results():
+            advance(task.arguments[1].stop - task.arguments[1].first)
+            if isinstance(inspected, Died):
+                problem = f"reading it kills the reader ({inspected.how})"
+                inspected = InspectedMixtures([Finding("schema", task.name, problem)])
+            found[task.name] = inspected
+    for _, chunk in places:
+        result.findings += found[chunk.name].findings
+        result.counts += found[chunk.name].counts
+        used |= found[chunk.name].used
+    return used
+
+
+def _check_exactness(inspection: MixtureInspection, result: Validation) -> None:
+    for check, outcome in (("drawn", "within rounding"), ("rendered", "within 1 LSB")):
+        if inspection.same_environment and (inexact := result.counts[f"{check} {outcome}"]):
+            where = f"{inexact:,} mixture{'s' * (inexact > 1)}"
+            result.find(f"{check} again", where, f"{outcome}, expected identical on the same machine")
+
+
+def mixture_lines(result: Validation) -> Iterator[str]:
+    """The outcome as a table, remarks, and one line per finding."""
+    counts = result.counts
+    again = {
+        kind: ", ".join(f"{outcome} {counts[f'{kind} {outcome}']:,}" for outcome in outcomes)
+        for kind, outcomes in (
+            ("drawn", ("identical", "within rounding", "different")),
+            ("rendered", ("identical", "within 1 LSB", "different")),
+        )
+    }
+    mixtures = f"{counts['mixtures']:,} mixtures"
+    looked_at = {
+        "provenance": IDENTITY,
+        "files": f"{counts['files']} files",
+        "sources": f"{counts['sources']} tables",
+        "schema": mixtures,
+        "graph": mixtures,
+        "folds": f"{counts['groups']:,} groups",
+        "annotations": f"{counts['annotations']} tables",
+        "audio": f"{counts['decoded']:,} decoded",
+        "SNR": f"{mixtures}, {counts['measured']:,} events measured",
+        "stems": f"{counts['stems']:,} pairs",
+        "drawn again": again["drawn"],
+        "rendered again": again["rendered"],
+    }
+    return outcome_lines(result, looked_at)

@@ -1,0 +1,67 @@
+"""What of a dataset goes to the Hub: its files as they lie, or a copy without audio where that must not be shared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from clear_gen.core.io import CheckFailed, InputError, sha256_file
+from clear_gen.datasets.mixtures.redistribution import forbidden
+from clear_gen.datasets.without_audio import write_without_audio
+from clear_gen.store.finish import check_hashes, is_finished
+from clear_gen.store.hub import Shipment, check_inside
+from clear_gen.store.layout import ANNOTATIONS, BANK, CARD, IDENTITY, MIXTURES, QUESTIONS, SCENES, SOURCES, STEMS
+from clear_gen.store.manifest import read_provenance, stored_identity
+
+DATA = (SCENES, MIXTURES, STEMS, BANK, QUESTIONS, SOURCES, ANNOTATIONS)
+OWNED = (CARD, IDENTITY, *(pattern for name in DATA for pattern in (f"{name}/*", f"{name}-snr*/*")))
+
+
+@contextmanager
+def dataset_shipment(folder: Path, without_audio: bool) -> Iterator[Shipment]:
+    """What to ship of a finished dataset; ``without_audio``: graphs, questions and hashes only.
+
+    Raises InputError if it is not finished, or if it is to be shipped with audio that must not be, CheckFailed if a
+    file is missing.
+    """
+    stored = finished(folder)
+    if not without_audio:
+        if why := forbidden(folder, stored):
+            raise InputError(f"{why}, expected one that allows to publish; --without-audio ships the rest")
+        yield _shipment(folder)
+        return
+    with TemporaryDirectory(prefix="clear-gen-") as name:
+        write_without_audio(folder, Path(name))
+        yield _shipment(Path(name))
+
+
+def check_whole(folder: Path) -> None:
+    """Raise CheckFailed naming the first file of a finished dataset that was altered since."""
+    check_hashes(folder, finished(folder)["files"])
+
+
+def finished(folder: Path) -> dict[str, Any]:
+    """The ``clear.json`` of a finished dataset whose files are there. Raises InputError if there is none."""
+    if not is_finished(folder):
+        begun = stored_identity(folder) is not None
+        advice = "; clear-gen finish says what is missing" if begun else ""
+        raise InputError(
+            f"{folder}: found {'an unfinished' if begun else 'no'} dataset, expected a finished one{advice}"
+        )
+    stored = read_provenance(folder / IDENTITY)
+    for name in stored["files"]:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise InputError(f"{folder / IDENTITY}: files: found {name[:60]!r}, expected files in the folder")
+        if not (folder / name).is_file():
+            raise CheckFailed(f"{folder / name}: missing; run clear-gen finish {folder}")
+    return stored
+
+
+def _shipment(folder: Path) -> Shipment:
+    check_inside(folder, (CARD, IDENTITY))
+    hashes = dict(read_provenance(folder / IDENTITY)["files"])
+    hashes |= {name: sha256_file(folder / name) for name in (CARD, IDENTITY)}  # a card may have been edited
+    return Shipment(folder, "dataset", hashes, OWNED)

@@ -1,0 +1,1 @@
+"""Datasets of scenes and their questions."""

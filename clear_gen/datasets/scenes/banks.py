@@ -1,0 +1,95 @@
+"""The banks of a dataset: which it needs, where they come from, where they lie."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from clear_gen.core.io import InputError
+from clear_gen.datasets.scenes.options import Options
+from clear_gen.scenes.domain import Domain, load_domain
+from clear_gen.scenes.sampler import sample_scenes
+from clear_gen.sounds import default
+from clear_gen.sounds.bank import Bank, check_attributes, read_bank
+from clear_gen.sounds.importers.good_sounds import shared_origins
+from clear_gen.store.layout import BANK, BANK_OF_SPLIT, CHUNK_SCENES, split_sizes
+from clear_gen.store.manifest import Settings, spec_of
+
+log = logging.getLogger(__name__)
+
+
+def needed_banks(sizes: dict[str, int]) -> list[str]:
+    """The sides (train, test) whose bank the non-empty splits draw from."""
+    return sorted({BANK_OF_SPLIT[split] for split, size in sizes.items() if size}, reverse=True)
+
+
+def banks_for(options: Options) -> tuple[dict[str, Bank], Domain]:
+    """The banks that the splits draw from, those of the user or the embedded ones, and their domain.
+
+    Raises InputError if a bank cannot be read, or the test split would have none of its own.
+    """
+    sides = needed_banks(split_sizes(options.n, options.splits))
+    if options.bank is None and options.test_bank is None:
+        domain = load_domain(options.domain or default.DOMAIN)
+        made = default.default_banks(domain.attributes)
+        return {side: made[side] for side in sides}, domain
+    paths = {"train": options.bank, "test": options.test_bank}
+    for side in sides:
+        if paths[side] is None:
+            flag = {"train": "--bank", "test": "--test-bank"}[side]
+            raise InputError(f"{flag}: found none, but --splits gives scenes to it; name one, or set its share to 0")
+    banks = {side: read_bank(path) for side in sides if (path := paths[side]) is not None}
+    return banks, load_domain(options.domain or next(iter(banks.values())).domain)
+
+
+def check_banks(settings: Settings, banks: dict[str, Bank]) -> None:
+    """Raise InputError if a bank is of another domain, or the test bank is labelled by other thresholds."""
+    for side, bank in banks.items():
+        if bank.domain != settings.domain.name:
+            raise InputError(f"{side} bank: domain: found {bank.domain}, expected {settings.domain.name}")
+        check_attributes(bank, settings.domain.attributes, f"{side} bank")
+    sources = [[sound.source for sound in bank.sounds] for bank in banks.values()]
+    if len(banks) == 2 and (shared := shared_origins(*sources)):
+        raise InputError(f"test bank: found {', '.join(shared)} of the training bank, expected others")
+    if len(banks) == 2 and banks["train"].thresholds != banks["test"].thresholds:
+        raise InputError(
+            "test bank: labelled by thresholds of its own; import it with --labels-from TRAIN_BANK, "
+            "so that the same word means the same sound on both sides"
+        )
+
+
+def check_sampling(settings: Settings, banks: dict[str, Bank]) -> None:
+    """Raise InputError if a bank cannot satisfy the domain's constraints: draws the first scenes of every split."""
+    spec = spec_of(settings)
+    for split, size in settings.sizes.items():
+        if size:
+            sample_scenes(banks[BANK_OF_SPLIT[split]], settings.domain, spec, split, range(min(size, CHUNK_SCENES)))
+
+
+def bank_path(folder: Path, side: str) -> Path:
+    """Where the bank of one side (train, test) lies."""
+    return folder / BANK / f"{side}.parquet"
+
+
+def read_banks(folder: Path, settings: Settings) -> dict[str, Bank]:
+    """The banks of a dataset, by side; none for one that was imported. Raises InputError if one cannot be read."""
+    if settings.imported:
+        return {}
+    return {side: read_bank(bank_path(folder, side)) for side in needed_banks(settings.sizes)}
+
+
+def missing_banks(folder: Path, banks: dict[str, Bank]) -> list[str]:
+    """The sides whose bank is not in the dataset's folder, or damaged. Raises InputError if another is in its place."""
+    missing = []
+    for side, bank in banks.items():
+        path = bank_path(folder, side)
+        try:
+            found = read_bank(path).sha256 if path.exists() else None
+        except InputError as error:
+            log.warning("%s; writing it again", error)
+            found = None
+        if found not in (None, bank.sha256):
+            raise InputError(f"{path}: found another bank than the dataset's; move the file away and run again")
+        if found is None:
+            missing.append(side)
+    return missing

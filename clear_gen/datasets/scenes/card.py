@@ -1,0 +1,286 @@
+"""The dataset card (``README.md``): what the Hub reads, and what a person wants to know first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from clear_gen.core.io import InputError
+from clear_gen.datasets.scenes.questions.card import command, counts_line, questions_text
+from clear_gen.datasets.scenes.questions.files import Asked, asked_of
+from clear_gen.datasets.scenes.statistics import Statistics, statistics_lines
+from clear_gen.scenes.domain import packaged_domain
+from clear_gen.sounds.attributes import measured
+from clear_gen.sounds.bank import Bank
+from clear_gen.store.layout import BANK, IDENTITY, QUESTIONS, SCENES
+from clear_gen.store.manifest import Settings
+
+# Licence of a recording -> (the Hub's name, where its text is, whether what is made from it must carry the same one)
+LICENCES = {
+    "CC-BY-SA-4.0": ("cc-by-sa-4.0", "https://creativecommons.org/licenses/by-sa/4.0/", True),
+    "CC-BY-SA-3.0": ("cc-by-sa-3.0", "https://creativecommons.org/licenses/by-sa/3.0/", True),
+    "CC-BY-NC-4.0": ("cc-by-nc-4.0", "https://creativecommons.org/licenses/by-nc/4.0/", False),
+    "CC-BY-4.0": ("cc-by-4.0", "https://creativecommons.org/licenses/by/4.0/", False),
+    "CC-BY-3.0": ("cc-by-3.0", "https://creativecommons.org/licenses/by/3.0/", False),
+    "CC0-1.0": ("cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/", False),
+    "MIT": ("mit", "https://opensource.org/license/mit", False),
+}
+SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+Sources = Counter[tuple[str, str, str]]  # (side, source, licence) -> number of sounds
+
+
+def card(
+    identity: dict[str, Any],
+    settings: Settings,
+    made_with: dict[str, str],
+    banks: dict[str, Bank],
+    found: Statistics,
+    questions: dict[str, Any] | None = None,
+) -> str:
+    """The text of ``README.md``: YAML for the Hub, then statistics, questions, sources, making, limitations and use.
+
+    ``questions`` is the section of ``clear.json``; InputError if it is malformed.
+    """
+    asked = None if questions is None else asked_of(questions, settings, Path(IDENTITY))
+    sources = _sources(settings, banks, found)
+    front = yaml.safe_dump(_front_matter(banks, found, sources, asked), sort_keys=False, allow_unicode=True)
+    made = _imported(settings) if settings.imported else _how_made(identity, settings, asked)
+    versions = ", ".join(f"{name} {version}" for name, version in made_with.items())
+    parts = [
+        f"---\n{front}---",
+        _head(identity, settings, found, asked),
+        *([questions_text(asked, settings)] if asked else []),
+        "## Sources and licences\n\n" + "\n".join(_source_lines(sources)),
+        f"## How it was made\n\n{made}\n\nEnvironment: {versions}.",
+        "## Use\n\n" + _use(settings, banks, asked),
+        "## Limitations\n\n" + "\n".join(f"- {line}" for line in _limitations(settings, banks)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(identity: dict[str, Any], settings: Settings, found: Statistics, asked: Asked | None) -> str:
+    n = sum(found.scenes_of_split.values())
+    splits = ", ".join(f"{split} {size:,}" for split, size in found.scenes_of_split.items())
+    audio = "FLAC," if settings.audio else "none, graphs only;"
+    if settings.imported and 0 < settings.imported["audio_files"]["n"] < n:
+        audio = f"FLAC of {settings.imported['audio_files']['n']:,} scenes,"
+    lengths = " ".join(f"{length}:{count}" for length, count in found.scenes_of_length.items())
+    lines = [
+        f"# {settings.domain.name}: {n:,} acoustic scenes" + (f" and {asked.total:,} questions" if asked else ""),
+        "",
+        "Scenes for acoustic question answering: elementary sounds one after the other, and an exact description of\n"
+        f"each scene. Written by {identity['generator']}.",
+        "",
+        f"- scenes: {splits}; {found.audio_hours:.1f} hours",
+        f"- audio: {audio} {settings.sample_rate} Hz",
+        *([counts_line(asked)] if asked else []),
+        "",
+        "```text",
+        *statistics_lines(settings.domain, found.ranges),
+        "",
+        f"scenes of each length  {lengths}",
+        "```",
+    ]
+    return "\n".join(lines)
+
+
+# --- sources ----------------------------------------------------------------------------------------------------------
+
+
+def _sources(settings: Settings, banks: dict[str, Bank], found: Statistics) -> Sources:
+    if settings.imported:
+        licence = str(settings.imported.get("licence") or "unknown")
+        return Counter({("all", str(settings.imported.get("name") or "unknown"), licence): found.n_sounds})
+    return Counter((side, sound.source, sound.licence) for side, bank in banks.items() for sound in bank.sounds)
+
+
+def _source_lines(sources: Sources) -> list[str]:
+    lines = ["| bank | source | licence | sounds |", "|---|---|---|---|"]
+    for (side, source, licence), count in sorted(sources.items()):
+        lines.append(f"| {side} | {cell(source)} | {cell(licence)} | {count:,} |")
+    licences = sorted({licence for _, _, licence in sources})
+    lines.append("")
+    lines += [f"- {cell(name)}: {LICENCES[name][1]}" for name in licences if name in LICENCES]
+    unknown = [name for name in licences if name not in LICENCES]
+    lines += [f"- {cell(name)}: read it at its source before you share this dataset" for name in unknown]
+    if shared_alike := [name for name in licences if name in LICENCES and LICENCES[name][2]]:
+        lines += ["", f"Share alike: scenes hold recordings under {', '.join(shared_alike)}, so whoever shares this "]
+        lines[-1] += "dataset, or what is made from it, names the sources above and keeps that licence."
+    elif licences != ["CC0-1.0"]:
+        lines += ["", "Whoever shares this dataset, or what is made from it, names the sources above."]
+    return lines
+
+
+def cell(text: str) -> str:
+    """A text from outside as a cell of a table: of one line, without what Markdown or HTML would take for its own."""
+    return " ".join(text.replace("|", "/").replace("<", "‹").replace(">", "›").split())
+
+
+def _front_matter(
+    banks: dict[str, Bank], found: Statistics, sources: Sources, asked: Asked | None = None
+) -> dict[str, Any]:
+    names = sorted({licence for _, _, licence in sources})
+    n = sum(found.scenes_of_split.values())
+    scenes = [{"split": split, "path": f"{SCENES}/{split}-*.parquet"} for split in found.scenes_of_split]
+    sides = [{"split": side, "path": f"{BANK}/{side}.parquet"} for side in banks]
+    configs = [{"config_name": "scenes", "default": True, "data_files": scenes}]
+    if asked:
+        files = [{"split": split, "path": f"{QUESTIONS}/{split}-*.parquet"} for split in asked.splits]
+        configs.append({"config_name": "questions", "data_files": files})
+    if banks:
+        configs.append({"config_name": "bank", "data_files": sides})
+    return {
+        "license": [LICENCES[name][0] if name in LICENCES else "other" for name in names],
+        "task_categories": ["question-answering", "audio-classification"],
+        "tags": ["audio", "acoustic-question-answering", "synthetic"],
+        "size_categories": [next((name for limit, name in SIZES if n < limit), "n>1M")],
+        "configs": configs,
+    }
+
+
+# --- making and use ---------------------------------------------------------------------------------------------------
+
+
+def _how_made(identity: dict[str, Any], settings: Settings, asked: Asked | None) -> str:
+    no_audio = "" if settings.audio else " --no-audio"
+    banks = "\n".join(f"- {side} bank: content SHA-256 `{sha}`" for side, sha in identity["banks"].items())
+    answered = ", and finds every answer again" if asked else ""
+    questions = f"\n{command(asked, settings, 'again')}" if asked and not asked.imported else ""
+    return f"""By {identity["generator"]}, seed {settings.seed}. To make the
+same files again, save this beside this card as `again.yaml`
+
+```yaml
+{yaml.safe_dump(_configuration(settings), sort_keys=False).rstrip()}
+```
+
+and run
+
+```
+clear-gen scenes --config again.yaml{no_audio} --out again{questions}
+```
+
+{_domain_note(settings)}{banks}
+
+`clear-gen validate .` checks every file, draws every graph again from the seed and renders scenes again{answered}."""
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    """What ``clear-gen scenes --config`` needs: shares that give back the sizes, the banks beside the card."""
+    sizes, n = settings.sizes, sum(settings.sizes.values())
+    configuration: dict[str, Any] = {
+        "n": n,
+        "splits": [size / n for size in sizes.values()],
+        "seed": settings.seed,
+        "sample_rate": settings.sample_rate,
+        "levels": settings.levels,
+        "domain": settings.domain.name,
+    }
+    if sizes["train"] or sizes["validation"]:
+        configuration["bank"] = f"{BANK}/train.parquet"
+    if sizes["test"]:
+        configuration["test_bank"] = f"{BANK}/test.parquet"
+    packaged = _packaged_sampling(settings)
+    sampling = settings.domain.sampling.model_dump(mode="json")
+    if packaged != sampling:
+        configuration["sampling"] = sampling
+    return configuration
+
+
+def _packaged_sampling(settings: Settings) -> dict[str, Any] | None:
+    """The sampling rules of the packaged domain of this name; None if the dataset's domain is another one."""
+    try:
+        packaged = packaged_domain(settings.domain.name)
+    except InputError:
+        return None
+    rest = {"sampling"}
+    same = packaged.model_dump(exclude=rest) == settings.domain.model_dump(exclude=rest)
+    return packaged.sampling.model_dump(mode="json") if same else None
+
+
+def _domain_note(settings: Settings) -> str:
+    if _packaged_sampling(settings) is not None:
+        return ""
+    return (
+        "The domain is none of the packaged ones. Its definition is in `clear.json`, under "
+        f"`identity.domain.definition`: save it as `{settings.domain.name}/domain.yaml` and add "
+        f"`--domain ./{settings.domain.name}`.\n\n"
+    )
+
+
+def _imported(settings: Settings) -> str:
+    assert settings.imported is not None
+    files = "\n".join(f"- `{cell(name)}`: SHA-256 `{sha}`" for name, sha in settings.imported.get("files", {}).items())
+    return (
+        f"Imported from the layout of the published CLEAR generator: {cell(str(settings.imported.get('name')))}, "
+        f"version {cell(str(settings.imported.get('version')))}. The audio is as it was found; hashes and "
+        "`clear_gen.load` use the upper 16 bits of samples that have more. The elementary sounds are not in the "
+        f"dataset, so no scene can be rendered again.\n\n{files}"
+    )
+
+
+def _use(settings: Settings, banks: dict[str, Bank], asked: Asked | None) -> str:
+    split = next(iter(asked.splits) if asked else (split for split, size in settings.sizes.items() if size))
+    bank = (
+        "; config `bank` the elementary\nsounds with their attributes, raw measures, source and licence"
+        if banks
+        else ""
+    )
+    loop = _questions_loop(settings, split) if asked else _scenes_loop(settings, split)
+    questions = f'\nquestions = datasets.load_dataset("this/folder", "questions", streaming=True)["{split}"]'
+    return f"""```python
+import clear_gen
+
+{loop}
+
+import datasets
+
+scenes = datasets.load_dataset("this/folder", "scenes", streaming=True)["{split}"]{questions if asked else ""}
+```
+
+Config `scenes` has one row per scene: its graph, what rendering found out, and the audio, which
+`soundfile.read(io.BytesIO(row["audio"]["bytes"]))` decodes{JOINED if asked else ""}{bank}."""
+
+
+JOINED = """; config `questions` one row per question:
+text, answer, type, template and program, and the `scene_id` of its scene"""
+
+
+def _scenes_loop(settings: Settings, split: str) -> str:
+    waveform = "scene.waveform.shape, " if settings.audio and not settings.imported else ""
+    return f"""for scene in clear_gen.load("this/folder", "{split}"):
+    print(scene.graph.scene_id, {waveform}[sound.attributes for sound in scene.graph.sounds])"""
+
+
+def _questions_loop(settings: Settings, split: str) -> str:
+    waveform = ", record.waveform.shape" if settings.audio and not settings.imported else ""
+    return f"""for record in clear_gen.load("this/folder", "{split}"):
+    print(record.question_id{waveform}, record.question, record.answer)"""
+
+
+def _limitations(settings: Settings, banks: dict[str, Bank]) -> list[str]:
+    lines = ["Sounds follow one another and never overlap; a scene holds nothing but them, a room's tail and noise."]
+    if settings.imported:
+        return [*lines, "Labels are those of the source; they were checked against the domain, not measured again."]
+    if settings.domain.sampling.reverb is not None:
+        lines.append(
+            "The room is one exponentially decaying noise per scene, the same for all its sounds: no early "
+            "reflections, no direction, no distance."
+        )
+    if names := " and ".join(measured(settings.domain.attributes)):
+        lines.append(f"A label that could be disputed is unknown (null): {names} near the threshold.")
+    if set(banks) == {"train", "test"}:
+        lines.append("Validation scenes use the training bank; only test scenes use recordings of their own.")
+    elif "train" in banks:
+        lines.append("All scenes use one bank: nothing here measures how a model does on unheard recordings.")
+    if settings.levels == "recorded":
+        lines.append(
+            "Levels are as recorded, so what a sound is tells something about how loud it is; `--levels independent` "
+            "draws them by a fair coin."
+        )
+    n_sounds = {side: len(bank.sounds) for side, bank in banks.items()}
+    counted = ", ".join(f"{side} {n:,}" for side, n in n_sounds.items())
+    lines.append(f"Elementary sounds are few ({counted}): a model can learn them by heart.")
+    return lines

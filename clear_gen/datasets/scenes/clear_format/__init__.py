@@ -1,0 +1,1 @@
+"""The layout of the published CLEAR generator: export and import."""

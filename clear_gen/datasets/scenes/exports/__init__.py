@@ -1,0 +1,1 @@
+"""Datasets of scenes in the layouts of others."""

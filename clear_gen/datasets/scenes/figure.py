@@ -1,0 +1,233 @@
+"""A picture of one scene: what is heard (waveform, mel spectrogram) above what is true (the labelled sounds).
+
+Needs the extra ``figures`` (matplotlib), imported only when a picture is drawn.
+
+References: D. O'Shaughnessy, Speech Communication, Addison-Wesley, 1987 (mel scale); M. Okabe and K. Ito, Color
+Universal Design, 2008 (colours that the colour-blind can tell apart).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clear_gen.core.io import InputError, atomic_path
+from clear_gen.datasets.scenes.load import Scene, load_scene
+from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.graph import SceneGraph, Sound
+from clear_gen.sounds.attributes import given, measured
+from clear_gen.store.finish import finished_settings
+
+FORMATS = ("png", "svg", "pdf")
+DPI = 100
+WIDTH_INCHES = 16.0
+HEIGHT_INCHES = 9.0
+HEIGHT_WITHOUT_AUDIO_INCHES = 3.6
+
+N_BANDS = 128
+HOP = 512
+FLOOR_DB = -80.0
+SHOWN_STEP_DB = 2.0  # too fine to be seen, and a PNG of half the size
+SHOWN_HZ = (100, 300, 1000, 3000, 10_000, 20_000)
+
+COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
+TINT = 0.5  # share of white in a block, so that black text is readable on every colour
+INK = "#333333"
+DRY_END = {"linestyle": "--", "linewidth": 1.5}
+TEXT_POINTS = 12.0
+LEAST_TEXT_POINTS = 9.0  # text that would have to be smaller to fit is turned upright
+
+
+def draw_scene(folder: Path, scene_id: str | None, path: Path) -> None:
+    """Draw one scene of the finished dataset in ``folder`` (its first one if ``scene_id`` is None) and write ``path``.
+
+    PNG (1600 x 900 pixels; 1600 x 360 for a dataset without audio), SVG or PDF by the suffix of ``path``, atomically.
+    Raises InputError if there is no such dataset or scene, for another suffix, and if matplotlib is not installed.
+    """
+    kind = suffix_of(path)
+    scene = load_scene(folder, scene_id)
+    figure = scene_figure(scene, finished_settings(folder).domain)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format=kind, dpi=DPI)
+
+
+def suffix_of(path: Path) -> str:
+    """The format of a picture, by its suffix. Raises InputError for another than png, svg or pdf."""
+    kind = path.suffix[1:].lower()
+    if kind not in FORMATS:
+        raise InputError(f"{path}: suffix: found {path.suffix!r}, expected one of: {', '.join(FORMATS)}")
+    return kind
+
+
+def new_figure(inches: tuple[float, float]) -> Any:
+    """An empty ``matplotlib.figure.Figure`` of this width and height. Raises InputError if matplotlib is missing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("figures need matplotlib: pip install 'clear-gen[figures]'") from None
+    return Figure(figsize=inches, dpi=DPI, layout="constrained")
+
+
+# --- spectrogram -----------------------------------------------------------------------------------------------------
+
+
+def mel_spectrogram(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Level of ``waveform`` over time in bands of equal width on the mel scale, from 0 Hz to half the sample rate.
+
+    Hann windows of 2048 samples (1024 below 32 kHz) centred every 512 samples, silence assumed beyond the ends; the
+    bands are triangles of height 1 that reach to the centres of their neighbours.
+
+    Shape: float [n_samples], ``sample_rate`` in Hz -> ``times_s`` float64 [frames] (centres of the windows),
+    ``centres_hz`` float64 [128], ``level_db`` float32 [128, frames] with frames = 1 + n_samples // 512. 0 dB is the
+    maximum of this waveform, -80 dB the floor; silence is all floor.
+    """
+    window = 2048 if sample_rate >= 32_000 else 1024
+    padded = np.pad(np.asarray(waveform, np.float32), window // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::HOP]
+    # Twice the window's length: the narrowest bands are closer together than the bins of the window alone.
+    spectrum = np.fft.rfft(frames * np.hanning(window + 1)[:-1].astype(np.float32), 2 * window)
+    centres_hz, bands = _mel_bands(np.fft.rfftfreq(2 * window, 1 / sample_rate))
+    power = bands @ (spectrum.real**2 + spectrum.imag**2).T
+    least = float(np.finfo(np.float32).tiny)  # instead of zero, which has no logarithm
+    relative = power / max(float(power.max()), least)
+    level_db = np.maximum(10 * np.log10(np.maximum(relative, least)), FLOOR_DB)
+    return np.arange(len(frames)) * HOP / sample_rate, centres_hz, level_db
+
+
+def _mel_bands(bins_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centres in Hz [N_BANDS] and weights float32 [N_BANDS, bins]; mel = 2595 log10(1 + f / 700)."""
+    highest_mel = 2595 * np.log10(1 + bins_hz[-1] / 700)
+    edges_hz = 700 * (10 ** (np.linspace(0, highest_mel, N_BANDS + 2) / 2595) - 1)
+    low, centre, high = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
+    weights = np.minimum((bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre))
+    return edges_hz[1:-1], np.maximum(weights, 0).astype(np.float32)
+
+
+# --- picture ---------------------------------------------------------------------------------------------------------
+
+
+def scene_figure(scene: Scene, domain: Domain) -> Any:
+    """The picture of ``scene``, a scene of ``domain``, as a ``matplotlib.figure.Figure``.
+
+    Raises InputError if matplotlib is not installed.
+    """
+    graph, waveform = scene.graph, scene.waveform
+    height = HEIGHT_WITHOUT_AUDIO_INCHES if waveform is None else HEIGHT_INCHES
+    ratios = (1,) if waveform is None else (2, 5, 4)
+    figure = new_figure((WIDTH_INCHES, height))
+    panels = figure.subplots(len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
+    colours = _colours(graph, domain)
+    if waveform is not None:
+        _draw_waveform(panels[0], waveform, graph, colours)
+        draw_spectrogram(panels[1], waveform, graph.sample_rate)
+        panels[1].axvline(graph.n_samples_dry / graph.sample_rate, color="white", **DRY_END)
+    cells = _draw_sounds(panels[-1], graph, domain, colours)
+    panels[-1].set_xlim(0, graph.n_samples / graph.sample_rate)
+    panels[-1].set_xlabel("time (s)   |   white: silence   |   dashed: end of the dry scene")
+    figure.suptitle(_title(scene), fontsize=15)
+    figure.draw_without_rendering()  # only now is it known how large the panels and the texts are
+    _fit(panels[-1], cells)
+    return figure
+
+
+def _title(scene: Scene) -> str:
+    graph = scene.graph
+    room = f"RT60 {graph.reverb.rt60_s:.2f} s, DRR {graph.reverb.drr_db:.1f} dB" if graph.reverb else "none"
+    noise = f"{graph.noise.level_dbfs:.0f} dBFS" if graph.noise else "none"
+    parts = [graph.scene_id, f"{len(graph.sounds)} sounds", f"room: {room}", f"noise: {noise}"]
+    if scene.waveform is None:
+        parts.append("no audio in this dataset")
+    return "   |   ".join(parts).replace(" -", " −")
+
+
+def _colours(graph: SceneGraph, domain: Domain) -> list[str]:
+    """A colour per sound, by its value of the domain's first given attribute; after eight values they repeat."""
+    name, rule = next(iter(given(domain.attributes).items()))
+    numbers = {value: number for number, value in enumerate(rule.values)}
+    return [COLOURS[numbers[sound.attributes[name]] % len(COLOURS)] for sound in graph.sounds]
+
+
+def _span_s(sound: Sound, sample_rate: int) -> tuple[float, float]:
+    return sound.onset_sample / sample_rate, (sound.onset_sample + sound.n_samples) / sample_rate
+
+
+def _draw_waveform(panel: Any, waveform: np.ndarray, graph: SceneGraph, colours: list[str]) -> None:
+    """Lowest and highest sample of each of about 1600 columns: what a line through all samples would look like."""
+    columns = np.array_split(waveform, min(len(waveform), round(WIDTH_INCHES * DPI)))
+    times_s = np.linspace(0, graph.n_samples / graph.sample_rate, len(columns))
+    low, high = [column.min() for column in columns], [column.max() for column in columns]
+    panel.fill_between(times_s, low, high, color=INK, linewidth=0.5)
+    for sound, colour in zip(graph.sounds, colours, strict=True):
+        panel.axvspan(*_span_s(sound, graph.sample_rate), color=colour, alpha=0.5, linewidth=0, zorder=0)
+    panel.axvline(graph.n_samples_dry / graph.sample_rate, color=INK, **DRY_END)
+    limit = 1.05 * float(np.abs(waveform).max()) or 1.0
+    panel.set_ylim(-limit, limit)
+    panel.set_ylabel("amplitude")
+
+
+def draw_spectrogram(panel: Any, waveform: np.ndarray, sample_rate: int) -> None:
+    """Draw the mel spectrogram of ``waveform`` float32 [n_samples], at a rate in Hz, with its scale of levels."""
+    times_s, centres_hz, level_db = mel_spectrogram(waveform, sample_rate)
+    half_hop_s = HOP / sample_rate / 2
+    extent = (times_s[0] - half_hop_s, times_s[-1] + half_hop_s, -0.5, N_BANDS - 0.5)
+    level_db = SHOWN_STEP_DB * np.rint(level_db / SHOWN_STEP_DB)
+    style = {"cmap": "magma", "vmin": FLOOR_DB, "vmax": 0, "interpolation": "nearest"}
+    image = panel.imshow(level_db, aspect="auto", origin="lower", extent=extent, **style)
+    shown = [hz for hz in SHOWN_HZ if hz < centres_hz[-1]]
+    panel.set_yticks(np.interp(shown, centres_hz, np.arange(N_BANDS)), [f"{hz:,}" for hz in shown])
+    panel.set_ylabel("frequency (Hz, mel scale)")
+    panel.set_facecolor("black")  # the last frame can end a little before the scene
+    bar = panel.figure.colorbar(image, cax=panel.inset_axes((1.008, 0, 0.01, 1)))
+    bar.set_label("dB re maximum")
+
+
+def _draw_sounds(panel: Any, graph: SceneGraph, domain: Domain, colours: list[str]) -> list[tuple[Any, float]]:
+    """A block per sound with its attributes, silence left white. Returns the texts and their blocks' widths in s."""
+    first, *others = given(domain.attributes)
+    rows = [(first,), *([tuple(others)] if others else []), *((name,) for name in measured(domain.attributes))]
+    cells = []
+    for sound, colour in zip(graph.sounds, colours, strict=True):
+        start_s, stop_s = _span_s(sound, graph.sample_rate)
+        tint = [TINT + (1 - TINT) * int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        panel.axvspan(start_s, stop_s, facecolor=tint, edgecolor=INK, linewidth=0.8)
+        for row, names in enumerate(rows):
+            values = [sound.attributes[name] for name in names]
+            text = "".join("?" if value is None else str(value) for value in values)
+            style = {"ha": "center", "va": "center", "fontsize": TEXT_POINTS, "parse_math": False}
+            cells.append((panel.text((start_s + stop_s) / 2, row, text, **style), stop_s - start_s))
+    panel.set_yticks(range(len(rows)), [", ".join(names) for names in rows])
+    panel.tick_params(axis="y", length=0)
+    panel.set_ylim(len(rows) - 0.5, -0.5)
+    _draw_tail(panel, graph)
+    return cells
+
+
+def _draw_tail(panel: Any, graph: SceneGraph) -> None:
+    dry_end_s, end_s = graph.n_samples_dry / graph.sample_rate, graph.n_samples / graph.sample_rate
+    if graph.n_samples == graph.n_samples_dry:
+        return
+    panel.axvline(dry_end_s, color=INK, **DRY_END)
+    panel.axvspan(dry_end_s, end_s, facecolor="none", edgecolor="#BBBBBB", hatch="//", linewidth=0)
+    middle = sum(panel.get_ylim()) / 2
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0}
+    where = {"rotation": 90, "ha": "center", "va": "center"}
+    panel.text((dry_end_s + end_s) / 2, middle, "reverberation tail", fontsize=10, bbox=box, **where)
+
+
+def _fit(panel: Any, cells: list[tuple[Any, float]]) -> None:
+    """Make the texts smaller until each fits in its block; turn them upright where that would be too small."""
+    room = panel.get_window_extent()
+    pixels_per_s = room.width / (panel.get_xlim()[1] - panel.get_xlim()[0])
+    row_pixels = room.height / abs(panel.get_ylim()[1] - panel.get_ylim()[0])
+    sizes = [text.get_window_extent() for text, _ in cells]
+    widths = [0.86 * width_s * pixels_per_s for _, width_s in cells]
+    points = TEXT_POINTS * min(1, *(width / size.width for width, size in zip(widths, sizes, strict=True)))
+    if upright := points < LEAST_TEXT_POINTS:
+        across = [
+            min(width / size.height, 0.86 * row_pixels / size.width) for width, size in zip(widths, sizes, strict=True)
+        ]
+        points = TEXT_POINTS * min(1, *across)
+    for text, _ in cells:
+        text.set(fontsize=points, rotation=90 if upright else 0)

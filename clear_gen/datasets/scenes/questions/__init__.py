@@ -1,0 +1,1 @@
+"""The questions of a dataset of scenes: records, build, checks, console."""

@@ -1,0 +1,246 @@
+"""Questions of a dataset: candidates scene file by scene file (pass 1), then one selection per split (pass 2).
+
+Candidates lie under ``.partial`` until all are there; shards share them like scene files. The selection needs all of
+them and is one job per split.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from clear_gen.core.io import CheckFailed, InputError, refresh, sha256_file, sha256_json, write_text
+from clear_gen.datasets.scenes.banks import read_banks
+from clear_gen.datasets.scenes.build import Shard
+from clear_gen.datasets.scenes.card import card
+from clear_gen.datasets.scenes.questions.records import QuestionJob, is_whole, start, write_candidates, write_questions
+from clear_gen.datasets.scenes.statistics import statistics
+from clear_gen.questions.generation.candidates import Rules
+from clear_gen.questions.language.vocabulary import values_of
+from clear_gen.questions.templates.template import Template, as_json
+from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.graph import SPLITS
+from clear_gen.store.chunks import Advance
+from clear_gen.store.finish import finished_settings, remove_leftovers, tidy
+from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, QUESTIONS, DataFile, questions_name, scene_files, shard_of
+from clear_gen.store.lock import at_work, let_finish, wait_to_finish
+from clear_gen.store.manifest import GENERATOR, difference, read_json, read_provenance, settings_of, write_provenance
+from clear_gen.store.workers import TRIES, Died, Engine, Pool, Task
+
+FILES_AT_A_TIME = 4  # of scenes with
+USUAL_PER_SCENE = 4  # questions or fewer
+Progress = Callable[[int, int], AbstractContextManager[Advance]]
+
+
+def checked_rules(
+    domain: Domain,
+    seed: int,
+    per_scene: int,
+    types: str | None,
+    strict: bool,
+    holdout: tuple[tuple[str, str], ...],
+    templates: Sequence[Template],
+) -> Rules:
+    """The rules that the options ask for. Raises InputError naming the option that is wrong."""
+    named = None if types is None else [name.strip() for name in types.split(",")]
+    wanted = tuple(domain.question_types if named is None else dict.fromkeys(named))
+    for name in wanted:
+        if name not in domain.question_types:
+            raise InputError(f"--types: found {name!r}, expected some of: {', '.join(domain.question_types)}")
+    for name, value in holdout:
+        if name not in domain.attributes:
+            raise InputError(f"--holdout: found {name!r}, expected an attribute: {', '.join(domain.attributes)}")
+        if value not in (known := values_of(name, domain)):
+            raise InputError(f"--holdout: {name}: found {value!r}, expected one of: {', '.join(known)}")
+    there = {template.question_type for template in templates}
+    if types is None:
+        wanted = tuple(name for name in wanted if name in there)
+    if missing := [name for name in wanted if name not in there]:
+        raise InputError(f"--types: found {missing[0]}, of which there is no template")
+    return Rules(seed, per_scene, wanted, strict, holdout)
+
+
+def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> QuestionJob:
+    """The job of asking about the finished dataset in ``folder``. Raises InputError if there is none."""
+    settings = finished_settings(folder)
+    scenes = read_provenance(folder / IDENTITY)["identity"]
+    identity = {
+        "generator": GENERATOR,
+        "scenes_sha256": sha256_json({**scenes, "audio": False}),  # audio changes no question
+        "seed": rules.seed,
+        "per_scene": rules.per_scene,
+        "types": list(rules.types),
+        "rules": "strict" if rules.strict else "paper",
+        "holdout": dict(rules.holdout),
+        "templates": {"n": len(templates), "sha256": sha256_json(as_json(templates))},
+    }
+    return QuestionJob(folder, settings, sha256_json(scenes), rules, tuple(templates), identity)
+
+
+def make_questions(
+    job: QuestionJob,
+    shard: Shard,
+    workers: int,
+    progress: Progress,
+    overwrite: bool = False,
+    select_only: bool = False,
+    engine: Engine = Pool,
+) -> bool:
+    """Write the candidates that this shard lacks and, once all are there, the questions; whether they are finished.
+
+    Raises InputError if the folder holds other questions (unless ``overwrite``), CheckFailed if another run is at work
+    in it, if a worker died, or, with ``select_only``, if candidates are missing.
+    """
+    _check(job, overwrite)
+    if overwrite and not _goes_on(job):
+        with at_work(job.folder):
+            _begin(job, anew=True)
+    if _is_finished(job):
+        tidy(job.folder, candidates_too=True)
+        return True
+    files = scene_files(job.settings.sizes)
+    mine = shard_of(files, shard.of, shard.index)
+    with at_work(job.folder, [files.index(file) for file in mine] if shard.of > 1 else None) as lock:
+        _check(job)  # again: another run may have ended meanwhile
+        _begin(job)
+        let_finish(lock)
+        left = [file for file in files if not is_whole(job, file)]
+        if select_only and left:
+            names = ", ".join(file.name for file in left[:5])
+            raise CheckFailed(f"{job.folder}: {len(left)} of {len(files)} files have no candidates yet, first {names}")
+        to_do = [file for file in left if file in mine]
+        total = sum(job.settings.sizes.values())
+        tasks = [Task(some[0].name, write_candidates, (some,)) for some in _batches(to_do, job.rules.per_scene)]
+        with progress(sum(file.stop - file.first for file in to_do), total) as advance:
+            _in_workers(job, tasks, workers, engine, advance)
+        refresh(job.folder / PARTIAL)
+        if all(is_whole(job, file) for file in left if file not in to_do):
+            wait_to_finish(lock)
+            if not _is_finished(job):  # or another shard has seen the last candidates first
+                _select(job, files, workers, engine)
+        return _is_finished(job)
+
+
+def _batches(files: list[DataFile], per_scene: int) -> list[tuple[DataFile, ...]]:
+    """Files of one split together: the more rows side by side, the quicker, and the more memory they take."""
+    n = max(1, FILES_AT_A_TIME * USUAL_PER_SCENE // max(per_scene, USUAL_PER_SCENE))
+    batches = []
+    for split in SPLITS:
+        of = [file for file in files if file.split == split]
+        batches += [tuple(of[start : start + n]) for start in range(0, len(of), n)]
+    return batches
+
+
+def _check(job: QuestionJob, overwrite: bool = False) -> None:
+    """Raise InputError if the folder holds other questions, finished or begun."""
+    if overwrite:
+        return
+    stored = read_provenance(job.folder / IDENTITY).get("questions")
+    begun = _begun(job.folder)
+    for found in (stored["identity"] if stored else None, begun):
+        if found is not None and found != job.identity:
+            raise InputError(
+                f"{job.folder}: holds other questions ({difference(found, job.identity)}); --overwrite replaces them"
+            )
+    if stored is None and begun is None:
+        entries = sorted(path.name for path in (job.folder / QUESTIONS).glob("*"))
+        if entries:
+            raise InputError(f"{job.folder / QUESTIONS / entries[0]}: found a file that is none of this dataset's")
+
+
+def _goes_on(job: QuestionJob) -> bool:
+    """Whether the same questions are begun and none is finished: then there is nothing to replace."""
+    try:
+        begun = _begun(job.folder)
+    except InputError:
+        return False
+    return begun == job.identity and "questions" not in read_provenance(job.folder / IDENTITY)
+
+
+def _begun(folder: Path) -> dict[str, Any] | None:
+    try:
+        return read_json(folder / PARTIAL / f"{QUESTIONS}.json")
+    except FileNotFoundError:
+        return None
+
+
+def _is_finished(job: QuestionJob) -> bool:
+    """Whether these questions are all there; what was altered within, ``validate`` finds."""
+    stored = read_provenance(job.folder / IDENTITY)
+    if (stored.get("questions") or {}).get("identity") != job.identity:
+        return False
+    names = [questions_name(split) for split, size in job.settings.sizes.items() if size]
+    return all((job.folder / name).is_file() for name in names) and (job.folder / CARD).exists()
+
+
+def _begin(job: QuestionJob, anew: bool = False) -> None:
+    """Say what is to be made; questions and candidates that are there are no longer the dataset's."""
+    if not anew and _begun(job.folder) == job.identity:
+        return
+    for path in (job.folder / PARTIAL).glob(f"{QUESTIONS}-*.arrow"):
+        path.unlink()
+    write_text(job.folder / PARTIAL / f"{QUESTIONS}.json", json.dumps(job.identity, indent=1))
+    discard_questions(job.folder)
+
+
+def discard_questions(folder: Path) -> None:
+    """Remove the questions of a finished dataset."""
+    stored = read_provenance(folder / IDENTITY)
+    files = {name: sha for name, sha in stored["files"].items() if not name.startswith(f"{QUESTIONS}/")}
+    if stored.pop("questions", None) is not None:
+        _write(folder, stored, files, None)
+    for split in SPLITS:
+        (folder / questions_name(split)).unlink(missing_ok=True)
+
+
+def _write(folder: Path, stored: dict[str, Any], files: dict[str, str], questions: dict[str, Any] | None) -> None:
+    """Card first, ``clear.json`` last: it holds the hashes of all the rest."""
+    settings = settings_of(stored["identity"], folder / IDENTITY)
+    found = statistics(folder, scene_files(settings.sizes))
+    banks = read_banks(folder, settings)
+    write_text(folder / CARD, card(stored["identity"], settings, stored["environment"], banks, found, questions))
+    files = dict(sorted({**files, CARD: sha256_file(folder / CARD)}.items()))
+    write_provenance(folder, stored["identity"], stored["environment"], files, questions)
+
+
+def _in_workers(
+    job: QuestionJob, tasks: list[Task], workers: int, engine: Engine, advance: Advance
+) -> list[tuple[Task, Any]]:
+    """The results of tasks, in any order. Raises CheckFailed if a worker died over one of them."""
+    results, lost = [], []
+    if len(tasks) <= 1 or (workers == 1 and engine is Pool):
+        start(job)
+        for task in tasks:
+            results.append((task, task.function(*task.arguments)))
+            advance(results[-1][1] if isinstance(results[-1][1], int) else 0)
+        return results
+    with engine(min(workers, len(tasks)), start, job) as pool:
+        for task in tasks:
+            pool.submit(task)
+        for task, result in pool.results():
+            if isinstance(result, Died):
+                lost.append(f"{task.name} (its worker died {TRIES} times, {result.how})")
+            else:
+                results.append((task, result))
+                advance(result if isinstance(result, int) else 0)
+    if lost:
+        raise CheckFailed(f"{len(lost)} not made: {'; '.join(lost[:5])}; the rest is written: run again to go on")
+    return results
+
+
+def _select(job: QuestionJob, files: list[DataFile], workers: int, engine: Engine) -> None:
+    """Write every split's questions, then the card and ``clear.json``."""
+    splits = [split for split, size in job.settings.sizes.items() if size]
+    tasks = [Task(f"questions of {split}", write_questions, (split,)) for split in splits]
+    results = {task.arguments[0]: found for task, found in _in_workers(job, tasks, workers, engine, lambda _: None)}
+    stored = read_provenance(job.folder / IDENTITY)
+    files_of = {name: sha for name, sha in stored["files"].items() if not name.startswith(f"{QUESTIONS}/")}
+    questions = {"identity": job.identity, "splits": {split: asdict(results[split]) for split in splits}}
+    for split in splits:
+        files_of[questions_name(split)] = questions["splits"][split].pop("sha256")
+    _write(job.folder, stored, files_of, questions)
+    remove_leftovers(job.folder, candidates_too=True)

@@ -1,0 +1,221 @@
+"""The question files of a dataset: what ``clear.json`` says of them, their schema, their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from clear_gen.core.io import (
+    InputError,
+    dataset_schema,
+    metadata_of,
+    open_parquet,
+    parquet_writer,
+    read_row_group,
+    sha256_json,
+)
+from clear_gen.questions.generation.records import FIELDS, FORMAT, NEEDS_HOLDOUT
+from clear_gen.questions.language.program import Node, Program, problem_of, question_type
+from clear_gen.scenes.domain import Domain
+from clear_gen.store.layout import IDENTITY, questions_name
+from clear_gen.store.manifest import Settings, read_provenance
+
+KIND = "questions"
+ROWS_PER_GROUP = 5000
+SHOWN_VALUE = 40  # characters
+
+
+class _Stored(BaseModel):
+    """Fields that are there must be right; others may be there, too."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+
+Model = TypeVar("Model", bound=_Stored)
+Number = Annotated[int, Field(ge=0, le=10**12)]
+
+
+class _Templates(_Stored):
+    n: Number
+    sha256: str
+
+
+class _Made(_Stored):
+    generator: str
+    scenes_sha256: str
+    seed: Annotated[int, Field(ge=0)]
+    per_scene: Annotated[int, Field(ge=1)]
+    types: list[str]
+    rules: Literal["strict", "paper"]
+    holdout: dict[str, str]
+    templates: _Templates
+
+
+class _Origin(_Stored):
+    layout: str
+    files: dict[str, str]
+
+
+class _Imported(_Stored):
+    generator: str
+    scenes_sha256: str
+    imported: _Origin
+
+
+class Counts(_Stored):
+    """How many questions a split has, in all and of each type; how many were asked for, if they were made here."""
+
+    written: Number
+    of_type: dict[str, Number]
+    wanted: Number | None = None
+
+
+class _Splits(_Stored):
+    splits: dict[Literal["train", "validation", "test"], Counts]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What ``clear.json`` says of the questions: what they follow from, and how many there are by split.
+
+    ``imported`` holds the source's files with their SHA-256; ``per_scene`` and ``holdout`` are None then.
+    """
+
+    identity: dict[str, Any]
+    splits: dict[str, Counts]
+    scenes_sha256: str
+    per_scene: int | None = None
+    holdout: dict[str, str] | None = None
+    imported: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the questions' identity, which their files carry."""
+        return sha256_json(self.identity)
+
+    @property
+    def total(self) -> int:
+        """Questions in all splits."""
+        return sum(counts.written for counts in self.splits.values())
+
+
+def asked_of(section: Mapping[str, Any], settings: Settings, path: Path) -> Asked:
+    """The section "questions" of the ``clear.json`` at ``path``, checked. Raises InputError naming a wrong field."""
+    identity = section.get("identity")
+    imported = isinstance(identity, dict) and "imported" in identity
+    counts = _checked(_Splits, {"splits": section.get("splits")}, f"{path}: questions").splits
+    splits: dict[str, Counts] = dict(counts.items())
+    there = [split for split, size in settings.sizes.items() if size]
+    if not set(splits) <= set(there) or not (splits and (imported or len(splits) == len(there))):
+        found, expected = (", ".join(names) or "none" for names in (splits, there))
+        raise InputError(f"{path}: questions.splits: found {found}, expected {'some of ' * imported}{expected}")
+    at = f"{path}: questions.identity"
+    if imported:
+        taken = _checked(_Imported, identity, at)
+        return Asked(dict(identity or {}), splits, taken.scenes_sha256, imported=taken.imported.files)
+    made = _checked(_Made, identity, at)
+    return Asked(dict(identity or {}), splits, made.scenes_sha256, made.per_scene, made.holdout)
+
+
+def _checked(model: type[Model], value: Any, at: str) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        names = ".".join(map(str, first["loc"]))
+        found = repr(first["input"])[:SHOWN_VALUE]
+        raise InputError(f"{at}{'.' * bool(names)}{names}: found {found}, expected: {first['msg']}") from None
+
+
+def read_asked(folder: Path, settings: Settings) -> Asked | None:
+    """What a finished dataset says of its questions; None if it has none. Raises InputError if that is malformed."""
+    section = read_provenance(folder / IDENTITY).get("questions")
+    return None if section is None else asked_of(section, settings, folder / IDENTITY)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def questions_schema(sample_rate: int, questions_sha256: str, with_holdout: bool = False) -> pa.Schema:
+    """Schema of the config ``questions``; a file's says to which questions it belongs."""
+    extra = {"kind": KIND, "format": FORMAT, "questions_sha256": questions_sha256}
+    return dataset_schema([*FIELDS, *[NEEDS_HOLDOUT] * with_holdout], sample_rate, extra)
+
+
+def write_questions_file(path: Path, records: pa.Table, schema: pa.Schema) -> None:
+    """Write the records of a split, in the order in which they are."""
+    with parquet_writer(path, schema, audio=False) as writer:
+        writer.write_table(records.cast(schema), row_group_size=ROWS_PER_GROUP)
+
+
+def open_questions(folder: Path, split: str, asked: Asked, sample_rate: int) -> pq.ParquetFile:
+    """The question file of a split. Raises InputError if it is missing, damaged, or of other questions."""
+    path = folder / questions_name(split)
+    opened = open_parquet(path)
+    found = metadata_of(opened.schema_arrow, path)
+    if (found.get("kind"), found.get("questions_sha256")) != (KIND, asked.sha256):
+        raise InputError(f"{path}: found other questions than those that {IDENTITY} describes")
+    if not any(opened.schema_arrow.equals(schema, check_metadata=True) for schema in _schemas(asked, sample_rate)):
+        raise InputError(f"{path}: found other columns or metadata than questions have")
+    return opened
+
+
+def _schemas(asked: Asked, sample_rate: int) -> list[pa.Schema]:
+    """Imported questions may say which need a combination that was held out, or not."""
+    possible = (False, True) if asked.holdout is None else (bool(asked.holdout),)
+    return [questions_schema(sample_rate, asked.sha256, with_holdout) for with_holdout in possible]
+
+
+def question_rows(folder: Path, split: str, asked: Asked, sample_rate: int) -> Iterator[dict[str, Any]]:
+    """The rows of a split in order, one row group in memory at a time. Raises InputError if the file was altered."""
+    if split not in asked.splits:
+        return
+    opened, path = open_questions(folder, split, asked, sample_rate), folder / questions_name(split)
+    for number in range(opened.num_row_groups):
+        table = read_row_group(opened, number, path)
+        for name in table.column_names:
+            if name != NEEDS_HOLDOUT.name and _has_null(table[name].combine_chunks()):
+                raise InputError(f"{path}: row group {number}: {name}: found nothing in a row, expected a value")
+        yield from table.to_pylist()
+
+
+def _has_null(column: pa.Array) -> bool:
+    if pa.types.is_list(column.type):
+        return column.null_count > 0 or _has_null(column.flatten())
+    if pa.types.is_struct(column.type):
+        return column.null_count > 0 or any(map(_has_null, column.flatten()))
+    return column.null_count > 0
+
+
+def program_of(stored: Sequence[Mapping[str, Any]]) -> Program:
+    """A program from its record."""
+    return tuple(Node(node["function"], tuple(node["inputs"]), tuple(node["values"])) for node in stored)
+
+
+class Checker:
+    """``problem_of`` for many programs: of most, both the steps and the values were seen before."""
+
+    def __init__(self, domain: Domain) -> None:
+        self._domain = domain
+        self._steps: set[tuple[tuple[str, tuple[int, ...], int], ...]] = set()
+        self._values: set[tuple[str, tuple[str, ...]]] = set()
+
+    def problem(self, program: Program) -> str | None:
+        """The first thing that is wrong with a program, or the type of question that it answers; None if nothing is."""
+        steps = tuple((node.function, node.inputs, len(node.values)) for node in program)
+        values = {(node.function, node.values) for node in program}
+        if steps in self._steps and values <= self._values:
+            return None
+        if problem := problem_of(program, self._domain):
+            return problem
+        if (found := question_type(program)) not in self._domain.question_types:
+            return f"last node: it answers {found!r}, expected one of: {', '.join(self._domain.question_types)}"
+        self._steps.add(steps)
+        self._values |= values
+        return None

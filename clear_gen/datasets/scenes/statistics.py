@@ -1,0 +1,70 @@
+"""What a dataset holds, in the terms of the paper's Table 2, read from the metadata columns alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+
+from clear_gen.core.io import open_parquet, table
+from clear_gen.scenes.domain import Domain
+from clear_gen.store.layout import DataFile
+
+NAMES = {
+    "sounds_per_scene": "sounds per scene",
+    "sound_duration_s": "sound duration (s)",
+    "scene_duration_s": "scene duration (s)",
+}
+COLUMNS = ["sample_rate", "n_samples", "n_samples_dry", "sounds"]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Minimum, mean and maximum of each quantity; scenes per split and per number of sounds; hours with tails."""
+
+    ranges: dict[str, tuple[float, float, float]]
+    scenes_of_split: dict[str, int]
+    scenes_of_length: dict[int, int]
+    audio_hours: float
+    n_sounds: int
+
+
+def statistics(folder: Path, files: Sequence[DataFile]) -> Statistics:
+    """Count over all files of a dataset. The names of ``ranges`` are those of a domain's ``published``."""
+    n_sounds, sound_s, dry_s = [], [], []
+    n_samples, rate = 0, 1
+    splits: Counter[str] = Counter()
+    for file in files:
+        table = open_parquet(folder / file.name).read(columns=COLUMNS)
+        rate = table.column("sample_rate")[0].as_py()
+        splits[file.split] += table.num_rows
+        n_sounds.append(pc.list_value_length(table.column("sounds")).to_numpy())
+        flat = pc.list_flatten(table.column("sounds"))
+        sound_s.append(pc.struct_field(flat, "duration_s").to_numpy())
+        dry_s.append(table.column("n_samples_dry").to_numpy() / rate)
+        n_samples += pc.sum(table.column("n_samples")).as_py()
+    counted = np.concatenate(n_sounds)
+    quantities = {
+        "sounds_per_scene": counted,
+        "sound_duration_s": np.concatenate(sound_s),
+        "scene_duration_s": np.concatenate(dry_s),
+    }
+    ranges = {name: (float(x.min()), float(x.mean()), float(x.max())) for name, x in quantities.items()}
+    lengths, counts = np.unique(counted, return_counts=True)
+    per_length = dict(zip(lengths.tolist(), counts.tolist(), strict=True))
+    return Statistics(ranges, dict(splits), per_length, n_samples / rate / 3600, int(counted.sum()))
+
+
+def statistics_lines(domain: Domain, ranges: dict[str, tuple[float, float, float]]) -> list[str]:
+    """Minimum, mean and maximum of each quantity here, and in the published dataset if the domain has them."""
+    published = domain.published
+    head = ["", "min", "mean", "max", *([f"{published.name}: min", "mean", "max"] if published else [])]
+    rows = [head]
+    for name, here in ranges.items():
+        there = published.ranges.get(name, ()) if published else ()
+        rows.append([NAMES[name], *(f"{value:.2f}" for value in (*here, *there))])
+    return table(rows)

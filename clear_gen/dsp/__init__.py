@@ -1,0 +1,1 @@
+"""Signal processing on plain arrays: levels, loudness, resampling, mel filters."""

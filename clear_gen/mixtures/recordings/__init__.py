@@ -1,0 +1,1 @@
+"""What mixtures are made of: events and backgrounds from folders, tables and published corpora."""

@@ -1,0 +1,1 @@
+"""What a set of questions gives away: figures, text-only baselines, thresholds."""

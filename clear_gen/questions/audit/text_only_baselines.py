@@ -1,0 +1,178 @@
+"""Baselines that do not hear the scene. What they answer is compared with what the best constant answers.
+
+| baseline | knows | answers |
+|---|---|---|
+| constant_type | the question type | the most frequent answer to training questions of the type: the floor |
+| constant_template | the template | the same of the template; of the type if the template is new |
+| ngrams | the text | by a log-linear model of each type, learnt from the training questions (``ngrams``) |
+| bank_lookup | program and bank | a query of an attribute: the most frequent label among the bank's sounds that the |
+| | | referent's description fits; the rest: as constant_type |
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+from clear_gen.questions.audit.ngrams import Reader, Texts, train
+from clear_gen.questions.language.program import Node
+
+ALL = "all"  # types, or splits, together
+CONSTANT_TYPE, CONSTANT_TEMPLATE, NGRAMS, BANK_LOOKUP = "constant_type", "constant_template", "ngrams", "bank_lookup"
+
+
+@dataclass(frozen=True)
+class QuestionColumns:
+    """The questions of one split, one list per column. ``words`` of each text, ``n_nodes`` of each program;
+    ``looked_up``: what the bank look-up answers, None where the bank says nothing."""
+
+    words: list[list[str]]
+    answers: list[str]
+    types: list[str]
+    templates: list[str]
+    n_nodes: list[int]
+    looked_up: list[str | None]
+
+    def places_of(self, type_: str) -> list[int]:
+        """The places of the questions of a type."""
+        return [place for place, name in enumerate(self.types) if name == type_]
+
+
+@dataclass(frozen=True)
+class Score:
+    """``right`` answers among ``n``."""
+
+    n: int
+    right: int
+
+    @property
+    def share(self) -> float:
+        """Share of right answers, 0..1; 0 without questions."""
+        return self.right / self.n if self.n else 0.0
+
+    @property
+    def error(self) -> float:
+        """Standard error of the share, 0..1."""
+        return sqrt(self.share * (1 - self.share) / self.n) if self.n else 0.0
+
+
+Scores = dict[str, Score]  # question type, or ALL -> score
+
+
+def scores_of(types: Sequence[str], right: Sequence[bool]) -> Scores:
+    """The score of each type, and of all."""
+    asked, hit = Counter(types), Counter(name for name, one in zip(types, right, strict=True) if one)
+    found = {name: Score(n, hit[name]) for name, n in asked.items()}
+    return {**found, ALL: Score(len(types), hit.total())}
+
+
+def added(several: Iterable[Scores]) -> Scores:
+    """The scores over several splits together."""
+    found: Scores = {}
+    for scores in several:
+        for name, one in scores.items():
+            before = found.get(name, Score(0, 0))
+            found[name] = Score(before.n + one.n, before.right + one.right)
+    return found
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the baselines learnt: constants by type and by template, a reader of texts by type."""
+
+    of_type: dict[Hashable, str]
+    of_template: dict[Hashable, str]
+    readers: dict[str, Reader]
+
+
+def trained(training: QuestionColumns, validation: QuestionColumns | None) -> Trained:
+    """Learn from the training questions; the readers are chosen on the validation questions."""
+    readers = {}
+    for name in dict.fromkeys(training.types):
+        readers[name] = train(_texts(training, name), Texts([], []) if validation is None else _texts(validation, name))
+    of_template = most_frequent(zip(training.types, training.templates, strict=True), training.answers)
+    return Trained(most_frequent(training.types, training.answers), of_template, readers)
+
+
+def _texts(asked: QuestionColumns, type_: str) -> Texts:
+    places = asked.places_of(type_)
+    return Texts([asked.words[place] for place in places], [asked.answers[place] for place in places])
+
+
+def most_frequent(keys: Iterable[Hashable], answers: Iterable[str]) -> dict[Hashable, str]:
+    """The most frequent answer to each key; of several, the first in the alphabet.
+
+    >>> most_frequent("xxxyy", "abbba")
+    {'x': 'b', 'y': 'a'}
+    """
+    counts: defaultdict[Hashable, Counter[str]] = defaultdict(Counter)
+    for key, answer in zip(keys, answers, strict=True):
+        counts[key][answer] += 1
+    return {key: min(of, key=lambda answer: (-of[answer], answer)) for key, of in counts.items()}
+
+
+def scored(learnt: Trained, asked: QuestionColumns) -> dict[str, Scores]:
+    """Baseline -> its scores on the questions of a split. A type that was not in training is answered wrong."""
+    constant = [learnt.of_type.get(name) for name in asked.types]
+    keys = zip(asked.types, asked.templates, strict=True)
+    guesses = {
+        CONSTANT_TYPE: constant,
+        CONSTANT_TEMPLATE: [learnt.of_template.get(key, of_type) for key, of_type in zip(keys, constant, strict=True)],
+        NGRAMS: _read(learnt, asked),
+        BANK_LOOKUP: [found or of_type for found, of_type in zip(asked.looked_up, constant, strict=True)],
+    }
+    return {
+        name: scores_of(asked.types, [guess == answer for guess, answer in zip(guessed, asked.answers, strict=True)])
+        for name, guessed in guesses.items()
+    }
+
+
+def _read(learnt: Trained, asked: QuestionColumns) -> list[str | None]:
+    guesses: list[str | None] = [None] * len(asked.types)
+    for name, reader in learnt.readers.items():
+        places = asked.places_of(name)
+        for place, guess in zip(places, reader.answer([asked.words[place] for place in places]), strict=True):
+            guesses[place] = guess
+    return guesses
+
+
+# --- the bank ---------------------------------------------------------------------------------------------------------
+
+BankColumns = Mapping[str, Sequence[Any]]  # attribute -> label of every elementary sound, None where unknown
+
+
+def look_up(program: Sequence[Node], bank: BankColumns) -> str | None:
+    """The most frequent known label among the bank's sounds that the referent of a query is described to be.
+
+    None if the program asks for something else, for an attribute that the bank's columns lack, or nothing fits. Of
+    several equally frequent labels, the first in the alphabet.
+    """
+    attribute = program[-1].function.removeprefix("query_")
+    if attribute not in bank or attribute == program[-1].function:
+        return None
+    named = [(name, value) for name, value in description(program, program[-1].inputs[0]) if name in bank]
+    fitting = [
+        str(label)
+        for place, label in enumerate(bank[attribute])
+        if label is not None and all(str(bank[name][place]) == value for name, value in named)
+    ]
+    return most_frequent([attribute] * len(fitting), fitting).get(attribute)
+
+
+def description(program: Sequence[Node], place: int) -> list[tuple[str, str]]:
+    """(attribute or position, value) pairs that hold for all sounds of a node's output, as far as the program says.
+
+    Sounds with the same note as "the A# of the cello" have the note A#.
+    """
+    node = program[place]
+    kind, _, name = node.function.partition("_")
+    if kind == "filter":
+        return [(name, node.values[0]), *description(program, node.inputs[0])]
+    if kind == "same":
+        return [pair for pair in description(program, node.inputs[0]) if pair[0] == name]
+    if node.function in ("unique", "longest", "shortest", "intersect"):
+        return [pair for before in node.inputs for pair in description(program, before)]
+    return []

@@ -1,0 +1,1 @@
+"""From templates to questions: candidates per scene, then a balanced selection."""

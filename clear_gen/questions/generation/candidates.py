@@ -1,0 +1,364 @@
+"""Pass 1: candidate questions of some scenes, each well-posed, worth asking, and drawn from its scene's own stream.
+
+A scene has ``per_scene`` slots and a few spare ones, each of one question type in turn; a slot gets several candidates,
+of which pass 2 selects one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from clear_gen.core.io import STAGE_QUESTIONS, stream
+from clear_gen.questions.generation.answerable_without_audio import entailed
+from clear_gen.questions.generation.balance_keys import N_FEATURES, features_of
+from clear_gen.questions.generation.value_sampler import BankLabels, Drawer, n_draws
+from clear_gen.questions.language.execute_batch import (
+    EVERYTHING,
+    OTHERS,
+    REVERSED,
+    Change,
+    Rows,
+    Run,
+    Setting,
+    setting_of,
+)
+from clear_gen.questions.language.program import n_relations
+from clear_gen.questions.language.scene_batch import UNKNOWN, SceneColumns, kinds_of
+from clear_gen.questions.language.vocabulary import answers_of_type, is_count, values_of
+from clear_gen.questions.templates.program_skeleton import ANY, SOME, Shape, shapes_of
+from clear_gen.questions.templates.template import Template
+from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.graph import SPLITS
+
+SPARE_SLOTS = 3  # for the types of which a scene has no question
+CANDIDATES_PER_SLOT = 3
+ROUNDS = 2  # templates that a candidate tries
+TRIES = 2  # at finding values for a template
+FREE_DRAWS = 2  # of a candidate besides its templates and values: paraphrase, place among equals
+NO_RELATION, BLIND_WRONG, BLIND_RIGHT = -1, 0, 1  # whether the answer is the same without any relation
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What questions are made by. ``strict``: every relation must matter (principle 5); else only well-posed, as in the
+    paper. ``holdout``: attribute -> value, a combination that training questions do not need."""
+
+    seed: int
+    per_scene: int
+    types: tuple[str, ...]
+    strict: bool = True
+    holdout: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Maker:
+    """All that pass 1 needs besides the scenes: rules, templates in shapes, what the bank can give."""
+
+    domain: Domain
+    rules: Rules
+    templates: Sequence[Template]
+    shapes: list[Shape]
+    bank: BankLabels
+
+    @property
+    def n_slots(self) -> int:
+        """Slots of a scene, the spare ones included."""
+        return self.rules.per_scene + min(SPARE_SLOTS, len(self.rules.types))
+
+    @cached_property
+    def n_parameters(self) -> int:
+        """Most parameters that a template has, at least one."""
+        return max(1, *(len(template.parameters) for template in self.templates))
+
+
+def maker_of(domain: Domain, rules: Rules, templates: Sequence[Template], bank: BankLabels) -> Maker:
+    """The maker of these templates' questions."""
+    asked = [template for template in templates if template.question_type in rules.types]
+    return Maker(domain, rules, asked, shapes_of(asked, domain), bank)
+
+
+def schema(maker: Maker) -> pa.Schema:
+    """One row per candidate. ``values``: number of each parameter's value; ``answer``: place among its type's answers;
+    ``features``: hashes of what a deaf reader can know; ``order`` decides between equals."""
+    return pa.schema(
+        {
+            "scene": pa.int32(),
+            "slot": pa.int16(),
+            "template": pa.int32(),
+            "values": pa.list_(pa.int16(), maker.n_parameters),
+            "answer": pa.int16(),
+            "blind": pa.int8(),
+            "droppable": pa.int8(),
+            "needs_holdout": pa.bool_(),
+            "phrase": pa.float32(),
+            "order": pa.float32(),
+            "features": pa.list_(pa.uint32(), N_FEATURES),
+        }
+    )
+
+
+def bank_labels(columns: Mapping[str, Sequence[object]], domain: Domain) -> BankLabels:
+    """The labels of a bank's sounds, given attribute -> value per sound."""
+    kinds = kinds_of(domain)
+    names = {kind: values_of(kind, domain) for kind in kinds}
+    n = len(next(iter(columns.values())))
+    labels = np.full((n, len(kinds)), UNKNOWN, np.int16)
+    for number, kind in enumerate(kinds):
+        for place, value in enumerate(columns.get(kind, ())):
+            if value is not None:
+                labels[place, number] = names[kind].index(str(value))
+    return BankLabels(labels, np.array([len(names[kind]) for kind in kinds]))
+
+
+def candidates(maker: Maker, columns: SceneColumns, split: str, numbers: np.ndarray) -> pa.Table:
+    """The candidates of scenes of a split, in their order; ``numbers`` int64 [S] are the scenes' in the split."""
+    drawing = _Drawing(maker, setting_of(columns, maker.domain), split, numbers)
+    drawing.draw()
+    return drawing.table()
+
+
+class _Drawing:
+    """The candidates of some scenes: which slots there are, and what was drawn for them."""
+
+    def __init__(self, maker: Maker, setting: Setting, split: str, numbers: np.ndarray) -> None:
+        self._maker, self._setting, self._split, self._numbers = maker, setting, split, numbers
+        self._n_values = max(n_draws(shape) for shape in maker.shapes)
+        uniform = _uniform(maker, split, numbers, FREE_DRAWS + ROUNDS * (1 + TRIES * self._n_values))
+        self.slots = np.indices(uniform.shape[:3]).reshape(3, -1)  # scene, slot, candidate
+        self._uniform = uniform.reshape(-1, uniform.shape[-1])
+        self._types = (numbers[self.slots[0]] * maker.rules.per_scene + self.slots[1]) % len(maker.rules.types)
+        self._template = np.full(len(self._types), ANY)
+        self._parts: list[dict[str, np.ndarray]] = []
+
+    def draw(self) -> None:
+        """Draw candidates: a template each, values for it, and once more for those that found none; from the second
+        round on also for the spare slots of scenes that lack a slot."""
+        scene, slot, candidate = self.slots
+        choice, (shape_of, place_of) = _Choice(self._maker), _places(self._maker)
+        is_spare = slot >= self._maker.rules.per_scene
+        left = np.flatnonzero(~is_spare)
+        for round_ in range(ROUNDS):
+            start = FREE_DRAWS + round_ * (1 + TRIES * self._n_values)
+            uniform, easy = self._uniform[left, start], round_ > 0
+            self._template[left] = choice.templates(self._types[left], uniform, candidate[left], easy)
+            for number, shape in enumerate(self._maker.shapes):
+                rows = left[shape_of[self._template[left]] == number]
+                if len(rows):
+                    asking = _Asking(self._maker, shape, self._setting, self._split)
+                    places, draws = place_of[self._template[rows]], self._uniform[rows, start + 1 :]
+                    self._parts.append(asking.ask(scene[rows], places, draws, rows))
+            passed = np.concatenate([np.empty(0, np.int64), *(part["row"] for part in self._parts)])
+            filled = np.zeros((len(self._numbers), self._maker.n_slots), bool)
+            filled[scene[passed], slot[passed]] = True
+            lacking = ~np.all(filled[:, : self._maker.rules.per_scene], axis=1)
+            open_ = np.ones(len(scene), bool)
+            open_[passed] = False
+            left = np.flatnonzero(open_ & (~is_spare | lacking[scene]))
+
+    def table(self) -> pa.Table:
+        """All that passed, by scene and slot."""
+        wanted = schema(self._maker)
+        if not self._parts:
+            return wanted.empty_table()
+        found = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
+        order = np.argsort(found["row"], kind="stable")
+        rows = found.pop("row")[order]
+        columns = {
+            "scene": self._numbers[self.slots[0][rows]],
+            "slot": self.slots[1][rows],
+            "template": self._template[rows],
+            "phrase": self._uniform[rows, 0],
+            "order": self._uniform[rows, 1],
+            **{name: column[order] for name, column in found.items()},
+        }
+        return pa.Table.from_arrays([_array(columns[field.name], field.type) for field in wanted], schema=wanted)
+
+
+def _array(column: np.ndarray, type_: pa.DataType) -> pa.Array:
+    if not pa.types.is_fixed_size_list(type_):
+        return pa.array(column).cast(type_)
+    flat = np.ascontiguousarray(column).reshape(-1).astype(type_.value_type.to_pandas_dtype())
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=type_)
+
+
+def _uniform(maker: Maker, split: str, numbers: np.ndarray, n: int) -> np.ndarray:
+    """float32 [S, slot, candidate, n]: random numbers from each scene's own stream."""
+    uniform = np.empty((len(numbers), maker.n_slots, CANDIDATES_PER_SLOT, n), np.float32)
+    for scene, number in enumerate(numbers.tolist()):
+        stream(maker.rules.seed, STAGE_QUESTIONS, SPLITS.index(split), number).random(
+            out=uniform[scene], dtype=np.float32
+        )
+    return uniform
+
+
+class _Choice:
+    """Templates by question type, those with at most one relation first."""
+
+    def __init__(self, maker: Maker) -> None:
+        names, self._n = maker.rules.types, len(maker.rules.types)
+        types = np.array([names.index(template.question_type) for template in maker.templates])
+        is_hard = np.array([n_relations(template.program) > 1 for template in maker.templates])
+        self._by_type = np.lexsort((is_hard, types))
+        self._counts = np.bincount(types, minlength=self._n)
+        self._starts = np.cumsum(self._counts) - self._counts
+        easy = np.bincount(types[~is_hard], minlength=self._n)
+        self._easy_counts = np.where(easy > 0, easy, self._counts)
+
+    def templates(self, types: np.ndarray, uniform: np.ndarray, candidate: np.ndarray, easy: bool) -> np.ndarray:
+        """int64: a template per candidate, of its slot's type; a slot's candidates are spread over the type's
+        templates, or over those that most scenes have a question of."""
+        counts = (self._easy_counts if easy else self._counts)[types]
+        spread = (uniform.astype(np.float64) + candidate / CANDIDATES_PER_SLOT) % 1.0
+        return self._by_type[self._starts[types] + (spread * counts).astype(np.int64)]
+
+
+def _places(maker: Maker) -> tuple[np.ndarray, np.ndarray]:
+    """int64 [template]: its shape, and its place in it."""
+    shape_of, place_of = np.empty((2, len(maker.templates)), np.int64)
+    for number, shape in enumerate(maker.shapes):
+        shape_of[shape.templates] = number
+        place_of[shape.templates] = np.arange(len(shape.templates))
+    return shape_of, place_of
+
+
+class _Asking:
+    """Candidates of one shape's templates."""
+
+    def __init__(self, maker: Maker, shape: Shape, setting: Setting, split: str) -> None:
+        self._maker, self._shape, self._setting = maker, shape, setting
+        self._split = split
+        kinds = kinds_of(maker.domain)
+        domain = maker.domain
+        self._holdout = [
+            (kinds.index(name), values_of(name, domain).index(value)) for name, value in maker.rules.holdout
+        ]
+        self._n_answers = np.array([len(answers_of_type(name, domain)) for name in shape.question_types])
+
+    def ask(self, scenes: np.ndarray, templates: np.ndarray, uniform: np.ndarray, numbers: np.ndarray) -> dict:
+        """Draw values, up to TRIES times a row, until the question is worth asking; ``numbers`` names the rows."""
+        left = np.arange(len(scenes))
+        parts = []
+        n = n_draws(self._shape)
+        for attempt in range(TRIES):
+            start = attempt * n
+            values = np.full((len(left), self._maker.n_parameters), ANY)
+            rows = Rows(scenes[left], templates[left], values)
+            passed, part = self._attempt(rows, uniform[left, start : start + n])
+            parts.append({"row": numbers[left[passed]], **part})
+            left = np.delete(left, passed)
+            if not len(left):
+                break
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _attempt(self, rows: Rows, uniform: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The rows that passed, and what is to be known of them."""
+        run = Run(self._shape, rows, self._setting, open_=Drawer(uniform, self._maker.bank).open)
+        good = run.ok & self._differ(rows) & self._no_way_back(run) & (run.answer < self._n_answers[rows.templates])
+        kept = np.flatnonzero(good)
+        kept = kept[self._possible(rows.at(kept))]
+        needs = self._needs_holdout(rows, run)
+        if self._split == "train" and self._holdout:
+            kept = kept[~needs[kept]]
+        if self._maker.rules.strict:
+            kept = self._relations_matter(rows, run.answer, kept)
+        rows, answer = rows.at(kept), run.answer[kept]
+        blind = np.full(len(kept), NO_RELATION)
+        if self._shape.related:
+            change = Change(dict.fromkeys(self._shape.related, EVERYTHING))
+            without = Run(self._shape, rows, self._setting, change)
+            blind = np.where(without.ok & (without.answer == answer), BLIND_RIGHT, BLIND_WRONG)
+        return kept, {
+            "values": rows.values,
+            "answer": answer,
+            "blind": blind,
+            "droppable": self._droppable(rows, answer),
+            "needs_holdout": needs[kept],
+            "features": features_of(self._shape, rows),
+        }
+
+    def _differ(self, rows: Rows) -> np.ndarray:
+        """Whether the values that must differ do."""
+        differ = np.ones(len(rows), bool)
+        for left, right in self._shape.different[rows.templates].transpose(1, 2, 0):
+            is_pair, at = left != ANY, np.arange(len(rows))
+            differ &= ~is_pair | (rows.values[at, left] != rows.values[at, right])
+        return differ
+
+    def _no_way_back(self, run: Run) -> np.ndarray:
+        """Whether all sounds that the text singles out differ: "after the one before the flute" is that flute."""
+        sounds = [run.sound(number) for number in self._shape.singled_out]
+        apart = np.ones(len(run.rows), bool)
+        for place, sound in enumerate(sounds):
+            for earlier in sounds[:place]:
+                apart &= sound != earlier
+        return apart
+
+    def _possible(self, rows: Rows) -> np.ndarray:
+        """Whether the bank has sounds of every description, and, if one is asked about, sounds of several answers; and
+        no answer follows from the description."""
+        possible = ~entailed(self._shape, rows, self._maker.bank, self._maker.domain)
+        described, asked = rows.named(self._shape).descriptions, self._shape.asked[rows.templates]
+        if self._shape.is_query:
+            referent, any_sound = self._shape.referent, np.full((len(rows), described.shape[2]), ANY)
+            named = any_sound if referent == ANY else described[:, referent]
+            kind = np.where(asked < described.shape[2], asked, ANY)
+            possible &= self._maker.bank.n_labels(named, kind) >= np.where(kind == ANY, 1, 2)
+        for slot, purpose in enumerate(self._shape.purposes):
+            if purpose == SOME:  # others are described after a sound that is there
+                possible &= self._maker.bank.n_labels(described[:, slot], np.full(len(rows), ANY)) >= 1
+        return possible
+
+    def _relations_matter(self, rows: Rows, answer: np.ndarray, kept: np.ndarray) -> np.ndarray:
+        """Principle 5, each relation alone: removed (for labels, counts) or reversed (for counts, truth values); and
+        having the same label as a sound, removed."""
+        is_label = self._shape.is_query
+        removed = [EVERYTHING, OTHERS] if is_label or is_count(self._shape.question_types[0]) else []
+        changes = [*removed, *([] if is_label else [REVERSED])]
+        tested = [Change({step: how}) for step in self._shape.related for how in changes]
+        if removed:
+            tested += [Change({step: EVERYTHING}) for step in self._shape.compared]
+        if len(self._shape.related) > 1 and removed:
+            tested.append(Change(dict.fromkeys(self._shape.related, EVERYTHING)))
+        for change in tested:
+            without = Run(self._shape, rows.at(kept), self._setting, change)
+            kept = kept[~without.might_be(answer[kept])]
+        return kept
+
+    def _droppable(self, rows: Rows, answer: np.ndarray) -> np.ndarray:
+        """int64 [R]: how many words of the descriptions could be left out without changing the answer.
+
+        Where the answer is yes or no, only those of the anchors are meant: a yes stays a yes with fewer words. Where it
+        is a relative position, the kind among which it ranks has to be said.
+        """
+        n = np.zeros(len(rows), np.int64)
+        named = self._shape.descriptions[rows.templates] != ANY
+        if not (self._shape.is_query or is_count(self._shape.question_types[0])):
+            named[:, self._shape.targets] = False
+        relative = self._shape.asked[rows.templates] == self._setting.columns.labels.shape[1] + 1
+        if self._setting.among != ANY:
+            named[np.ix_(relative, self._shape.targets, [self._setting.among])] = False
+        for slot, kind in np.argwhere(named.any(axis=0)).tolist():
+            here = np.flatnonzero(named[:, slot, kind])
+            without = Run(self._shape, rows.at(here), self._setting, Change({}, (slot, kind)))
+            n[here] += without.ok & (without.answer == answer[here])
+        return n
+
+    def _needs_holdout(self, rows: Rows, run: Run) -> np.ndarray:
+        """Whether a description names the combination that is held out, or a sound that is singled out has it."""
+        needs = np.zeros(len(rows), bool)
+        if not self._holdout:
+            return needs
+        described = rows.named(self._shape).descriptions
+        for slot in range(described.shape[1]):
+            needs |= np.all([described[:, slot, kind] == value for kind, value in self._holdout], axis=0)
+        labels = self._setting.columns.labels
+        for number in self._shape.singled_out:
+            sound = run.sound(number)
+            has = [labels[rows.scenes, kind, sound] == value for kind, value in self._holdout]
+            needs |= np.all(has, axis=0)
+        return needs

@@ -1,0 +1,80 @@
+"""The templates of a domain, or of the user's files, read, checked and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from clear_gen.core.io import InputError, content_path
+from clear_gen.questions.templates.families import load_families, words_of
+from clear_gen.questions.templates.template import Template, read_json_templates
+from clear_gen.scenes.domain import Domain
+
+FILE = "questions.yaml"
+
+
+def read_templates(domain: Domain, paths: Sequence[Path], name_or_folder: str | None = None) -> list[Template]:
+    """The templates of all files; of none, those beside the domain's ``domain.yaml``. YAML holds families, JSON
+    templates in CLEVR's form.
+
+    Raises InputError naming file, template, field, found and expected, or if two templates have the same id.
+    """
+    templates: list[Template] = []
+    seen: dict[str, Path] = {}
+    for path in paths or [_packaged(domain, name_or_folder)]:
+        read = read_json_templates if path.suffix.lower() == ".json" else load_families
+        of_file = read(path, domain)
+        if not of_file:
+            raise InputError(f"{path}: found no template, expected at least one")
+        for template in of_file:
+            if template.template_id in seen:
+                where = seen[template.template_id]
+                raise InputError(f"{path}: id: found {template.template_id} twice (also in {where}), expected once")
+            seen[template.template_id] = path
+            templates.append(template)
+    return templates
+
+
+def words_of_templates(
+    domain: Domain, paths: Sequence[Path], name_or_folder: str | None = None
+) -> frozenset[str] | None:
+    """The words that the families' texts may use; None if some templates are JSON, which has no such list."""
+    paths = paths or [_packaged(domain, name_or_folder)]
+    if any(path.suffix.lower() == ".json" for path in paths):
+        return None
+    return frozenset().union(*(words_of(path) for path in paths))
+
+
+def _packaged(domain: Domain, name_or_folder: str | None) -> Path:
+    if name_or_folder is not None and (folder := Path(name_or_folder)).name != name_or_folder:
+        if not (folder / FILE).is_file():
+            raise InputError(f"{folder / FILE}: not found, expected the domain's templates, or a file by --templates")
+        return folder / FILE
+    try:
+        path = content_path("templates", domain.name) / FILE
+    except InputError:
+        path = Path("templates", domain.name, FILE)
+    if not path.is_file():
+        raise InputError(f"{path}: found no templates of the domain {domain.name}, expected some by --templates FILE")
+    return path
+
+
+def counts_of(templates: Sequence[Template], domain: Domain) -> list[list[str]]:
+    """A table: templates, distinct programs and texts by question type."""
+    rows = [["type", "templates", "distinct programs", "texts"]]
+    for name in [*domain.question_types, "all"]:
+        of = [template for template in templates if name in (template.question_type, "all")]
+        programs = {_nameless(template) for template in of}
+        rows.append([name, str(len(of)), str(len(programs)), str(sum(len(template.text) for template in of))])
+    return rows
+
+
+def _nameless(template: Template) -> tuple:
+    """The program, parameters numbered in the order of their first use."""
+    names: dict[str, str] = {}
+    kinds = {parameter.name for parameter in template.parameters}
+    program = []
+    for node in template.program:
+        values = tuple(names.setdefault(value, f"<{len(names)}>") if value in kinds else value for value in node.values)
+        program.append((node.function, node.inputs, values))
+    return tuple(program)

@@ -1,0 +1,1 @@
+"""Recordings from outside become banks: one file per format."""

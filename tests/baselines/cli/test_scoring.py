@@ -1,0 +1,326 @@
+"""The scoring commands as a user types them, on a small real dataset: output, files, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from baselines.cli import run
+from baselines.core.intervals import mcnemar
+from baselines.tasks.aqa.predictions import write_predictions
+from baselines.tasks.aqa.questions import Questions, read_split
+from baselines.tasks.aqa.results import read_results
+from clear_gen.cli import run as generate
+from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
+from clear_gen.core.io import CheckFailed, sha256_file
+from clear_gen.questions.language.vocabulary import answers_of_type
+from tests.datasets.runs import write_banks
+
+ONE = ["--workers", "1"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 scenes, most of them in the test split, with their questions."""
+    folder = tmp_path_factory.mktemp("asked")
+    shared = ["--n", "40", "--splits", "0.1,0.1,0.8", "--sample-rate", "8000", "--no-audio", *ONE, *write_banks(folder)]
+    assert generate(["scenes", *shared, "--out", str(folder / "data")]) == DONE
+    assert generate(["questions", str(folder / "data"), *ONE]) == DONE
+    return folder / "data"
+
+
+@pytest.fixture(scope="module")
+def questions(data: Path) -> Questions:
+    return read_split(data, "test")
+
+
+@pytest.fixture(scope="module")
+def said(questions: Questions) -> dict[str, list[str]]:
+    """Predictions: perfect; at random; about two thirds right, in free text."""
+    rng = np.random.default_rng(0)
+    guessed = [str(rng.choice(answers_of_type(name, questions.domain))) for name in questions.question_type]
+    truth = questions.answer.tolist()
+    mixed = [f"It is {one}." if rng.random() < 0.6 else other for one, other in zip(truth, guessed, strict=True)]
+    mixed[:3] = ["no idea", "maybe", "?"]
+    return {"perfect": truth, "random": guessed, "mixed": mixed}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, questions: Questions, said: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The predictions as files in the working directory."""
+    for name, answers in said.items():
+        write_predictions(tmp_path / f"{name}.jsonl", questions.question_id.tolist(), answers)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def plotless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plots take most of a test's time."""
+    monkeypatch.setattr("baselines.tasks.aqa.figures.write_figures", lambda *_: [])
+
+
+@pytest.fixture
+def complaint(capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Run a command that must fail with this code: its one line on stderr."""
+
+    def call(code: int, *arguments: object) -> str:
+        capfd.readouterr()
+        assert run([str(argument) for argument in arguments]) == code
+        usage = ("Usage: ", "Try '")
+        [line] = [line for line in capfd.readouterr().err.splitlines() if line and not line.startswith(usage)]
+        assert line.startswith(("clear-bench: ", "Error: "))
+        assert line.isprintable()
+        assert len(line) < 1000
+        return line
+
+    return call
+
+
+# --- evaluate ---------------------------------------------------------------------------------------------------------
+
+
+def test_perfect_predictions(
+    folder: Path, data: Path, questions: Questions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["evaluate", "--predictions", "perfect.jsonl", "--data", str(data)]) == DONE
+    shown = capsys.readouterr().out
+    row = next(line.split() for line in shown.splitlines() if line.startswith("all "))
+    assert row == ["all", str(len(questions)), "100.0", "100.0-100.0", "0"]
+    assert "results: perfect-results/results-test.json" in shown
+    out = folder / "perfect-results"
+    assert {path.name for path in out.iterdir()} == {
+        "results-test.json", "types-test.png", "relations-test.png", "confusion-test.png"
+    }  # fmt: skip
+    file = read_results(out / "results-test.json")
+    assert all(score.accuracy == 1 for score in [file.scores.overall, *file.scores.by_type.values()])
+    assert file.hashes.questions == questions.sha256
+    assert file.hashes.predictions == sha256_file(folder / "perfect.jsonl")
+    assert file.config.model == "perfect"
+    assert (out / file.config.predictions).resolve() == folder / "perfect.jsonl"
+    assert (out / file.config.data).resolve() == data.resolve()
+
+
+@pytest.mark.usefixtures("plotless")
+def test_random_and_free_text(folder: Path, data: Path, questions: Questions, said: dict[str, list[str]]) -> None:
+    for name, least, most in (("random", 0.1, 0.45), ("mixed", 0.5, 0.85)):
+        command = ["evaluate", "--predictions", f"{name}.jsonl", "--data", str(data), "--model", f"my {name}"]
+        assert run([*command, "--out", "out"]) == DONE
+        file = read_results(folder / "out/results-test.json")
+        assert file.config.model == f"my {name}"
+        plain = [one.removeprefix("It is ").removesuffix(".") for one in said[name]]
+        assert file.scores.overall.right == sum(np.array(plain, object) == questions.answer)
+        assert least < file.scores.overall.accuracy < most
+        assert file.scores.overall.unparseable == (3 if name == "mixed" else 0)
+
+
+@pytest.mark.usefixtures("plotless")
+def test_another_split(folder: Path, data: Path) -> None:
+    of = read_split(data, "train")
+    write_predictions(folder / "train.jsonl", of.question_id.tolist(), [None] * len(of))
+    assert run(["evaluate", "--predictions", "train.jsonl", "--data", str(data), "--split", "train"]) == DONE
+    overall = read_results(folder / "train-results/results-train.json").scores.overall
+    assert (overall.right, overall.unparseable) == (0, len(of))
+
+
+def test_broken_predictions(folder: Path, data: Path, questions: Questions, complaint: Callable[..., str]) -> None:
+    lines = (folder / "perfect.jsonl").read_text().splitlines()
+    command = ["evaluate", "--predictions", folder / "broken.jsonl", "--data", data]
+    (folder / "broken.jsonl").write_text("\n".join(lines[1:]))
+    assert f"1 missing ({questions.question_id[0]})" in complaint(FAILED, *command)
+    (folder / "broken.jsonl").write_text("\n".join([*lines, lines[0]]))
+    assert f"1 duplicate ({questions.question_id[0]})" in complaint(FAILED, *command)
+    (folder / "broken.jsonl").write_text("\n".join([*lines, lines[0].replace("test-", "best-")]))
+    assert "1 unknown (best-" in complaint(FAILED, *command)
+    (folder / "broken.jsonl").write_text("\n".join(lines)[:-5])
+    assert f"broken.jsonl:{len(lines)}: not valid JSON" in complaint(WRONG_INPUT, *command)
+    assert not (folder / "broken-results").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected one of: RUN, --predictions, --endpoint"),
+        (["run", "--predictions", "perfect.jsonl"], "expected one of: RUN"),
+        (["--predictions", "perfect.jsonl"], "--data: found none"),
+        (["--endpoint", "http://localhost", "--model", "m"], "--data: found none"),
+        (["--endpoint", "http://localhost", "--data", "d"], "--model: found none"),
+        (["run", "--model", "m"], "--model: found it with RUN"),
+        (["--predictions", "perfect.jsonl", "--data", "d", "--device", "cpu"], "--device: found it without RUN"),
+        (["--predictions", "perfect.jsonl", "--data", "d", "--limit", "3"], "--limit: found it without --endpoint"),
+        (["run", "--timeout", "3"], "--timeout: found it without --endpoint"),
+        (["run", "--max-failures", "3"], "--max-failures: found it without --endpoint"),
+        (["--predictions", "perfect.jsonl", "--data", "nowhere"], "nowhere: found no finished dataset"),
+        (["--predictions", "nothing.jsonl", "--data", "DATA"], "nothing.jsonl: not found"),
+        (["--predictions", "perfect.jsonl", "--data", "DATA", "--split", "best"], "split: found 'best'"),
+    ],
+)
+def test_wrong_usage(
+    folder: Path, data: Path, complaint: Callable[..., str], arguments: list[str], message: str
+) -> None:
+    said = complaint(WRONG_INPUT, "evaluate", *(str(data) if one == "DATA" else one for one in arguments))
+    assert message in said
+
+
+# --- a run and an endpoint, played by others --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained(folder: Path, data: Path, said: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for which ``baselines.tasks.aqa.run`` answers as "mixed" did."""
+    module: Any = ModuleType("baselines.tasks.aqa.run")
+
+    def predict_split(run: Path, asked: Path | None, split: str, device: str | None) -> tuple[Path, list[str], str]:
+        assert (run, split, device) == (Path("run"), "test", "cpu")
+        return asked or data, said["mixed"], "naaqa-2d"
+
+    module.predict_split = predict_split
+    module.read_config = lambda _: SimpleNamespace(data=str(data))
+    monkeypatch.setitem(sys.modules, "baselines.tasks.aqa.run", module)
+    (folder / "run").mkdir()
+    return folder / "run"
+
+
+def test_a_run(trained: Path, folder: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "run", "--device", "cpu"]) == DONE
+    assert "paper %" in capsys.readouterr().out
+    assert {path.name for path in trained.iterdir()} == {
+        "predictions-test.jsonl", "results-test.json", "types-test.png", "relations-test.png", "confusion-test.png"
+    }  # fmt: skip
+    of_run = read_results(trained / "results-test.json")
+    assert (
+        run(["evaluate", "--predictions", "run/predictions-test.jsonl", "--data", str(data), "--out", "again"]) == DONE
+    )
+    assert read_results(folder / "again/results-test.json").scores == of_run.scores
+    other = shutil.copytree(data, folder / "orchestral")
+    assert run(["evaluate", "run", "--device", "cpu", "--data", str(other)]) == DONE
+    assert (trained / "results-orchestral-test.json").is_file()
+    assert (trained / "predictions-orchestral-test.jsonl").is_file()
+    assert run(["evaluate", "run", "--device", "cpu", "--data", os.path.relpath(data), "--out", "own"]) == DONE
+    assert (folder / "own/results-test.json").is_file()
+    assert run(["compare", "run", "mixed.jsonl"]) == DONE
+    assert run(["report", "run"]) == DONE
+    assert "run/results-orchestral-test.json" in (folder / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("plotless")
+def test_an_endpoint(
+    folder: Path, data: Path, questions: Questions, monkeypatch: pytest.MonkeyPatch, complaint: Callable[..., str]
+) -> None:
+    from baselines.predictors import endpoint
+
+    asked: list[Any] = []
+
+    def ask(settings: endpoint.EndpointSettings, where: Path, split: str, out: Path) -> Path:
+        asked.append(settings)
+        write_predictions(out, questions.question_id[:7].tolist(), questions.answer[:7].tolist())
+        if settings.max_failures == 1:
+            raise CheckFailed("too many")
+        return out
+
+    monkeypatch.setattr(endpoint, "ask", ask)
+    command = ["evaluate", "--endpoint", "http://localhost/v1", "--model", "some/model", "--data", str(data)]
+    options = ["--limit", "7", "--timeout", "2.5", "--sample-rate", "8000", "--api-key-variable", "KEY", "--cache", "c"]
+    assert run([*command, *options]) == DONE
+    expected = endpoint.EndpointSettings(
+        "http://localhost/v1", "some/model", 8000, timeout_s=2.5, limit=7, cache=Path("c"), api_key_variable="KEY"
+    )
+    assert asked == [expected]
+    file = read_results(folder / "some-model-results/results-test.json")
+    assert (file.scores.overall.n, file.scores.overall.right, file.n_original) == (7, 7, len(questions))
+    assert (file.config.model, file.config.limit) == ("some/model", 7)
+    assert complaint(FAILED, *command, "--max-failures", "1", "--out", "failed") == "clear-bench: too many"
+    assert not (folder / "failed/results-test.json").exists()
+
+
+# --- compare and report -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("plotless")
+def test_compare(
+    folder: Path, data: Path, questions: Questions, said: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("perfect", "mixed"):
+        assert run(["evaluate", "--predictions", f"{name}.jsonl", "--data", str(data)]) == DONE
+    shutil.copytree("mixed-results", "again")
+    command = ["compare", "mixed-results", "perfect-results/results-test.json", "random.jsonl", "again"]
+    capsys.readouterr()
+    assert run([*command, "--json", "compared.json"]) == DONE
+    rows = capsys.readouterr().out.splitlines()[3:]
+    names = ["mixed, ", "perfect ", "random ", "mixed, "]  # two of one name are told apart by where they lie
+    assert all(row.startswith(name) for row, name in zip(rows, names, strict=True))
+    found = json.loads((folder / "compared.json").read_text())
+    right = {
+        name: np.array([one.removeprefix("It is ").removesuffix(".") for one in answers], object) == questions.answer
+        for name, answers in said.items()
+    }
+    assert found["accuracy"] == right["mixed"].mean()
+    for one, name in zip(found["others"], ("perfect", "random", "mixed"), strict=True):
+        first, this = right["mixed"], right[name]
+        assert (one["only_first"], one["only_this"]) == (sum(first & ~this), sum(this & ~first))
+        assert one["p_value"] == mcnemar(one["only_first"], one["only_this"])
+        difference = one["difference"]
+        assert difference["value"] == pytest.approx(this.mean() - first.mean())
+        assert difference["low"] <= difference["value"] <= difference["high"]
+    perfect, random, same = (one["difference"] for one in found["others"])
+    assert perfect["low"] > 0 > random["high"]
+    assert (same["low"], same["high"]) == (0, 0)
+
+
+@pytest.mark.usefixtures("plotless")
+def test_compare_complains(folder: Path, data: Path, complaint: Callable[..., str]) -> None:
+    assert "at least two models to compare, found 1" in complaint(WRONG_INPUT, "compare", "mixed.jsonl")
+    assert "--data: found none" in complaint(WRONG_INPUT, "compare", "mixed.jsonl", "random.jsonl")
+    (folder / "empty").mkdir()
+    assert "found no results-test.json" in complaint(WRONG_INPUT, "compare", "empty", "random.jsonl", "--data", data)
+    assert run(["evaluate", "--predictions", "mixed.jsonl", "--data", str(data)]) == DONE
+    results = folder / "mixed-results/results-test.json"
+    stored = json.loads(results.read_text())
+    stored["hashes"]["questions"] = "0" * 64
+    results.write_text(json.dumps(stored))
+    assert "scored on other questions" in complaint(WRONG_INPUT, "compare", "mixed-results", "random.jsonl")
+    (folder / "mixed.jsonl").write_text((folder / "random.jsonl").read_text())
+    said = complaint(WRONG_INPUT, "compare", "mixed-results", "random.jsonl")
+    assert "found other predictions or none, expected those that were scored" in said
+
+
+@pytest.mark.usefixtures("plotless")
+def test_models_that_were_asked_a_part_are_compared_on_it(folder: Path, data: Path, questions: Questions) -> None:
+    from baselines.tasks.aqa.evaluate import evaluate_predictions, save
+
+    write_predictions(folder / "few.jsonl", questions.question_id[:9].tolist(), [None] * 9)
+    save(evaluate_predictions(Path("few.jsonl"), data, "test", Path("few"), limit=9), Path("few"), "test")
+    assert run(["compare", "perfect.jsonl", "few", "--json", "c.json"]) == DONE
+    found = json.loads((folder / "c.json").read_text())
+    assert (found["n"], found["accuracy"], found["others"][0]["accuracy"]) == (9, 1, 0)
+
+
+@pytest.mark.usefixtures("plotless")
+def test_report(folder: Path, data: Path, complaint: Callable[..., str]) -> None:
+    assert "at least one RUN" in complaint(WRONG_INPUT, "report")
+    assert "nowhere: not found" in complaint(WRONG_INPUT, "report", "nowhere")
+    assert run(["evaluate", "--predictions", "mixed.jsonl", "--data", str(data), "--model", "<b>bold</b>"]) == DONE
+    assert run(["report", "mixed-results", "--out", "page.html"]) == DONE
+    text = (folder / "page.html").read_text()
+    assert "&lt;b&gt;bold&lt;/b&gt;" in text
+    assert "<b>" not in text
+
+
+def test_help_imports_nothing_slow() -> None:
+    import subprocess
+
+    code = (
+        "import sys; from baselines.cli import run; run(['evaluate', '--help']); print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--endpoint" in done.stdout
+    assert not {"numpy", "torch", "pyarrow", "matplotlib", "pydantic"} & {*done.stderr.split()}

@@ -1,0 +1,324 @@
+"""Training: killed anywhere and resumed it ends the same; a run's folder says all; a trained model answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from baselines.cli import run
+from baselines.core.checkpoints import Paused, load_tensors, save_tensors
+from baselines.models import build
+from baselines.models.aqa.visual_film import VisualFilm
+from baselines.tasks.aqa import train as training
+from baselines.tasks.aqa.questions import read_split
+from baselines.tasks.aqa.run import RunConfig, load_run, logits_of, new_model, predict_split
+from baselines.tasks.aqa.train import Data, Processes, load_data, train
+from clear_gen.cli.common import DONE, WRONG_INPUT
+from clear_gen.core.io import InputError
+from clear_gen.datasets.scenes.load import load_scenes
+
+CPU = torch.device("cpu")
+NARROW = {"gru_units": 8, "embedding": 8, "filters": 8, "blocks": 1, "classifier_filters": 8, "hidden": 8}
+NARROW |= {"projection": 8, "extractor_filters": 2}
+SETS = [part for name, value in NARROW.items() for part in ("--set", f"{name}={value}")]
+
+
+def config_of(folder: Path, **choices: object) -> RunConfig:
+    named = {"model": "naaqa-2d-optimized", "options": NARROW, "batch": 16, "max_epochs": 3, "learning_rate": 0.01}
+    return RunConfig.model_validate({"data": str(folder), **named, **choices})
+
+
+@pytest.fixture(scope="module")
+def data(unheard: Path) -> Data:
+    return load_data(config_of(unheard), CPU)
+
+
+def trained(config: RunConfig, data: Data, folder: Path) -> Path:
+    train(config, data, folder, CPU, Processes(), lambda _: None)
+    return folder
+
+
+def metrics(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def same(one: Path, other: Path) -> bool:
+    return all(
+        (one / name).read_bytes() == (other / name).read_bytes() for name in ("metrics.jsonl", "model.safetensors")
+    )
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(unheard: Path, data: Data, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    one = trained(config_of(unheard), data, tmp_path / "one")
+    torch.manual_seed(2)
+    assert same(one, trained(config_of(unheard), data, tmp_path / "two"))
+    assert not same(one, trained(config_of(unheard, seed=5), data, tmp_path / "three"))
+
+
+@pytest.mark.parametrize("at", [1, 4, 7, 10])
+def test_stopped_in_any_step_it_goes_on_to_the_same_result(
+    unheard: Path, data: Data, tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint after every step, and the power goes out in the ``at``-th."""
+    whole = trained(config_of(unheard), data, tmp_path / "whole")
+    step, done = training._Trainer._step, 0
+
+    def stopping(self: training._Trainer, *arguments: object) -> torch.Tensor:
+        nonlocal done
+        done += 1
+        if done == at:
+            raise KeyboardInterrupt
+        return step(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(training, "CHECKPOINT_S", -1.0)
+    monkeypatch.setattr(training._Trainer, "_step", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        trained(config_of(unheard), data, tmp_path / "stopped")
+    monkeypatch.undo()
+    n_steps = len(data.train.questions) // 16
+    assert at < 3 * n_steps
+    done = 0
+    assert same(whole, trained(config_of(unheard), data, tmp_path / "stopped"))
+
+
+def test_killed_by_the_system_it_goes_on_to_the_same_result(unheard: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "baselines", "train", str(unheard), "--model", "naaqa-2d-optimized", *SETS]
+    command += ["--batch", "16", "--max-epochs", "60", "--learning-rate", "0.0001"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([*command, "--out", tmp_path / "killed"], env=environment, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (tmp_path / "killed/metrics.jsonl").exists():
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    before = len(metrics(tmp_path / "killed"))
+    for name, extra in {"killed": ["--resume"], "whole": []}.items():
+        subprocess.run([*command, *extra, "--out", tmp_path / name], env=environment, check=True, capture_output=True)
+    assert 1 <= before < len(metrics(tmp_path / "killed"))
+    assert same(tmp_path / "killed", tmp_path / "whole")
+
+
+def test_what_is_kept_is_the_epoch_of_least_validation_loss(unheard: Path, data: Data, tmp_path: Path) -> None:
+    folder = trained(config_of(unheard, max_epochs=12, learning_rate=0.03), data, tmp_path / "run")
+    rows = metrics(folder)
+    best = min(rows, key=lambda row: row["validation_loss"])
+    logits = logits_of(load_run(folder, "cpu").model, data.validation)
+    loss = torch.nn.functional.cross_entropy(logits, data.validation.classes, ignore_index=-1)
+    right = (logits.argmax(1) == data.validation.classes).double().mean()
+    assert float(loss) == pytest.approx(best["validation_loss"], rel=1e-5)
+    assert float(right) == pytest.approx(best["validation_accuracy"])
+
+
+def test_the_learning_rate_falls_on_a_plateau_and_training_stops(unheard: Path, data: Data, tmp_path: Path) -> None:
+    """Counted again from the losses: three epochs without a better one, a tenth; six after the fifth, the end."""
+    folder = trained(config_of(unheard, max_epochs=40, learning_rate=0.05), data, tmp_path / "run")
+    rows, rate, plateau, bad = metrics(folder), 0.05, float("inf"), 0
+    stop, stale = float("inf"), 0
+    for number, row in enumerate(rows):
+        assert row["learning_rate"] == pytest.approx(rate)
+        loss = row["validation_loss"]
+        plateau, bad = (loss, 0) if loss < plateau * 0.9995 else (plateau, bad + 1)
+        if bad == 3:
+            rate, bad = rate / 10, 0
+        stop, stale = (loss, 0) if loss < stop - 0.0005 else (stop, stale + (number >= 5))
+        assert (stale == 6) == (number + 1 == len(rows))
+    assert rows[-1]["learning_rate"] < 0.05
+
+
+def test_a_run_that_is_there_is_not_mixed_with_another(
+    unheard: Path, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    command = ["train", str(unheard), "--model", "naaqa-2d-optimized", *SETS, "--out", str(tmp_path / "run")]
+    command += ["--max-epochs", "1", "--device", "cpu"]
+    assert run(command) == DONE
+    capfd.readouterr()
+    assert run(command) == WRONG_INPUT
+    assert "found a run, expected none; --resume goes on with it" in capfd.readouterr().err
+    assert run([*command, "--resume", "--seed", "3"]) == WRONG_INPUT
+    assert "config.yaml: seed: found 0, expected 3, as asked" in " ".join(capfd.readouterr().err.split())
+    assert run([*command, "--resume"]) == DONE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "DATA: found none"),
+        (["DATA"], "--model: found none"),
+        (["DATA", "--model", "naaqa"], "naaqa"),
+        (["DATA", "--model", "naaqa-2d", "--set", "gru=3"], "gru"),
+        (["DATA", "--model", "naaqa-2d", "--batch", "1"], "--batch: found 1"),
+        (["DATA", "--model", "naaqa-2d", "--seeds", "1,x"], "--seeds"),
+        (["DATA", "--model", "naaqa-2d", "--seeds", "1,2", "--seed", "1"], "--seeds: found with --seed"),
+    ],
+)
+def test_wrong_choices(
+    unheard: Path, tmp_path: Path, capfd: pytest.CaptureFixture, arguments: list[str], message: str
+) -> None:
+    filled = [str(unheard) if one == "DATA" else one for one in arguments]
+    assert run(["train", *filled, "--out", str(tmp_path / "run"), "--device", "cpu"]) == WRONG_INPUT
+    assert message in " ".join(capfd.readouterr().err.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_most_common_answer_and_chance_need_no_training(unheard: Path, data: Data, tmp_path: Path) -> None:
+    folder = trained(config_of(unheard, model="most-common", options={}), data, tmp_path / "common")
+    _, answers, name = predict_split(folder, None, "test", "cpu")
+    assert name == "most-common"
+    assert set(answers) == {Counter(sorted(data.train.questions.answer)).most_common(1)[0][0]}
+    folder = trained(config_of(unheard, model="random", options={}), data, tmp_path / "random")
+    _, answers, _ = predict_split(folder, None, "test", "cpu")
+    assert len(set(answers)) > 5
+
+
+def test_predictions_of_audio_and_of_virtual_scenes_agree(dataset: Path, unheard: Path, tmp_path: Path) -> None:
+    config = config_of(unheard, max_epochs=1)
+    folder = trained(config, load_data(config, CPU), tmp_path / "run")
+    virtual, heard = (predict_split(folder, data, "test", "cpu")[1] for data in (unheard, dataset))
+    assert np.mean(np.array(virtual) == np.array(heard)) > 0.95
+
+
+def test_fresh_rooms_change_training_and_not_the_scenes(unheard: Path, tmp_path: Path) -> None:
+    config = config_of(unheard, augment=True, max_epochs=2)
+    data = load_data(config, CPU)
+    augmented = trained(config, data, tmp_path / "augmented")
+    assert same(augmented, trained(config, data, tmp_path / "again"))
+    plain = trained(config_of(unheard, max_epochs=2), load_data(config_of(unheard), CPU), tmp_path / "plain")
+    assert not same(augmented, plain)
+
+
+FILM = ["gru_units", "embedding", "filters", "blocks", "classifier_filters", "hidden"]
+
+
+def test_a_frozen_trunk_hears_every_scene_once(unheard: Path, data: Data) -> None:
+    options = {name: NARROW[name] for name in FILM}
+    model = new_model(config_of(unheard, model="visual-film-resnet101", options=options), data.tokenizer).eval()
+    assert isinstance(model, VisualFilm)
+    n_heard = 0
+
+    def count(_module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        nonlocal n_heard
+        n_heard += len(inputs[0])
+
+    model.trunk.register_forward_pre_hook(count)
+    found = logits_of(model, data.validation)
+    assert n_heard == len(data.validation.features.power) < len(found)
+    with torch.no_grad():
+        expected = model(*data.validation.inputs(torch.arange(len(found))))
+    torch.testing.assert_close(found, expected, atol=0.02, rtol=0.01)  # features are kept in half precision
+
+
+def test_the_trunk_takes_the_weights_it_is_given_and_says_when_there_are_none(
+    unheard: Path, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    trunk = build("visual-film-resnet101", 9, 3, np.random.default_rng(5)).trunk
+    given = {name: tensor for name, tensor in trunk.state_dict().items() if "num_batches" not in name}
+    save_tensors(given, tmp_path / "resnet.safetensors")
+    sets = [part for name in FILM for part in ("--set", f"{name}={NARROW[name]}")]
+    command = ["train", str(unheard), "--model", "visual-film-resnet101", *sets, "--max-epochs", "1"]
+    imagenet = ["--imagenet", str(tmp_path / "resnet.safetensors")]
+    assert run([*command, *imagenet, "--out", str(tmp_path / "given")]) == DONE
+    assert "random weights" not in capfd.readouterr().out
+    kept, _ = load_tensors(tmp_path / "given" / "model.safetensors", CPU)
+    assert all(torch.equal(kept[f"trunk.{name}"], tensor) for name, tensor in given.items())
+    assert run([*command, "--out", str(tmp_path / "random")]) == DONE
+    assert "random weights" in capfd.readouterr().out
+    assert run(["train", str(unheard), "--model", "text-only", *imagenet, "--out", str(tmp_path / "no")]) == WRONG_INPUT
+    assert "--imagenet: found it with text-only" in capfd.readouterr().err
+
+
+def test_a_paused_training_goes_on_to_the_same_result(unheard: Path, data: Data, tmp_path: Path) -> None:
+    config, n_steps = config_of(unheard), 0
+
+    def pause() -> bool:
+        nonlocal n_steps
+        n_steps += 1
+        return n_steps % 3 == 0
+
+    n_pieces = 0
+    while True:
+        n_pieces += 1
+        try:
+            train(config, data, tmp_path / "pieces", CPU, Processes(), lambda _: None, pause)
+            break
+        except Paused:
+            continue
+    assert n_pieces > 3
+    assert same(trained(config, data, tmp_path / "whole"), tmp_path / "pieces")
+
+
+def test_augmenting_audio_is_refused(dataset: Path) -> None:
+    with pytest.raises(InputError, match="--augment: found scenes from audio"):
+        load_data(config_of(dataset, augment=True), CPU)
+
+
+def test_a_recording_gets_the_answer_of_its_scene(dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    config = config_of(dataset)
+    folder = trained(config, load_data(config, CPU), tmp_path / "run")
+    scene = next(load_scenes(dataset, "test"))
+    soundfile.write(tmp_path / "scene.flac", scene.waveform, scene.sample_rate, subtype="PCM_16")
+    question = str(read_split(dataset, "test").question[0])
+    _, answers, _ = predict_split(folder, dataset, "test", "cpu")
+    capfd.readouterr()
+    command = ["predict", str(folder), "--audio", str(tmp_path / "scene.flac"), "--question", question, "--json"]
+    assert run([*command, "--device", "cpu"]) == DONE
+    said = json.loads(capfd.readouterr().out)
+    assert said["answer"] == answers[0]
+    assert sum(said["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("model.safetensors", lambda content: content[:100]),
+        ("model.safetensors", lambda content: b"\x80\x04."),  # a pickle is not read
+        ("tokenizer.json", lambda content: content.replace(b'"<padding>"', b'"the"')),
+        ("features.json", lambda content: content.replace(b'"n_frames"', b'"frames"')),
+        ("config.yaml", lambda content: content.replace(b"batch: 16", b"batch: many")),
+    ],
+)
+def test_a_damaged_run_is_one_line(
+    unheard: Path, data: Data, tmp_path: Path, name: str, change: Callable[[bytes], bytes]
+) -> None:
+    folder = trained(config_of(unheard, max_epochs=1), data, tmp_path / "run")
+    content = (folder / name).read_bytes()
+    assert change(content) != content
+    (folder / name).write_bytes(change(content))
+    with pytest.raises(InputError, match=name):
+        load_run(folder, "cpu")
+
+
+def test_two_processes_train_one_model(unheard: Path, tmp_path: Path) -> None:
+    """Through torchrun, as on several GPUs: both end, and the metrics are those of the weights that were kept."""
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "baselines",
+    ]
+    command += ["train", str(unheard), "--model", "naaqa-2d-optimized", *SETS, "--batch", "16", "--max-epochs", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    folder = tmp_path / "run"
+    done = subprocess.run([*command, "--out", folder], env=environment, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr[-2000:]
+    data = load_data(config_of(unheard), CPU)
+    best = min(metrics(folder), key=lambda row: row["validation_loss"])
+    logits = logits_of(load_run(folder, "cpu").model, data.validation)
+    loss = torch.nn.functional.cross_entropy(logits, data.validation.classes, ignore_index=-1)
+    assert float(loss) == pytest.approx(best["validation_loss"], rel=1e-4)
+    assert len(metrics(folder)) == 2

@@ -1,0 +1,108 @@
+"""The picture of what a model hears in one mixture."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from baselines.cli import run
+from baselines.tasks.sed.figure import MAPS, clip_figure, hear_clip
+from baselines.tasks.sed.results import read_sed_results
+from baselines.tasks.sed.run import hear, load_sed_run
+from clear_gen.cli.common import DONE, WRONG_INPUT
+from clear_gen.datasets.mixtures.load import load_mixture
+from tests.baselines.tasks.sed.runs import all_clips, write_run
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a PNG file, from its header."""
+    data = path.read_bytes()
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height
+
+
+def test_a_picture_of_each_clip(sed_folds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = sed_folds / "fold-1"
+    names = {"first.png": [], "same.png": ["fold1-000000"], "other.png": ["fold1-000001"]}
+    for name, clip in names.items():
+        assert run(["show", str(folder), *clip, "--out", str(tmp_path / name), "--device", "cpu"]) == DONE
+    assert f"picture: {tmp_path / 'other.png'}" in capsys.readouterr().out
+    first, same, other = ((tmp_path / name).read_bytes() for name in names)
+    assert first == same  # the first of the held-out fold is drawn by default
+    assert first != other
+    for name, clip in names.items():
+        heard = hear_clip(load_sed_run(folder, "cpu"), folder, *(clip or [None]))
+        rows = len(heard.graph.weak_labels)
+        inches = 1.9 * (2 + len(heard.shown)) + 1.5 * 2 + 0.4 + 0.35 * rows + 1.2
+        assert size_of(tmp_path / name) == (1600, int(100 * inches + 1e-6))
+
+
+def test_what_is_drawn_is_what_the_run_hears(sed_folds: Path, sed_data: Path) -> None:
+    folder = sed_folds / "fold-1"
+    trained = load_sed_run(folder, "cpu")
+    clips = all_clips(sed_data)
+    place = clips.corpus.clips.index("fold1-000003")
+    expected = hear(trained.model, trained.features, clips.log_mel[[place]])
+    heard = hear_clip(trained, folder, "fold1-000003")
+    assert np.allclose(heard.clip, expected.clip[0], atol=1e-4)
+    assert np.allclose(heard.frames, expected.frames[0], atol=1e-3)
+    scores = read_sed_results(folder / "results-mixtures-snr0-fold1.json").scores.clip.by_class
+    assert heard.thresholds.tolist() == [scores[label].threshold for label in heard.labels]
+    true = {heard.labels.index(label) for label in load_mixture(sed_data, 0, "fold1-000003").graph.weak_labels}
+    said = {int(k) for k in np.flatnonzero(heard.clip > heard.thresholds)}
+    assert {*heard.shown} == true | said
+    assert {*heard.shown[: len(true)]} == true
+    assert heard.attention["frequency"].sum(2) == pytest.approx(1)
+    assert heard.attention["time"].sum(1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("model", "maps"), [("gwrp", ["map"]), ("atrous", ["time_frequency"])])
+def test_models_without_a_decoder_show_the_maps_that_they_have(
+    sed_data: Path, tmp_path: Path, model: str, maps: list[str]
+) -> None:
+    write_run(tmp_path / "run", sed_data, model=model)
+    heard = hear_clip(load_sed_run(tmp_path / "run", "cpu"), tmp_path / "run", None)
+    assert heard.thresholds.tolist() == [0.5] * 3  # the run was not scored
+    assert heard.reconstruction is None
+    figure = clip_figure(heard, "a $title$")
+    titles = [panel.get_title("left") for panel in figure.axes]
+    for name in maps:
+        assert [f"{heard.labels[k]}: {MAPS[name]}" in titles for k in heard.shown] == [True] * len(heard.shown)
+    assert "decoder" not in titles
+    assert "attention over time" not in titles
+    [bars] = [panel for panel in figure.axes if "threshold" in panel.get_title("left")]
+    drawn = dict(zip((text.get_text() for text in bars.get_yticklabels()), bars.patches, strict=True))
+    for k, label in enumerate(heard.labels):
+        name = f"{label} (true)" if label in heard.graph.weak_labels else label
+        assert drawn[name].get_width() == pytest.approx(heard.clip[k])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["RUN", "fold9-000000"], "mixture: found 'fold9-000000', expected fold1-000000 to"),
+        (["RUN", "--out", "clip.gif"], "clip.gif: suffix: found '.gif'"),
+        (["RUN/.."], "found no config.yaml, expected the folder of a run"),
+        (["AQA"], "task: found aqa, expected sed"),
+        (["ODD"], "scores.clip.by_class: found other classes than those of the run"),
+    ],
+)
+def test_wrong_usage(
+    sed_folds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    (tmp_path / "aqa").mkdir()
+    (tmp_path / "aqa/config.yaml").write_text("model: naaqa-2d\n")
+    odd = shutil.copytree(sed_folds / "fold-1", tmp_path / "odd") / "results-mixtures-snr0-fold1.json"
+    odd.write_text(odd.read_text().replace('"dog"', '"cat"'))
+    paths = {"RUN": sed_folds / "fold-1", "RUN/..": sed_folds, "AQA": tmp_path / "aqa", "ODD": tmp_path / "odd"}
+    given = [str(paths.get(one, one)) for one in arguments]
+    out = [] if "--out" in given else ["--out", str(tmp_path / "clip.png")]
+    assert run(["show", *given, *out]) == WRONG_INPUT
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not (tmp_path / "clip.png").exists()
