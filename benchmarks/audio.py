@@ -19,7 +19,8 @@ import click
 from measure import run_cli
 
 import clear_gen
-from clear_gen.core.io import encode_flac, table, to_pcm16
+from clear_gen.core.pcm import encode_flac, to_pcm16
+from clear_gen.core.text import table
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.default import default_banks
 

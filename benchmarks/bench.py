@@ -28,7 +28,7 @@ from baselines.audio.spectrogram import settings_at
 from baselines.core.checkpoints import default_device
 from baselines.models import build
 from clear_gen.cli import run as clear_gen
-from clear_gen.core.io import table
+from clear_gen.core.text import table
 from clear_gen.datasets.scenes.banks import read_banks
 from clear_gen.datasets.scenes.load import load_scenes
 from clear_gen.scenes.render import render

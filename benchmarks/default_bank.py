@@ -17,7 +17,7 @@ import click
 import numpy as np
 import soundfile
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.sounds.synthesis import synthesise
 
 N_BANDS = 40

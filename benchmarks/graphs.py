@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from measure import run_cli
 
-from clear_gen.core.io import table
+from clear_gen.core.text import table
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.default import default_banks
 

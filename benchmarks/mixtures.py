@@ -23,7 +23,7 @@ import numpy as np
 import soundfile
 from measure import run_cli
 
-from clear_gen.core.io import table
+from clear_gen.core.text import table
 
 LIMIT = 40  # clips per CPU-second
 N_LABELS, N_EACH, N_FOLDS = 10, 8, 4

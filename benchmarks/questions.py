@@ -20,7 +20,8 @@ import click
 import numpy as np
 from measure import run_cli
 
-from clear_gen.core.io import sha256_file, table
+from clear_gen.core.files import sha256_file
+from clear_gen.core.text import table
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.default import default_banks
 from clear_gen.store.layout import scene_files, shard_of

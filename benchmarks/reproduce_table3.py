@@ -41,7 +41,7 @@ from baselines.tasks.aqa.results import ResultsFile, in_words, read_results, res
 from baselines.tasks.aqa.run import FEATURES, METRICS, TIMING, TOKENIZER, RunConfig, predict_split
 from baselines.tasks.aqa.train import Data, Processes, load_data, train
 from clear_gen.cli import run as clear_gen
-from clear_gen.core.io import write_text
+from clear_gen.core.files import write_text
 
 AGAIN = 75  # EX_TEMPFAIL: run the same command again
 SEEDS = (876944, 189369, 682421, 175326, 427438)  # section 6 of the paper

@@ -49,9 +49,9 @@ from baselines.tasks.sed.run import SedRunConfig, read_sed_config, read_sed_feat
 from baselines.tasks.sed.train import train_sed
 from clear_gen.cli import run as clear_gen
 from clear_gen.cli.common import run_group
-from clear_gen.core.io import write_text
+from clear_gen.core.files import write_text
+from clear_gen.core.progress import progress
 from clear_gen.datasets.mixtures.manifest import finished_mixtures
-from clear_gen.datasets.scenes.console import progress
 from clear_gen.store.manifest import stored_identity
 
 AGAIN = 75  # EX_TEMPFAIL: run the same command again

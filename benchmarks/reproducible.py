@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from measure import run_cli
 from scipy.stats import chisquare
 
-from clear_gen.core.io import sha256_file
+from clear_gen.core.files import sha256_file
 from clear_gen.datasets.scenes.statistics import statistics, statistics_lines
 from clear_gen.store.finish import finished_settings
 from clear_gen.store.layout import scene_files

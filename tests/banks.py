@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from clear_gen.core.io import from_pcm16, sha256_pcm, to_pcm16
+from clear_gen.core.pcm import from_pcm16, sha256_pcm, to_pcm16
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.attributes import Thresholds
 from clear_gen.sounds.bank import Bank, ElementarySound, build_bank

@@ -1,81 +1,88 @@
-"""Imports flow in one direction, as the README's table of folders is read: io, sounds, scenes, audio, dataset, explore,
-cli.
+"""The house keeps its order: imports flow one way, no two files need each other, folders and files stay small.
 
-The benchmark imports the generator, which knows neither the benchmark nor torch; in the benchmark, data come before
-models and metrics, which know nothing of each other nor of what trains, scores and reports.
+What is measured is in ``tests/house.py``; what lives where is in ``docs/architecture.md``.
 """
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
 
-import baselines
-import clear_gen
+from tests.house import PACKAGES, ROOT, circles, imports_of, module_graph, module_of, n_lines, python_files
 
-PACKAGE = Path(clear_gen.__file__).parent
-BENCHMARK = Path(baselines.__file__).parent
-ORDER = ("io", "config", "page", "sounds", "scenes", "audio", "questions", "dataset", "explore", "cli")
-
-
-def part_of(module: str) -> str:
-    """``clear_gen.scenes.graph`` -> ``scenes``."""
-    return module.split(".")[1]
-
-
-def imported(path: Path) -> set[str]:
-    """Parts of the package that a module names in its imports, wherever in the file they stand."""
-    return {part_of(module) for module in modules_in(path) if module.startswith("clear_gen.")} - {"__version__"}
-
-
-def modules_in(path: Path) -> set[str]:
-    """Modules that a module names in its imports; with those of a package's top, what is taken from it."""
-    modules: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            assert node.module is not None, f"{path}: a relative import, expected an absolute one"
-            assert not node.level, f"{path}: a relative import, expected an absolute one"
-            whole = node.module in ("clear_gen", "baselines")
-            modules |= {f"{node.module}.{alias.name}" for alias in node.names} if whole else {node.module}
-        elif isinstance(node, ast.Import):
-            modules |= {alias.name for alias in node.names}
-    return modules
+# Nothing imports from a layer to its right; layers that stand together know nothing of each other.
+LAYERS = {
+    "clear_gen": (
+        ("core",),
+        ("dsp",),
+        ("sounds",),
+        ("scenes", "mixtures"),
+        ("questions",),
+        ("store",),
+        ("datasets",),
+        ("explore",),
+        ("cli",),
+    ),
+    "baselines": (("core",), ("audio",), ("models",), ("report",), ("tasks",), ("predictors",), ("cli",)),
+}
+MAX_FILES, MAX_LINES = 20, 400
+RANK = {package: {part: k for k, parts in enumerate(layers) for part in parts} for package, layers in LAYERS.items()}
 
 
-@pytest.mark.parametrize("part", ORDER)
-def test_nothing_imports_from_its_right(part: str) -> None:
-    paths = sorted((PACKAGE / part).glob("*.py")) or [PACKAGE / f"{part}.py"]
-    for path in paths:
-        later = {name for name in imported(path) if ORDER.index(name) > ORDER.index(part)}
-        assert not later, f"{path.name} imports {later}"
+def part_of(module: str) -> str | None:
+    """``clear_gen.scenes.graph`` -> ``scenes``; None for the package itself and for its ``__main__``."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and parts[1] in RANK[parts[0]] else None
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_is_a_layer(package: str) -> None:
+    folders = {path.relative_to(ROOT / package).parts[0] for path in (ROOT / package).glob("*/**/*.py")}
+    assert folders == set(RANK[package])
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_nothing_imports_from_its_right(package: str) -> None:
+    ranks = RANK[package]
+    for module, others in module_graph().items():
+        part = part_of(module)
+        if not module.startswith(f"{package}.") or part is None:
+            continue
+        for other in others:
+            there = part_of(other) if other.startswith(f"{package}.") else None
+            if there is not None and there != part:
+                assert ranks[there] < ranks[part], f"{module} imports {other}"
+
+
+def test_no_two_files_import_each_other() -> None:
+    assert circles(module_graph()) == []
+
+
+def test_circles_are_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": {"e"}, "e": {"d"}, "f": {"a"}}
+    assert circles(graph) == [["d", "e"], ["a", "b", "c"]]
 
 
 def test_the_generator_knows_neither_the_benchmark_nor_torch() -> None:
-    paths = sorted(PACKAGE.rglob("*.py"))
-    assert len(paths) > 50
-    for path in paths:
-        known = {module.split(".")[0] for module in modules_in(path)}
+    for path in python_files("clear_gen"):
+        known = {module.split(".")[0] for module in imports_of(path)}
         assert not known & {"baselines", "torch", "safetensors"}, path
 
 
-@pytest.mark.parametrize(
-    ("part", "allowed"), [("data", {"data"}), ("models", {"data", "models"}), ("metrics", {"data", "metrics"})]
-)
-def test_parts_of_the_benchmark_import_only_what_comes_before(part: str, allowed: set[str]) -> None:
-    paths = sorted((BENCHMARK / part).rglob("*.py"))
-    assert len(paths) > 2
+def test_the_benchmark_knows_nothing_of_the_pages_and_little_of_the_commands_of_the_generator() -> None:
+    for path in python_files("baselines"):
+        known = {module for module in imports_of(path) if module.startswith("clear_gen.")}
+        assert not any(module.startswith("clear_gen.explore") for module in known), path
+        if part_of(module_of(path)) not in ("cli", None):
+            assert not any(module.startswith("clear_gen.cli") for module in known), path
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_folders_and_files_are_small(package: str) -> None:
+    paths = python_files(package)
+    folders: dict[Path, int] = {}
     for path in paths:
-        modules = modules_in(path)
-        found = {part_of(module) for module in modules if module.startswith("baselines.")}
-        assert found <= allowed, f"{path.name} imports {found - allowed}"
-        assert "clear_gen.cli" not in {".".join(module.split(".")[:2]) for module in modules}, path
-
-
-@pytest.mark.parametrize("package", [PACKAGE, BENCHMARK])
-def test_only_command_lines_import_command_lines(package: Path) -> None:
-    for path in sorted(package.rglob("*.py")):
-        is_cli = path.relative_to(package).parts[0] in ("cli", "__main__.py")
-        found = {module for module in modules_in(path) if module.split(".")[1:2] == ["cli"]}
-        assert is_cli or not found, f"{path.name} imports {found}"
+        folders[path.parent] = folders.get(path.parent, 0) + 1
+        assert n_lines(path) <= MAX_LINES, path
+    assert {folder: count for folder, count in folders.items() if count > MAX_FILES} == {}

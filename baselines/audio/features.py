@@ -19,7 +19,8 @@ from torch.nn.functional import interpolate
 from baselines.audio.scenes import Scenes
 from baselines.audio.spectrogram import MelSettings, mel_spectrogram
 from clear_gen.core.config import Strict, load_yaml
-from clear_gen.core.io import InputError, write_text
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import write_text
 
 POWER_SCALE = 256.0
 HALF_MAX = 65504.0

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from clear_gen.core.io import InputError, decode_flac, from_pcm16, read_row_group
+from clear_gen.core.errors import InputError
+from clear_gen.core.parquet import read_row_group
+from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.datasets.scenes.load import open_scene_file
 from clear_gen.store.finish import finished_settings
 from clear_gen.store.layout import scene_files

@@ -17,7 +17,8 @@ import pyarrow as pa
 import torch
 
 from baselines.audio.scenes import AHEAD, ahead, scene_tables
-from clear_gen.core.io import PCM_PEAK, InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.pcm import PCM_PEAK
 from clear_gen.datasets.scenes.banks import read_banks
 from clear_gen.scenes.domain import Sampling
 from clear_gen.scenes.graph import Noise, Reverb, tail_samples

@@ -34,7 +34,7 @@ def models(task: str, as_json: bool) -> None:
 
     from baselines.models import listing
     from baselines.models.sed.registry import listing_sed
-    from clear_gen.core.io import table
+    from clear_gen.core.text import table
 
     rows = {"aqa": listing, "sed": listing_sed}[task]()
     if as_json:

@@ -177,7 +177,7 @@ def _score(
 ) -> None:
     """Score a predictions file, print the table and write what there is to write."""
     from baselines.tasks.aqa.evaluate import evaluate_predictions, lines, save
-    from clear_gen.core.config import shown
+    from clear_gen.core.text import shown
 
     with busy("scoring"):
         file = evaluate_predictions(predictions, data, split, out, model, limit)
@@ -210,7 +210,7 @@ def compare(models: tuple[Path, ...], data: Path | None, split: str, json_path: 
 
     from baselines.tasks.aqa.compare import compare as compare_models
     from baselines.tasks.aqa.compare import lines, read_entry
-    from clear_gen.core.io import write_text
+    from clear_gen.core.files import write_text
 
     with busy("comparing"):
         found = compare_models([read_entry(path, split) for path in models], data, split)

@@ -17,7 +17,7 @@ def score_runs(run: Path, data: Path | None, out: Path | None, device: str | Non
     from baselines.tasks.sed.evaluate import evaluate_sed_runs
     from baselines.tasks.sed.folders import name_in, runs_in
     from baselines.tasks.sed.run import unfinished
-    from clear_gen.core.io import InputError
+    from clear_gen.core.errors import InputError
 
     runs = {one: (out or run) / one.relative_to(run) for one in runs_in(run)}
     if not runs:
@@ -37,7 +37,7 @@ def score_predictions(
     from baselines.tasks.sed.console import lines
     from baselines.tasks.sed.evaluate import evaluate_sed_predictions
     from baselines.tasks.sed.results import RESULTS
-    from clear_gen.core.config import shown
+    from clear_gen.core.text import shown
 
     if split is None:
         raise click.UsageError("--split: found none, expected the fold that is predicted, such as fold1")

@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from clear_gen import __version__
-from clear_gen.core.io import InputError, atomic_path, first_line
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.files import atomic_path
 
 PROGRESS = "progress"
 DEVICES = "cpu", "cuda"

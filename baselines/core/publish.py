@@ -21,7 +21,8 @@ from baselines.tasks.sed.results import TASK as SED
 from baselines.tasks.sed.results import clip_figures, four, read_object, read_sed_results, time_figures
 from clear_gen import __version__
 from clear_gen.core.config import load_yaml
-from clear_gen.core.io import InputError, sha256_file, write_text
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_file, write_text
 from clear_gen.datasets.scenes.card import cell
 from clear_gen.store.hub import Shipment, check_inside
 

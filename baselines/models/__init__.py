@@ -23,7 +23,7 @@ from baselines.models.aqa.naaqa import Extractor, Naaqa
 from baselines.models.aqa.trivial import MostCommon, Random
 from baselines.models.aqa.visual_film import VisualFilm
 from baselines.models.layers import WeightRule, initialise
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 TASK = "aqa"
 NAAQA, DAQA = "NAAQA, TPAMI 2023", "DAQA, TASLP 2020"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.models.aqa.tokenizer import PADDING
-from clear_gen.core.io import stream
+from clear_gen.core.streams import stream
 
 BATCH_NORM_EPS = 1e-3  # that of TensorFlow, where these architectures come from
 

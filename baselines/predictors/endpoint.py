@@ -27,7 +27,9 @@ import numpy as np
 from baselines.predictors.endpoint_cache import cache_key, keep_answer, read_answer
 from baselines.predictors.endpoint_client import Client, Reply, address_of
 from baselines.tasks.aqa.questions import Questions, read_split
-from clear_gen.core.io import CheckFailed, InputError, atomic_path, from_pcm16, to_pcm16
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import atomic_path
+from clear_gen.core.pcm import from_pcm16, to_pcm16
 from clear_gen.datasets.scenes.banks import read_banks
 from clear_gen.datasets.scenes.load import load_scenes
 from clear_gen.dsp.resample import resampled

@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import InputError, sha256_json, write_text
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_json, write_text
 from clear_gen.store.manifest import read_json
 
 FORMAT = 1

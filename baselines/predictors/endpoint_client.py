@@ -26,7 +26,7 @@ from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry, Url, parse_url
 
-from clear_gen.core.io import InputError, first_line
+from clear_gen.core.errors import InputError, first_line
 
 PATH = "/chat/completions"
 CONNECT_S = 10.0  # longest wait for a connection, which nothing can cut short

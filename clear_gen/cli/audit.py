@@ -25,7 +25,7 @@ def audit(folder: Path, out: Path, json_path: Path | None, workers: int | None) 
     Example:
         clear-gen audit clear2 --json audit.json --out audit.html
     """
-    from clear_gen.core.io import write_text
+    from clear_gen.core.files import write_text
     from clear_gen.datasets.scenes.audit import console, page
     from clear_gen.datasets.scenes.audit import run as auditing
 

@@ -135,7 +135,7 @@ def bank_verify(train: Path, test: Path | None, domain: str | None) -> None:
     Example:
         clear-gen bank verify train.parquet test.parquet
     """
-    from clear_gen.core.io import CheckFailed, InputError
+    from clear_gen.core.errors import CheckFailed, InputError
     from clear_gen.scenes.domain import load_domain
     from clear_gen.sounds import console
     from clear_gen.sounds.bank import check_attributes, read_bank
@@ -167,7 +167,7 @@ def bank_default() -> None:
     Example:
         clear-gen bank verify $(clear-gen bank default)
     """
-    from clear_gen.core.io import CheckFailed
+    from clear_gen.core.errors import CheckFailed
     from clear_gen.scenes.domain import load_domain
     from clear_gen.sounds import default
 

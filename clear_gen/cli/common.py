@@ -42,7 +42,7 @@ def run_group(group: click.Command, name: str, arguments: list[str]) -> int:
 
 
 def _expected(error: Exception, name: str) -> int:
-    from clear_gen.core.io import CheckFailed, InputError
+    from clear_gen.core.errors import CheckFailed, InputError
 
     if not isinstance(error, InputError | CheckFailed | OSError):
         raise error

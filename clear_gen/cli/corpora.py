@@ -41,7 +41,7 @@ def corpus_check(name: str, folder: Path, decode: bool) -> None:
         clear-gen corpus check fsdkaggle2018 FSDKaggle2018
         clear-gen corpus check tau2019 TAU-urban-acoustic-scenes-2019-development --decode
     """
-    from clear_gen.core.io import CheckFailed
+    from clear_gen.core.errors import CheckFailed
     from clear_gen.mixtures.recordings.corpus_check import check_corpus, described
 
     with busy("looking at every recording"):

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from clear_gen.cli.common import PATH, busy, cores, engine_options, shard_of_array, shard_options, workers_of
+from clear_gen.core.progress import progress
 
 
 def _shares(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -79,7 +80,7 @@ def scenes(
             with busy("rendering a few scenes"):
                 told = console.plan(settings, banks, shard, n)
         else:
-            build.create(out, settings, banks, shard, n, console.progress, overwrite, pool)
+            build.create(out, settings, banks, shard, n, progress, overwrite, pool)
             told = console.summary(out)
     click.echo(told)
 
@@ -97,7 +98,7 @@ def render(folder: Path, workers: int | None, engine: str, address: str | None) 
     from clear_gen.datasets.scenes import build, console
 
     with workers_of(engine, address, workers) as (n, pool):
-        build.add_audio(folder, n, console.progress, pool)
+        build.add_audio(folder, n, progress, pool)
     click.echo(console.summary(folder))
 
 
@@ -142,7 +143,7 @@ def validate(
     Example:
         clear-gen validate clear2 --all
     """
-    from clear_gen.core.io import CheckFailed
+    from clear_gen.core.errors import CheckFailed
     from clear_gen.datasets.kinds import validate_any
 
     if (events is None) != (backgrounds is None):
@@ -225,11 +226,10 @@ def import_(format_: str, source: Path, out: Path, domain: str, overwrite: bool)
     Example:
         clear-gen import clear CLEAR_dataset --out published
     """
-    from clear_gen.datasets.scenes import console
     from clear_gen.datasets.scenes.clear_format.importer import import_clear_layout
     from clear_gen.scenes.domain import load_domain
 
-    click.echo(import_clear_layout(source, out, load_domain(domain), console.progress, overwrite))
+    click.echo(import_clear_layout(source, out, load_domain(domain), progress, overwrite))
     click.echo(f"next: clear-gen validate {quote(str(out))}")
 
 

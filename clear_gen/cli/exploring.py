@@ -50,7 +50,7 @@ def explore(
     with busy("reading the dataset"):
         library = open_library(folder, predictions)
     if out is not None:
-        from clear_gen.datasets.scenes.console import progress
+        from clear_gen.core.progress import progress
         from clear_gen.explore.export import export_page
 
         click.echo(export_page(library, folder, out, limit or LIMIT, progress, overwrite))

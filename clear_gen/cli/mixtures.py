@@ -66,8 +66,8 @@ def mix(
     Example:
         clear-gen mix --events FSDKaggle2018 --backgrounds TAU2019 --n 8000 --snr 0 --snr 10 --snr 20
     """
+    from clear_gen.core.progress import progress as bar
     from clear_gen.datasets.mixtures import build, console
-    from clear_gen.datasets.scenes.console import progress as bar
     from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
     from clear_gen.store.build import Shard
 

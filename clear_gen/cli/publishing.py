@@ -41,7 +41,7 @@ def repo_of(repo: str | None, dry_run: bool) -> str:
 
 def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: str | None, dry_run: bool) -> None:
     """Publish a shipment made from the folder ``source``, or only list it; say what is left out."""
-    from clear_gen.core.io import table
+    from clear_gen.core.text import table
     from clear_gen.store import hub
 
     if dry_run:

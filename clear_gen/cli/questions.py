@@ -80,8 +80,8 @@ def questions(
     Example:
         clear-gen questions clear2 --per-scene 4
     """
+    from clear_gen.core.progress import progress
     from clear_gen.datasets.scenes.build import Shard
-    from clear_gen.datasets.scenes.console import progress
     from clear_gen.datasets.scenes.questions import build as asking
     from clear_gen.datasets.scenes.questions import console
     from clear_gen.questions.templates.collection import read_templates
@@ -114,7 +114,7 @@ def answer(folder: Path, question_id: str, trace: bool) -> None:
     Example:
         clear-gen answer clear2 --question train-000017-2 --trace
     """
-    from clear_gen.core.io import CheckFailed
+    from clear_gen.core.errors import CheckFailed
     from clear_gen.datasets.scenes.questions import console
 
     lines, right = console.answered(folder, question_id, trace)
@@ -135,7 +135,7 @@ def ask(folder: Path, scene: str, program: Path, trace: bool) -> None:
     Example:
         clear-gen ask clear2 --scene train-000017 --program violins.json
     """
-    from clear_gen.core.io import CheckFailed
+    from clear_gen.core.errors import CheckFailed
     from clear_gen.datasets.scenes.questions import console
 
     lines, outcome = console.asked(folder, scene, program, trace)
@@ -166,7 +166,7 @@ def templates_export(out: Path, templates: tuple[Path, ...], domain: str, overwr
     Example:
         clear-gen templates export --out templates.json
     """
-    from clear_gen.core.io import write_text
+    from clear_gen.core.files import write_text
     from clear_gen.questions.templates.collection import read_templates
     from clear_gen.questions.templates.template import as_json
     from clear_gen.scenes.domain import load_domain
@@ -191,7 +191,8 @@ def templates_lint(templates: tuple[Path, ...], domain: str) -> None:
     Example:
         clear-gen templates lint
     """
-    from clear_gen.core.io import CheckFailed, table
+    from clear_gen.core.errors import CheckFailed
+    from clear_gen.core.text import table
     from clear_gen.questions.templates.collection import counts_of, read_templates, words_of_templates
     from clear_gen.questions.templates.lint import lint
     from clear_gen.scenes.domain import load_domain

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import stat
-import unicodedata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+)
 from pydantic_core import PydanticCustomError
 
-from clear_gen.core.io import InputError, first_line
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.files import read_text
+from clear_gen.core.text import has_controls, shown
 
 Model = TypeVar("Model", bound=BaseModel)
 MAX_YAML_BYTES = 100_000  # fifty times the packaged domain; PyYAML needs a second for so much
@@ -31,40 +36,6 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
     Raises InputError naming file, line, field, found and expected.
     """
     return validate(parse_yaml(path), model, path)
-
-
-def read_text(path: Path, max_bytes: int, expected: str) -> str:
-    """The text of a file from outside, in UTF-8 with or without a byte order mark.
-
-    Raises InputError unless it is a regular file (a pipe or a device may never end) of at most ``max_bytes``.
-    """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"{path}: found no regular file, expected {expected}")
-        with open(path, "rb") as file:
-            data = file.read(max_bytes + 1)
-        if len(data) > max_bytes:
-            raise InputError(f"{path}: size: found more than {max_bytes:,} bytes, expected {expected} of at most that")
-        return data.decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found, expected {expected}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-
-
-def shown(text: str) -> str:
-    """``text`` for a message of one line: as it is, or quoted and escaped if it breaks the line or steers a terminal.
-
-    >>> print(shown("naïve"), shown("two\\nlines"))
-    naïve 'two\\nlines'
-    """
-    text = text if len(text) <= 80 else text[:79] + "…"
-    return repr(text) if has_controls(text) else text
-
-
-def has_controls(text: str) -> bool:
-    """Whether ``text`` holds control characters, line separators or halves of surrogate pairs."""
-    return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)
 
 
 def parse_yaml(path: Path) -> yaml.Node:
@@ -184,3 +155,12 @@ def locate(node: yaml.Node, location: tuple[int | str, ...]) -> tuple[int, str]:
             continue  # a name of pydantic's own, such as that of a union's branch
         names.append(str(part))
     return line, shown(".".join(names)) or "document"
+
+
+def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("[low, high] with low <= high")
+    return bounds
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ordered)]

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.config import has_controls, shown
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.text import has_controls, shown
 
 MAX_LINE_BYTES = 1_000_000  # an answer with a long chain of thought is a hundredth of that
 MAX_TYPED = 200

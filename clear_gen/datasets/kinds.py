@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.progress import progress
 from clear_gen.datasets.mixtures import console as mixtures_console
 from clear_gen.datasets.mixtures import figure as mixtures_figure
 from clear_gen.datasets.mixtures import finish as mixtures_finish
@@ -53,13 +54,13 @@ def validate_any(
     if not holds_mixtures(folder):
         if sources is not None:
             raise InputError(f"{folder}: found scenes, expected mixtures where --events and --backgrounds are given")
-        result = validate.validate(folder, sample, workers, console.progress)
+        result = validate.validate(folder, sample, workers, progress)
         return list(validate.lines(result)), len(result.findings)
     recordings = None
     if sources is not None:  # what is not there was left out then, or the tables differ
         recordings = read_events(sources[0], allow_missing=True), read_backgrounds(sources[1], allow_missing=True)
-    progress = partial(console.progress, what="mixtures")
-    result = mixtures_validate.validate_mixtures(folder, recordings, sample, workers, progress)
+    bar = partial(progress, what="mixtures")
+    result = mixtures_validate.validate_mixtures(folder, recordings, sample, workers, bar)
     return list(mixtures_validate.mixture_lines(result)), len(result.findings)
 
 
@@ -81,6 +82,6 @@ def export_any(folder: Path, out: Path, layout: str, overwrite: bool) -> str:
     if layout not in layouts:
         raise InputError(f"--format: found {layout}, but {folder} holds {kind}; expected {' or '.join(layouts)}")
     if layout in SCENE_LAYOUTS:
-        return str(SCENE_LAYOUTS[layout](folder, out, console.progress, overwrite))
-    progress = partial(console.progress, what="mixtures")
-    return audio_and_tables.export_mixtures(folder, out, "jams" if layout == "jams" else "dcase", progress, overwrite)
+        return str(SCENE_LAYOUTS[layout](folder, out, progress, overwrite))
+    bar = partial(progress, what="mixtures")
+    return audio_and_tables.export_mixtures(folder, out, "jams" if layout == "jams" else "dcase", bar, overwrite)

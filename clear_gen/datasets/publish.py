@@ -8,7 +8,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from clear_gen.core.io import CheckFailed, InputError, sha256_file
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import sha256_file
 from clear_gen.datasets.mixtures.redistribution import forbidden
 from clear_gen.datasets.without_audio import write_without_audio
 from clear_gen.store.finish import check_hashes, is_finished

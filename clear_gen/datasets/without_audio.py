@@ -12,16 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from clear_gen.core.io import (
-    AUDIO,
-    metadata_of,
-    open_parquet,
-    parquet_writer,
-    read_row_group,
-    sha256_file,
-    sha256_json,
-    write_text,
-)
+from clear_gen.core.files import sha256_file, sha256_json, write_text
+from clear_gen.core.parquet import AUDIO, metadata_of, open_parquet, parquet_writer, read_row_group
 from clear_gen.datasets.mixtures.card import mixture_card
 from clear_gen.datasets.mixtures.finish import read_tables
 from clear_gen.datasets.mixtures.manifest import mixture_settings_of

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-
-from clear_gen.mixtures.graph import Measure
 
 BLOCK_S, OVERLAP = 0.4, 4  # a block begins every quarter of its length
 GATE_LUFS, RELATIVE_GATE_LU = -70.0, -10.0
@@ -113,3 +112,6 @@ def _gated(powers: np.ndarray) -> float:
         return -math.inf
     heard = heard[heard > heard.mean() * 10 ** (RELATIVE_GATE_LU / 10)]
     return OFFSET_LUFS + decibels(float(heard.mean()))
+
+
+Measure = Literal["rms", "lufs"]

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from clear_gen.core.io import sha256_json
+from clear_gen.core.files import sha256_json
 from clear_gen.datasets.mixtures.redistribution import forbidden
 from clear_gen.datasets.scenes.build import Progress
 from clear_gen.datasets.scenes.card import cell

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
-from clear_gen.core.io import InputError, decode_flac, from_pcm16
+from clear_gen.core.errors import InputError
+from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.explore.mixtures import Mixtures
 from clear_gen.explore.pictures import outline, spectrogram
 from clear_gen.explore.query import Query

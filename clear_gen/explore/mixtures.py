@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from clear_gen.core.io import DAMAGED, InputError, first_line, sha256_json
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.files import sha256_json
+from clear_gen.core.parquet import DAMAGED
 from clear_gen.datasets.mixtures.manifest import finished_mixtures
 from clear_gen.datasets.mixtures.records import is_stems
 from clear_gen.explore.query import Query, page_of, spread

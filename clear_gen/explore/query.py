@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 PAGE_ROWS = 50
 MAX_TEXT = 200  # characters

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clear_gen.core.io import InputError, read_row_group
+from clear_gen.core.errors import InputError
+from clear_gen.core.parquet import read_row_group
 from clear_gen.core.prediction_file import predictions_in
 from clear_gen.datasets.scenes.questions.files import Asked, open_questions
 from clear_gen.explore.query import Query

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from clear_gen.core.io import DAMAGED, InputError, first_line, sha256_json
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.files import sha256_json
+from clear_gen.core.parquet import DAMAGED
 from clear_gen.datasets.scenes.questions.files import program_of, read_asked
 from clear_gen.explore.query import Query, page_of, spread
 from clear_gen.explore.question_table import VERDICTS, Questions, prediction_files

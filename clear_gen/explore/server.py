@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from clear_gen.core.io import DAMAGED, InputError, first_line
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.parquet import DAMAGED
 from clear_gen.explore.library import SITE, SITE_FILES, Library, about, picture, record
 from clear_gen.explore.query import BadQuery, query_of
 from clear_gen.explore.store import NotThere

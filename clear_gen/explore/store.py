@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clear_gen.core.io import DAMAGED, ROWS_WITH_AUDIO, InputError, first_line, read_row_group
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.parquet import DAMAGED, ROWS_WITH_AUDIO, read_row_group
 from clear_gen.store.chunks import check_file
 from clear_gen.store.layout import CHUNK_SCENES, FILE_SCENES, DataFile
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clear_gen.core.config import shown
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.text import shown
 from clear_gen.mixtures.recordings.sources import Background, Event
 
 KONG_SEED = 1234

@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from clear_gen.core.io import AUDIO, dataset_schema
-from clear_gen.scenes.graph import RENDERED_TYPE, Rendered
+from clear_gen.core.parquet import AUDIO, dataset_schema
+from clear_gen.core.records import RENDERED_TYPE, Rendered
+from clear_gen.dsp.levels import Measure
 
 FORMAT = 1
 Recipe = Literal["default", "kong2018"]
-Measure = Literal["rms", "lufs"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from clear_gen.core.config import shown
-from clear_gen.core.io import STAGE_CAST, STAGE_MIXTURE, InputError, stream
+from clear_gen.core.errors import InputError
+from clear_gen.core.streams import STAGE_CAST, STAGE_MIXTURE, stream
+from clear_gen.core.text import shown
+from clear_gen.dsp.levels import Measure
 from clear_gen.mixtures.folds import grouped_folds, kong_rows
-from clear_gen.mixtures.graph import Measure, Recipe
+from clear_gen.mixtures.graph import Recipe
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.mixtures.rules import MixtureRules
 

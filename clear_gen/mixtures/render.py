@@ -21,12 +21,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from clear_gen.core.io import InputError, sha256_pcm, to_pcm16
+from clear_gen.core.errors import InputError
+from clear_gen.core.pcm import sha256_pcm, to_pcm16
+from clear_gen.core.records import Rendered
 from clear_gen.dsp.levels import gain_to, level_db, rms_dbfs
 from clear_gen.mixtures.graph import MixtureGraph, PlacedBackground, PlacedEvent
 from clear_gen.mixtures.plan import MixturePlan, PlannedEvent, onset_samples, samples_of
 from clear_gen.mixtures.recordings.cache import Source, Sources
-from clear_gen.scenes.graph import Rendered
 
 __all__ = [
     "MixtureAudio",

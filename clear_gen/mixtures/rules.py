@@ -17,9 +17,8 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BeforeValidator, Discriminator, Field, StrictBool, StrictInt, Tag, model_validator
 
-from clear_gen.core.config import Strict, load_yaml, misplaced
-from clear_gen.mixtures.graph import Measure
-from clear_gen.scenes.domain import Range
+from clear_gen.core.config import Range, Strict, load_yaml, misplaced
+from clear_gen.dsp.levels import Measure
 
 MAX_EVENTS = 64
 MIN_EVENT_S = 0.05

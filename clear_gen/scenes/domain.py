@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
 
-from clear_gen.core.config import Strict, load_yaml, misplaced
-from clear_gen.core.io import InputError, content_path
+from clear_gen.core.config import Range, Strict, load_yaml, misplaced
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import content_path
 from clear_gen.scenes.graph import MAX_IMPULSE_RESPONSE_S
 from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given
 
@@ -22,13 +23,6 @@ def _at_least(least: float) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
-    if bounds[0] > bounds[1]:
-        raise ValueError("[low, high] with low <= high")
-    return bounds
-
-
-Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 NotNegativeRange = Annotated[tuple[float, float], _at_least(0)]
 # Shorter than this, or damped from a lower frequency on, a tail is no longer a decaying noise but a click.
 DecayRange = Annotated[tuple[float, float], _at_least(0.02)]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.core.io import AUDIO, dataset_schema
+from clear_gen.core.parquet import AUDIO, dataset_schema
+from clear_gen.core.records import RENDERED_TYPE
 from clear_gen.sounds.attributes import Attribute
 
-SPLITS = ("train", "validation", "test")
 FORMAT = 1
 MAX_IMPULSE_RESPONSE_S = 1.0
 
@@ -62,15 +62,6 @@ class SceneGraph:
     noise: Noise | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """What rendering found out; ``render`` never reads it. ``peak_dbfs`` is None for digital silence."""
-
-    scale_db: float
-    peak_dbfs: float | None
-    pcm_sha256: str
-
-
 def tail_samples(rt60_s: Any, pre_delay_s: Any, sample_rate: int) -> np.ndarray:
     """Length of the reverberation after the direct sound: pre-delay and decay by 60 dB, at most one second in all.
 
@@ -111,7 +102,6 @@ REVERB_TYPE = pa.struct(
     [*((name, pa.float64()) for name in ("rt60_s", "drr_db", "pre_delay_s", "damping_hz")), ("seed", pa.int64())]
 )
 NOISE_TYPE = pa.struct([("level_dbfs", pa.float64()), ("seed", pa.int64())])
-RENDERED_TYPE = pa.struct([("scale_db", pa.float64()), ("peak_dbfs", pa.float64()), ("pcm_sha256", pa.string())])
 
 
 def sound_type(attributes: Mapping[str, Attribute]) -> pa.StructType:

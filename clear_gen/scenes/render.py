@@ -11,8 +11,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from clear_gen.core.io import PCM_PEAK, InputError, sha256_pcm, to_pcm16
-from clear_gen.scenes.graph import Noise, Rendered, SceneGraph, tail_samples
+from clear_gen.core.errors import InputError
+from clear_gen.core.pcm import PCM_PEAK, sha256_pcm, to_pcm16
+from clear_gen.core.records import Rendered
+from clear_gen.scenes.graph import Noise, SceneGraph, tail_samples
 from clear_gen.scenes.room import convolve, reverb_tail
 from clear_gen.sounds.bank import Bank, ElementarySound
 

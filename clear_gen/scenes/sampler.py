@@ -13,17 +13,11 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.core.io import STAGE_SCENE, InputError, stream
+from clear_gen.core.errors import InputError
+from clear_gen.core.records import RENDERED_TYPE, SPLITS
+from clear_gen.core.streams import STAGE_SCENE, stream
 from clear_gen.scenes.domain import Constraint, Domain, Sampling
-from clear_gen.scenes.graph import (
-    NOISE_TYPE,
-    RENDERED_TYPE,
-    REVERB_TYPE,
-    SPLITS,
-    scene_schema,
-    sound_type,
-    tail_samples,
-)
+from clear_gen.scenes.graph import NOISE_TYPE, REVERB_TYPE, scene_schema, sound_type, tail_samples
 from clear_gen.sounds.attributes import MeasuredAttribute
 from clear_gen.sounds.bank import Bank
 

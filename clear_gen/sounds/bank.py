@@ -17,24 +17,19 @@ from statistics import median
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.core.config import has_controls
-from clear_gen.core.io import (
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.files import atomic_path
+from clear_gen.core.parquet import (
     AUDIO,
     DAMAGED,
-    InputError,
-    atomic_path,
     dataset_schema,
-    decode_flac,
-    encode_flac,
-    first_line,
-    from_pcm16,
     metadata_of,
     open_parquet,
     parquet_writer,
     read_row_group,
-    sha256_pcm,
-    to_pcm16,
 )
+from clear_gen.core.pcm import decode_flac, encode_flac, from_pcm16, sha256_pcm, to_pcm16
+from clear_gen.core.text import has_controls
 from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.analysis import brightness, duration_s, loudness_lufs
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, Thresholds, given, label, measured

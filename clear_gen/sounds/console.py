@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from clear_gen.core.io import table
+from clear_gen.core.text import table
 from clear_gen.sounds.attributes import Attribute, given, measured
 from clear_gen.sounds.bank import Bank
 from clear_gen.sounds.verify import CHECKS, PAIR_CHECKS, Finding

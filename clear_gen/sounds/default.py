@@ -9,7 +9,8 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from clear_gen.core.io import InputError, content_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import content_path
 from clear_gen.sounds import bank as bank_module
 from clear_gen.sounds import synthesis
 from clear_gen.sounds.attributes import Attribute

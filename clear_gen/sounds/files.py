@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 
-from clear_gen.core.config import has_controls, read_text, shown
-from clear_gen.core.io import InputError, first_line
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.files import read_text
+from clear_gen.core.text import has_controls, shown
 
 MAX_TABLE_BYTES = 50_000_000  # some 300 000 rows; read, they take ten times as much
 MAX_CHANNELS = 8  # 7.1 surround; a header that says more is damaged

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from clear_gen.core.io import encode_flac, write_text
+from clear_gen.core.files import write_text
 from clear_gen.core.page import CHARACTER, document, svg, text
+from clear_gen.core.pcm import encode_flac
 from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given, measured
 from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound
 

@@ -23,7 +23,9 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
 from clear_gen.core.config import Strict, load_yaml
-from clear_gen.core.io import InputError, content_path, stream
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import content_path
+from clear_gen.core.streams import stream
 from clear_gen.sounds.recording import Recording
 
 SAMPLE_RATE = 48_000

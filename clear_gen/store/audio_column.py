@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.core.io import AUDIO
+from clear_gen.core.parquet import AUDIO
 
 
 class AudioColumn:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import InputError, refresh, sha256_file, write_text
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import refresh, sha256_file, write_text
+from clear_gen.core.progress import Advance
 from clear_gen.store import chunks
-from clear_gen.store.chunks import Advance, Job
+from clear_gen.store.chunks import Job
 from clear_gen.store.finish import is_finished, remove_leftovers, tidy
 from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, DataFile, data_folders, shard_of
 from clear_gen.store.lock import LOCK, at_work, let_finish, wait_to_finish

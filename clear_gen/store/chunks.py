@@ -21,24 +21,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clear_gen.core.io import (
-    DAMAGED,
-    CheckFailed,
-    InputError,
-    atomic_path,
-    first_line,
-    metadata_of,
-    open_parquet,
-    parquet_writer,
-    read_row_group,
-    refresh,
-    sha256_file,
-)
+from clear_gen.core.errors import CheckFailed, InputError, first_line
+from clear_gen.core.files import atomic_path, refresh, sha256_file
+from clear_gen.core.parquet import DAMAGED, metadata_of, open_parquet, parquet_writer, read_row_group
+from clear_gen.core.progress import Advance
 from clear_gen.store.layout import PARTIAL, Chunk, DataFile
 from clear_gen.store.manifest import GENERATOR, environment, read_record, write_record
 from clear_gen.store.workers import TRIES, Died, Engine, Pool, Task, TaskPool
 
-Advance = Callable[[int], None]
 log = logging.getLogger(__name__)
 REUSED_BYTES = 31 << 20  # glibc's ceiling for what it keeps instead of returning it to the kernel is 32 MiB
 

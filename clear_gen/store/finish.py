@@ -8,7 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import CheckFailed, InputError, sha256_file, sha256_json, write_text
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import sha256_file, sha256_json, write_text
 from clear_gen.datasets.scenes.banks import bank_path, read_banks
 from clear_gen.datasets.scenes.card import card
 from clear_gen.datasets.scenes.statistics import Statistics, statistics

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import quote
 
-from clear_gen.core.config import shown
-from clear_gen.core.io import CheckFailed, InputError, first_line
+from clear_gen.core.errors import CheckFailed, InputError, first_line
+from clear_gen.core.text import shown
 from clear_gen.store.manifest import GENERATOR
 
 try:

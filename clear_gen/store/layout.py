@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clear_gen.scenes.graph import SPLITS
+from clear_gen.core.records import SPLITS
 
 CHUNK_SCENES = 100
 FILE_CHUNKS = 12

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from clear_gen.core.io import CheckFailed
+from clear_gen.core.errors import CheckFailed
 from clear_gen.store.layout import PARTIAL
 
 LOCK = "lock"

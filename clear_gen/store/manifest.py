@@ -16,10 +16,12 @@ import soundfile
 from pydantic import Field, StrictBool, StrictInt, ValidationError, model_validator
 
 from clear_gen import __version__
-from clear_gen.core.config import Strict, misplaced, read_text
-from clear_gen.core.io import InputError, first_line, metadata_of, open_parquet, sha256_json, write_text
+from clear_gen.core.config import Strict, misplaced
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.files import read_text, sha256_json, write_text
+from clear_gen.core.parquet import metadata_of, open_parquet
+from clear_gen.core.records import SPLITS
 from clear_gen.scenes.domain import Domain
-from clear_gen.scenes.graph import SPLITS
 from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.sounds.bank import Bank
 from clear_gen.store.layout import IDENTITY, MIXTURES, PARTIAL, QUESTIONS, SCENES, STEMS, record_folders

@@ -16,7 +16,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, Self
 
 from clear_gen import __version__
-from clear_gen.core.io import CheckFailed, InputError, first_line
+from clear_gen.core.errors import CheckFailed, InputError, first_line
 from clear_gen.store.layout import PARTIAL
 from clear_gen.store.workers import Task, after_death, attempt
 

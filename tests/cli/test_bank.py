@@ -14,7 +14,7 @@ from click import Command, Option
 
 from clear_gen.cli import run
 from clear_gen.cli.banks import bank as bank_group
-from clear_gen.core.io import content_path
+from clear_gen.core.files import content_path
 from clear_gen.sounds.bank import build_bank, read_bank, write_bank
 from clear_gen.sounds.importers.good_sounds import origin
 from tests.sounds import ATTRIBUTES, RATE, fill, note_samples, rows_for, scale

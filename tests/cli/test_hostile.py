@@ -22,7 +22,7 @@ import soundfile
 from clear_gen.cli import run
 from clear_gen.cli.common import WRONG_INPUT
 from clear_gen.core.config import MAX_YAML_BYTES
-from clear_gen.core.io import content_path
+from clear_gen.core.files import content_path
 from clear_gen.sounds import files
 from clear_gen.sounds.bank import read_bank
 from tests.sounds import GIVEN, RATE, csv_text, fill, note_samples, rows_for
@@ -195,7 +195,7 @@ def test_no_memory_is_taken_for_what_headers_promise(tmp_path):
     script = f"""
 import resource, sys
 from pathlib import Path
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.sounds.files import read_audio
 resource.setrlimit(resource.RLIMIT_AS, ({MEMORY_BYTES}, {MEMORY_BYTES}))
 refused = 0

@@ -10,7 +10,7 @@ import pytest
 import clear_gen
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
-from clear_gen.core.io import decode_flac, sha256_pcm, to_pcm16
+from clear_gen.core.pcm import decode_flac, sha256_pcm, to_pcm16
 from clear_gen.datasets.mixtures.load import load_mixture
 from tests.mixtures.data import RATE, RULES, write_corpus
 

@@ -17,20 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from clear_gen.core.io import (
-    InputError,
-    atomic_path,
-    dataset_schema,
-    decode_flac,
-    encode_flac,
-    from_pcm16,
-    open_parquet,
-    sha256_file,
-    sha256_pcm,
-    stream,
-    to_pcm16,
-    write_text,
-)
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import atomic_path, sha256_file, write_text
+from clear_gen.core.parquet import dataset_schema, open_parquet
+from clear_gen.core.pcm import decode_flac, encode_flac, from_pcm16, sha256_pcm, to_pcm16
+from clear_gen.core.streams import stream
 from clear_gen.sounds.bank import Bank, build_bank, read_bank, write_bank
 from tests.sounds import ATTRIBUTES, one_line, scale
 
@@ -42,7 +33,7 @@ pcms = hnp.arrays(np.int16, st.integers(1, 3000), elements=st.integers(-32768, 3
 HALF_WRITTEN = """
 import os, signal, sys
 from pathlib import Path
-from clear_gen.core.io import atomic_path
+from clear_gen.core.files import atomic_path
 with atomic_path(Path(sys.argv[1])) as temporary, open(temporary, "wb") as file:
     file.write(b"half of the new")
     file.flush()

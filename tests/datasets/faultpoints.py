@@ -107,7 +107,7 @@ def _watch_decoding(before: Callable[[str], None]) -> None:
     """libsndfile reads through callbacks into Python, in which an exception is lost."""
     import io
 
-    import clear_gen.core.io
+    import clear_gen.core.pcm
 
     class Watched(io.BytesIO):
         def readinto(self, buffer: Any) -> int:
@@ -118,7 +118,7 @@ def _watch_decoding(before: Callable[[str], None]) -> None:
             before("decode")
             return super().read(*arguments)
 
-    clear_gen.core.io.BytesIO = Watched  # type: ignore[misc]
+    clear_gen.core.pcm.BytesIO = Watched  # type: ignore[misc]
 
 
 def workers_of(parent: int) -> list[int]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from clear_gen.core.io import sha256_file
+from clear_gen.core.files import sha256_file
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.bank import Bank, build_bank, write_bank
 from clear_gen.sounds.recording import Recording

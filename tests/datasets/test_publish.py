@@ -26,7 +26,8 @@ from baselines.cli import run as bench
 from baselines.core.publish import run_shipment
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
-from clear_gen.core.io import open_parquet, sha256_file
+from clear_gen.core.files import sha256_file
+from clear_gen.core.parquet import open_parquet
 from clear_gen.datasets.mixtures.build import create_mixtures
 from clear_gen.mixtures.recordings.corpus_facts import TAMPERE
 from clear_gen.mixtures.recordings.files import read_backgrounds, read_events

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 import clear_gen
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.load import Record, load_scenes
 from clear_gen.explore.query import PAGE_ROWS
 from clear_gen.explore.server import Server

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.explore.library import SITE, SITE_FILES
 from clear_gen.explore.server import ADDRESS, Server
 from tests.explore.conftest import HOSTILE, Get, getter

@@ -18,7 +18,9 @@ import soundfile
 
 import clear_gen
 from clear_gen.cli import run
-from clear_gen.core.io import InputError, content_path, stream
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import content_path
+from clear_gen.core.streams import stream
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.bank import write_bank
 from clear_gen.sounds.importers.tables import import_clear, import_folder

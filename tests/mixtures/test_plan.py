@@ -17,7 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from clear_gen.core.io import InputError, parquet_writer
+from clear_gen.core.errors import InputError
+from clear_gen.core.parquet import parquet_writer
+from clear_gen.core.records import Rendered
 from clear_gen.mixtures.folds import grouped_folds, kong_folds
 from clear_gen.mixtures.graph import (
     MixtureGraph,
@@ -38,7 +40,6 @@ from clear_gen.mixtures.plan import (
 )
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.mixtures.rules import MixtureRules
-from clear_gen.scenes.graph import Rendered
 
 RATE = 32_000
 P_VALUE = 0.001

@@ -17,7 +17,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clear_gen.core.io import InputError, from_pcm16, sha256_pcm
+from clear_gen.core.errors import InputError
+from clear_gen.core.pcm import from_pcm16, sha256_pcm
 from clear_gen.dsp.resample import resampled
 from clear_gen.mixtures.graph import MixtureGraph, PlacedBackground, mixture_of_row, mixture_schema, row_of_mixture
 from clear_gen.mixtures.plan import MixturePlan, MixtureSpec, cast_folds, plan_mixtures

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.mixtures.rules import Constant, MixtureRules, Uniform, load_rules
 
 P_VALUE = 0.001

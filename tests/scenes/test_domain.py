@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.scenes.domain import load_domain
 
 # One field a line, so that every mistake has a line of its own.

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.scenes.domain import load_domain
 from clear_gen.scenes.graph import Noise, Reverb, SceneGraph, Sound, graph_of_row, tail_samples
 from clear_gen.scenes.render import render, render_pcm

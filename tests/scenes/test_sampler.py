@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from clear_gen.core.io import InputError, parquet_writer
+from clear_gen.core.errors import InputError
+from clear_gen.core.parquet import parquet_writer
 from clear_gen.scenes.domain import Domain, load_domain
 from clear_gen.scenes.graph import Noise, Reverb, SceneGraph, Sound, graph_of_row, scene_schema
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from clear_gen.cli import run
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.analysis import NOTES
 from clear_gen.sounds.recording import Recording

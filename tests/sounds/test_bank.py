@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clear_gen.core.io import InputError, from_pcm16, sha256_pcm, to_pcm16
+from clear_gen.core.errors import InputError
+from clear_gen.core.pcm import from_pcm16, sha256_pcm, to_pcm16
 from clear_gen.sounds.analysis import brightness, loudness_lufs
 from clear_gen.sounds.attributes import MeasuredAttribute, label, measured
 from clear_gen.sounds.bank import (

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from clear_gen.core.io import decode_flac
+from clear_gen.core.pcm import decode_flac
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.bank import Bank, build_bank
 from clear_gen.sounds.page import LANES, RADIUS, ROW_HEIGHT, TOP, write_page

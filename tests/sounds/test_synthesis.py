@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from clear_gen.core.config import load_yaml
-from clear_gen.core.io import InputError, content_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import content_path
 from clear_gen.sounds import synthesis
 from clear_gen.sounds.recording import Recording
 from clear_gen.sounds.synthesis import SAMPLE_RATE, Model, synthesise

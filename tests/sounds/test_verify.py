@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from clear_gen.cli import run
-from clear_gen.core.io import sha256_pcm, to_pcm16
+from clear_gen.core.pcm import sha256_pcm, to_pcm16
 from clear_gen.sounds.attributes import measured
 from clear_gen.sounds.bank import MEASURES, Bank, build_bank, resampled_bank
 from clear_gen.sounds.verify import CHECKS, Finding, verify

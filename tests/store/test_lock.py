@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from clear_gen.core.io import CheckFailed
+from clear_gen.core.errors import CheckFailed
 from clear_gen.store.lock import LOCK, at_work
 
 OTHER = """
 import json, shutil, sys
 from pathlib import Path
 from clear_gen.store.lock import at_work, let_finish, wait_to_finish
-from clear_gen.core.io import CheckFailed
+from clear_gen.core.errors import CheckFailed
 
 def say(text):
     print(text, flush=True)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from clear_gen.cli import run
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.store import ray_pool
 from clear_gen.store.layout import PARTIAL
 from clear_gen.store.workers import Died, Task

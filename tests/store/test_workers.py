@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from clear_gen.core.io import CheckFailed, InputError
+from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.store.workers import Died, Pool, Task
 from tests.datasets.faultpoints import workers_of
 

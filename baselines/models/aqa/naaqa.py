@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from baselines.models.aqa.extractors import Interleaved, Parallel, Plain
 from baselines.models.aqa.film import FilmConfig, FilmNetwork
 from baselines.models.layers import Maps
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 Extractor = Literal["2d", "interleaved-time", "interleaved-freq", "parallel"]
 

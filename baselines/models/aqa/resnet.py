@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from clear_gen.core.io import InputError, first_line
+from clear_gen.core.errors import InputError, first_line
 
 OUT_CHANNELS = 1024
 EXPANSION = 4

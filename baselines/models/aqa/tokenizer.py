@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clear_gen.core.config import read_text
-from clear_gen.core.io import InputError, write_text
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import read_text, write_text
 
 PADDING, UNKNOWN, START, END = range(4)
 SPECIAL = ("<padding>", "<unknown>", "<start>", "<end>")

@@ -21,7 +21,7 @@ from baselines.models.sed.two_step_attention import Config as TwoStepConfig
 from baselines.models.sed.two_step_attention import TwoStepAttention
 from baselines.models.sed.vggish_pool import Config as VggishConfig
 from baselines.models.sed.vggish_pool import VggishPool
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 TASK = "sed"
 TWO_STEP, KONG, ATROUS = "2APAE, arXiv 2008.07085", "Kong et al., TASLP 2019", "Ren et al., ICASSP 2019"

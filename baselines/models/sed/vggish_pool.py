@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.models.sed.layers import SedConfig, SedOutput, double_conv, probability, single
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 CHANNELS = 32, 64, 128, 128
 DECAY = 0.9998

@@ -23,10 +23,11 @@ from baselines.tasks.aqa.run import CONFIG, CURVES, RunConfig, load_run
 from baselines.tasks.aqa.train import Data, Processes, Progress, load_data, processes_of_torchrun, train
 from baselines.tasks.sed.run import SedRunConfig
 from clear_gen.core.config import load_yaml
-from clear_gen.core.io import InputError, atomic_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import atomic_path
+from clear_gen.core.progress import progress
 from clear_gen.datasets.scenes.banks import banks_for
 from clear_gen.datasets.scenes.build import Shard, create
-from clear_gen.datasets.scenes.console import progress
 from clear_gen.datasets.scenes.options import read_options, settings_from
 from clear_gen.datasets.scenes.questions.build import checked_rules, make_questions, question_job
 from clear_gen.datasets.scenes.questions.files import read_asked

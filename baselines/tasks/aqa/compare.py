@@ -17,8 +17,9 @@ from baselines.tasks.aqa.metrics import right_answers
 from baselines.tasks.aqa.predictions import read_predictions
 from baselines.tasks.aqa.questions import Questions, read_split
 from baselines.tasks.aqa.results import RESULTS, percent, read_results
-from clear_gen.core.config import shown
-from clear_gen.core.io import InputError, sha256_file, table
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_file
+from clear_gen.core.text import shown, table
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from baselines.tasks.aqa.results import (
     results_json,
     terminal_table,
 )
-from clear_gen.core.io import sha256_file, write_text
+from clear_gen.core.files import sha256_file, write_text
 
 BOOTSTRAP_SEED = 0
 COLUMNS = "question_id", "question", "answer", "question_type", "scene", "n_relations", "scene_s"

@@ -11,8 +11,9 @@ import numpy as np
 from baselines.tasks.aqa.metrics import Confusion, Score
 from baselines.tasks.aqa.published import SOURCE, TABLE_3, share_of_type
 from baselines.tasks.aqa.results import OVERALL, ResultsFile, in_words
-from clear_gen.core.config import shown
-from clear_gen.core.io import InputError, atomic_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import atomic_path
+from clear_gen.core.text import shown
 
 DPI = 100
 COLUMNS = 4  # confusion matrices side by side

@@ -20,7 +20,7 @@ from pydantic import Field
 from baselines.core.fields import Count, Share
 from baselines.core.intervals import Interval, bootstrap_mean, wilson
 from baselines.tasks.aqa.questions import Questions
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.questions.language.vocabulary import answers_of_type
 
 MAX_BINS = 10

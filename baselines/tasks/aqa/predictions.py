@@ -9,9 +9,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from clear_gen.core.config import shown
-from clear_gen.core.io import CheckFailed, write_text
+from clear_gen.core.errors import CheckFailed
+from clear_gen.core.files import write_text
 from clear_gen.core.prediction_file import predictions_in
+from clear_gen.core.text import shown
 
 LISTED = 10
 

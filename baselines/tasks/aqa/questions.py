@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from clear_gen.core.io import InputError, read_row_group
+from clear_gen.core.errors import InputError
+from clear_gen.core.parquet import read_row_group
 from clear_gen.datasets.scenes.load import open_scene_file, read_questions
 from clear_gen.datasets.scenes.questions.files import read_asked
 from clear_gen.scenes.domain import Domain

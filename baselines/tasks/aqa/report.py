@@ -13,7 +13,7 @@ from baselines.tasks.aqa.published import SOURCE, TABLE_3, share_of_type
 from baselines.tasks.aqa.report_files import Run, read_run
 from baselines.tasks.aqa.results import OVERALL, ResultsFile, in_words, interval, percent
 from clear_gen import __version__
-from clear_gen.core.io import write_text
+from clear_gen.core.files import write_text
 from clear_gen.core.page import definitions, document, legend, section, table, table_of
 
 Rows = list[list[str]]

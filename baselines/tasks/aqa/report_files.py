@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from baselines.tasks.aqa.results import RESULTS, ResultsFile, read_results
-from clear_gen.core.config import read_text
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import read_text
 
 HISTORY = "metrics.jsonl"
 TEXTS = "config.yaml", "environment.json"

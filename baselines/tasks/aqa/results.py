@@ -19,8 +19,10 @@ from pydantic import Field, ValidationError, model_validator
 from baselines.tasks.aqa.metrics import Results, Score
 from baselines.tasks.aqa.published import TABLE_3, share_of_type
 from clear_gen import __version__
-from clear_gen.core.config import Strict, read_text, shown
-from clear_gen.core.io import InputError, table
+from clear_gen.core.config import Strict
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import read_text
+from clear_gen.core.text import shown, table
 
 TASK_VERSION = 1  # rises when the same predictions would get another score
 MAX_BYTES = 20_000_000

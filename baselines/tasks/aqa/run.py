@@ -38,8 +38,10 @@ from baselines.models.aqa.tokenizer import Tokenizer, read_tokenizer, write_toke
 from baselines.models.aqa.visual_film import VisualFilm
 from baselines.tasks.aqa.questions import Questions, read_split
 from clear_gen.core.config import Strict, load_yaml
-from clear_gen.core.io import InputError, stream, write_text
-from clear_gen.datasets.scenes.console import progress
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import write_text
+from clear_gen.core.progress import progress
+from clear_gen.core.streams import stream
 
 CONFIG, ENVIRONMENT, TOKENIZER, FEATURES = "config.yaml", "environment.json", "tokenizer.json", "features.json"
 METRICS, TIMING, CURVES = "metrics.jsonl", "timing.json", "curves.png"

@@ -56,8 +56,10 @@ from baselines.tasks.aqa.run import (
     split_of,
     write_run,
 )
-from clear_gen.core.io import InputError, stream, write_text
-from clear_gen.datasets.scenes.console import progress
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import write_text
+from clear_gen.core.progress import progress
+from clear_gen.core.streams import stream
 from clear_gen.store.finish import finished_settings
 
 LEAST_GAIN = 5e-4  # of the validation loss: relative for the plateau, absolute for stopping

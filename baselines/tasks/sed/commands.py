@@ -15,10 +15,10 @@ from baselines.tasks.aqa.run import CONFIG, CURVES
 from baselines.tasks.sed.data import Clips, n_clips, read_clips
 from baselines.tasks.sed.run import SedRunConfig, folds_of
 from baselines.tasks.sed.train import train_sed
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.progress import progress
 from clear_gen.datasets.mixtures.load import config_of
 from clear_gen.datasets.mixtures.manifest import finished_mixtures
-from clear_gen.datasets.scenes.console import progress
 from clear_gen.store.manifest import stored_identity
 
 PANELS = {

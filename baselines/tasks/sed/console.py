@@ -16,8 +16,8 @@ from baselines.tasks.sed.results import (
     mean_figures,
     time_figures,
 )
-from clear_gen.core.config import shown
-from clear_gen.core.io import InputError, table
+from clear_gen.core.errors import InputError
+from clear_gen.core.text import shown, table
 
 MEAN = "mean"
 MISPRINT = "sic"  # after a figure that the paper misprints

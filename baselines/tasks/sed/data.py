@@ -11,7 +11,7 @@ import torch
 
 from baselines.audio.log_mel import LogMelSettings, log_mel
 from baselines.tasks.sed.event_columns import Corpus, Event, Events, events_of, present
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.mixtures.load import config_of, load_mixtures
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures
 from clear_gen.store.manifest import stored_identity

@@ -27,9 +27,10 @@ from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD, tune_threshol
 from baselines.tasks.sed.predictions import read_sed_predictions, read_truth, write_sed_predictions
 from baselines.tasks.sed.results import PREDICTIONS, RESULTS, Config, Hashes, SedResultsFile, sed_results_json
 from baselines.tasks.sed.run import Folds, Heard, SedTrained, data_of, folds_of, hear, load_sed_run, name_of_results
-from clear_gen.core.io import InputError, sha256_file, sha256_json, write_text
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_file, sha256_json, write_text
+from clear_gen.core.progress import progress
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures
-from clear_gen.datasets.scenes.console import progress
 from clear_gen.store.manifest import stored_identity
 
 LEAST_ODDS = 1e-12  # so that a threshold of 0 has some

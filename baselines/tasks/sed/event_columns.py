@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 TIME_SLACK_S = 1e-6  # by which rounding may move the end of an event past the end of its clip
 

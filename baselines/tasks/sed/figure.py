@@ -19,7 +19,8 @@ from baselines.tasks.sed.data import heard_in
 from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD
 from baselines.tasks.sed.results import RESULTS, read_sed_results
 from baselines.tasks.sed.run import SedTrained, data_of, load_sed_run, name_of_results
-from clear_gen.core.io import InputError, atomic_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import atomic_path
 from clear_gen.datasets.mixtures.load import load_mixture
 from clear_gen.datasets.scenes.figure import COLOURS, DPI, INK, SHOWN_HZ, WIDTH_INCHES, new_figure, suffix_of
 from clear_gen.mixtures.graph import MixtureGraph

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from baselines.tasks.sed.results import RESULTS, TASK, read_object
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 CONFIG = "config.yaml"
 UNDER = "fold-*", "seed-*", "seed-*/fold-*"  # where clear-bench train puts several runs

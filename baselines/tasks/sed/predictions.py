@@ -16,9 +16,11 @@ import numpy as np
 
 from baselines.tasks.aqa.predictions import listed
 from baselines.tasks.sed.event_columns import Corpus, Event, Events, events_of, present
-from clear_gen.core.config import shown
-from clear_gen.core.io import CheckFailed, InputError, read_row_group, sha256_json, write_text
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import sha256_json, write_text
+from clear_gen.core.parquet import read_row_group
 from clear_gen.core.prediction_file import numbered_lines, typed
+from clear_gen.core.text import shown
 from clear_gen.datasets.mixtures.load import config_of
 from clear_gen.datasets.mixtures.manifest import finished_mixtures
 from clear_gen.mixtures.graph import mixture_schema

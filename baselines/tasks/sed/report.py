@@ -26,7 +26,7 @@ from baselines.tasks.sed.results import (
     time_figures,
 )
 from clear_gen import __version__
-from clear_gen.core.io import write_text
+from clear_gen.core.files import write_text
 from clear_gen.core.page import definitions, document, legend, section, table
 
 NONE = "–"

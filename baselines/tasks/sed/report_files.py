@@ -12,8 +12,8 @@ from baselines.tasks.sed.folders import runs_in, scored_in
 from baselines.tasks.sed.metrics.scores import Results
 from baselines.tasks.sed.published import PAPER_ALPHA, TABLE_4, TWO_STEP
 from baselines.tasks.sed.results import RESULTS, Config, Figures, SedResultsFile, four, mean, read_sed_results
-from clear_gen.core.config import read_text
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import read_text
 
 LOSSES = "selection_loss", "train_loss"
 PRECISIONS = "selection_micro_ap", "selection_macro_ap"

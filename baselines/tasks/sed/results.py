@@ -20,8 +20,10 @@ from baselines.tasks.sed.metrics.psds import SETTINGS
 from baselines.tasks.sed.metrics.scores import OFFSET_SHARES, Results
 from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD
 from clear_gen import __version__
-from clear_gen.core.config import Strict, read_text, shown
-from clear_gen.core.io import InputError
+from clear_gen.core.config import Strict
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import read_text
+from clear_gen.core.text import shown
 
 TASK: Literal["sed"] = "sed"
 RESULTS, PREDICTIONS = "results-{}.json", "predictions-{}.jsonl"

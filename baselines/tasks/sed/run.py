@@ -29,7 +29,9 @@ from baselines.core.checkpoints import device_named, environment, load_tensors, 
 from baselines.models.sed.registry import build_sed
 from baselines.tasks.aqa.run import BEST, CONFIG, ENVIRONMENT, FEATURES, METRICS, STAGE_WEIGHTS
 from clear_gen.core.config import Strict, load_yaml
-from clear_gen.core.io import InputError, stream, write_text
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import write_text
+from clear_gen.core.streams import stream
 
 Precision = Literal["float32", "bfloat16"]
 EVALUATION_BATCH = {"cpu": 4, "cuda": 64}

@@ -34,7 +34,9 @@ from baselines.tasks.sed.run import (
     read_sed_config,
     write_sed_run,
 )
-from clear_gen.core.io import CheckFailed, InputError, stream, write_text
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import write_text
+from clear_gen.core.streams import stream
 
 CHECKPOINT_S = 120.0  # between two checkpoints of one epoch
 RATE_FACTOR = 0.1  # of the learning rate on a plateau

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import InputError, sha256_json
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_json
 from clear_gen.datasets.mixtures.finish import finish_mixtures_alone
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, check_settings, label_problem, mixture_identity
 from clear_gen.datasets.mixtures.records import MixtureWork

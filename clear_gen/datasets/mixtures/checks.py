@@ -11,17 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.core.io import (
-    PCM24_STEPS,
-    InputError,
-    decode_flac,
-    encode_flac,
-    first_line,
-    from_pcm24,
-    read_row_group,
-    sha256_pcm,
-    to_pcm16,
-)
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.parquet import read_row_group
+from clear_gen.core.pcm import PCM24_STEPS, decode_flac, encode_flac, from_pcm24, sha256_pcm, to_pcm16
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.datasets.mixtures.records import (
     STEM_BITS,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import InputError, atomic_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import atomic_path
 from clear_gen.datasets.mixtures.load import Mixture, load_mixture
 from clear_gen.datasets.scenes.figure import COLOURS, DPI, INK, WIDTH_INCHES, draw_spectrogram, new_figure, suffix_of
 from clear_gen.mixtures.graph import PlacedEvent

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import CheckFailed, InputError, atomic_path, sha256_file, sha256_json, write_text
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import atomic_path, sha256_file, sha256_json, write_text
 from clear_gen.datasets.mixtures.annotations import LINES, Labelled, annotation_name, labelled
 from clear_gen.datasets.mixtures.card import mixture_card
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, mixture_settings_of

@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clear_gen.core.io import InputError, decode_flac, from_pcm16, read_row_group, sha256_json
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_json
+from clear_gen.core.parquet import read_row_group
+from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures
 from clear_gen.mixtures.graph import MixtureGraph, mixture_of_row, mixture_schema
 from clear_gen.store.chunks import check_file

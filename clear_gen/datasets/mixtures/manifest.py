@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictBool, StrictInt, ValidationError, model_validator
 
 from clear_gen.core.config import Strict, misplaced
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.mixtures.graph import Recipe
 from clear_gen.mixtures.plan import KONG_DURATION_S, MixtureSpec, samples_of
 from clear_gen.mixtures.rules import MixtureRules

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.mixtures.manifest import MAX_FOLDS, SAMPLE_RATES, MixtureSettings, check_settings, per_fold
 from clear_gen.mixtures.graph import Recipe
 from clear_gen.mixtures.plan import KONG_DURATION_S, MixtureSpec

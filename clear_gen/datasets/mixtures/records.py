@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.core.io import AUDIO, PCM24_STEPS, dataset_schema, encode_flac, sha256_pcm, to_pcm16, to_pcm24
+from clear_gen.core.parquet import AUDIO, dataset_schema
+from clear_gen.core.pcm import PCM24_STEPS, encode_flac, sha256_pcm, to_pcm16, to_pcm24
+from clear_gen.core.records import Rendered
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.mixtures.graph import MixtureGraph, Recipe, mixture_schema, row_of_mixture
 from clear_gen.mixtures.plan import Cast, cast_folds, plan_mixtures, samples_of
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.mixtures.render import MixtureAudio, Sources, render_mixture, with_gains
-from clear_gen.scenes.graph import Rendered
 from clear_gen.store.audio_column import AudioColumn, with_columns
 from clear_gen.store.layout import STEMS, Chunk, stems_config
 

@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import DAMAGED, InputError, first_line, open_parquet
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.parquet import DAMAGED, open_parquet
 from clear_gen.datasets.mixtures.source_tables import RESTRICTED
 from clear_gen.mixtures.recordings.corpus_facts import CORPORA
 from clear_gen.store.layout import BANK, SOURCES

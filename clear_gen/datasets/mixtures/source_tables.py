@@ -10,16 +10,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from clear_gen.core.config import shown
-from clear_gen.core.io import (
-    InputError,
-    atomic_path,
-    dataset_schema,
-    metadata_of,
-    open_parquet,
-    parquet_writer,
-    sha256_json,
-)
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import atomic_path, sha256_json
+from clear_gen.core.parquet import dataset_schema, metadata_of, open_parquet, parquet_writer
+from clear_gen.core.text import shown
 from clear_gen.mixtures.graph import Recipe
 from clear_gen.mixtures.recordings.corpus_facts import CORPORA
 from clear_gen.mixtures.recordings.sources import Background, Event

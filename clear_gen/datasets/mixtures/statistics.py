@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import open_parquet, read_row_group, table
+from clear_gen.core.parquet import open_parquet, read_row_group
+from clear_gen.core.text import table
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.datasets.mixtures.records import is_stems
 from clear_gen.store.layout import DataFile

@@ -13,7 +13,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import CheckFailed, InputError, sha256_json
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import sha256_json
+from clear_gen.core.progress import Advance
 from clear_gen.datasets.mixtures.annotations import LINES, annotation_name
 from clear_gen.datasets.mixtures.card import mixture_card
 from clear_gen.datasets.mixtures.checks import InspectedMixtures, MixtureInspection, inspect_mixtures, start, stems_of
@@ -32,7 +34,6 @@ from clear_gen.datasets.mixtures.statistics import mixture_statistics
 from clear_gen.datasets.scenes.checks import Finding
 from clear_gen.datasets.scenes.validate import Validation, check_listed, chosen_places, outcome_lines
 from clear_gen.mixtures.recordings.sources import Background, Event
-from clear_gen.store.chunks import Advance
 from clear_gen.store.finish import is_finished
 from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, data_folders
 from clear_gen.store.manifest import GENERATOR, environment, provenance_text, read_provenance

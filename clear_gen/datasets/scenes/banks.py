@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.options import Options
 from clear_gen.scenes.domain import Domain, load_domain
 from clear_gen.scenes.sampler import sample_scenes

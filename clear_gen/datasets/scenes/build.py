@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import InputError, sha256_json
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_json
 from clear_gen.datasets.scenes.banks import bank_path, check_banks, check_sampling, missing_banks, read_banks
 from clear_gen.datasets.scenes.records import SceneWork
 from clear_gen.sounds.bank import Bank, write_bank

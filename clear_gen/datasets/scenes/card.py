@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.questions.card import command, counts_line, questions_text
 from clear_gen.datasets.scenes.questions.files import Asked, asked_of
 from clear_gen.datasets.scenes.statistics import Statistics, statistics_lines

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.core.io import InputError, decode_flac, encode_flac, first_line, read_row_group, sha256_pcm
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.parquet import read_row_group
+from clear_gen.core.pcm import decode_flac, encode_flac, sha256_pcm
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.questions.files import Asked
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema, tail_samples

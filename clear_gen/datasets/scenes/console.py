@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
-from clear_gen.core.io import encode_flac
+from clear_gen.core.pcm import encode_flac
 from clear_gen.datasets.scenes.build import Shard
 from clear_gen.datasets.scenes.statistics import statistics, statistics_lines
 from clear_gen.scenes.graph import graph_of_row
 from clear_gen.scenes.render import render_pcm
 from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds.bank import Bank, resampled_bank
-from clear_gen.store.chunks import Advance
 from clear_gen.store.finish import finished_settings, is_finished
 from clear_gen.store.layout import BANK_OF_SPLIT, FILE_SCENES, DataFile, scene_files, shard_of
 from clear_gen.store.manifest import Settings, spec_of
 
 PROBED_SCENES = 30
 GRAPH_BYTES = 900  # of one scene's graph in a file, about
-
-
-@contextmanager
-def progress(left: int, total: int, what: str = "scenes") -> Iterator[Advance]:
-    """A progress bar on stderr; yields the function to call with the number of scenes, or ``what``, made."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total, completed=total - left)
-        yield lambda n: bar.advance(task, n)
 
 
 def summary(folder: Path) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from clear_gen.core.io import InputError, atomic_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import atomic_path
 from clear_gen.datasets.scenes.load import Scene, load_scene
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SceneGraph, Sound

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clear_gen.core.io import InputError, decode_flac, from_pcm16, open_parquet, read_row_group
+from clear_gen.core.errors import InputError
+from clear_gen.core.parquet import open_parquet, read_row_group
+from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.datasets.scenes.questions.files import open_questions, program_of, question_rows, read_asked
 from clear_gen.questions.language.program import Program
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema

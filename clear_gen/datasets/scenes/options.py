@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from clear_gen.core.config import Strict, invalid, parse_yaml, validate
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.scenes.domain import Domain, Sampling
 from clear_gen.store.layout import split_sizes
 from clear_gen.store.manifest import Settings

@@ -10,9 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from clear_gen.core.io import encode_flac
+from clear_gen.core.pcm import encode_flac
+from clear_gen.core.records import RENDERED_TYPE
 from clear_gen.scenes.domain import Domain
-from clear_gen.scenes.graph import RENDERED_TYPE, graph_of_row, scene_schema
+from clear_gen.scenes.graph import graph_of_row, scene_schema
 from clear_gen.scenes.render import render_pcm
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank, resampled_bank

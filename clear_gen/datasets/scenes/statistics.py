@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from clear_gen.core.io import open_parquet, table
+from clear_gen.core.parquet import open_parquet
+from clear_gen.core.text import table
 from clear_gen.scenes.domain import Domain
 from clear_gen.store.layout import DataFile
 

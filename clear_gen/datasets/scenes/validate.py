@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from clear_gen import __version__
-from clear_gen.core.io import STAGE_VALIDATE, CheckFailed, InputError, sha256_file, sha256_json, stream, table
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import sha256_file, sha256_json
+from clear_gen.core.progress import Advance
+from clear_gen.core.streams import STAGE_VALIDATE, stream
+from clear_gen.core.text import table
 from clear_gen.datasets.scenes import checks
 from clear_gen.datasets.scenes.banks import bank_path, needed_banks
 from clear_gen.datasets.scenes.card import card
@@ -25,7 +29,6 @@ from clear_gen.datasets.scenes.questions.files import Asked, asked_of
 from clear_gen.datasets.scenes.statistics import statistics
 from clear_gen.sounds.bank import Bank, check_attributes, is_without_audio, read_bank
 from clear_gen.sounds.verify import check_pair
-from clear_gen.store.chunks import Advance
 from clear_gen.store.layout import (
     BANK,
     CARD,

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from clear_gen.core.config import shown
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.text import shown
 from clear_gen.dsp.levels import rms_dbfs
 from clear_gen.dsp.resample import resampled
 from clear_gen.mixtures.recordings.sources import Background, Event

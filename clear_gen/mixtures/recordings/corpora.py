@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clear_gen.core.config import shown
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.text import shown
 from clear_gen.mixtures.recordings.corpus_facts import CORPORA, Corpus, Holds, corpus_of
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.mixtures.recordings.tables import Clip, Row, present, read_table

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import soundfile
 
-from clear_gen.core.config import shown
-from clear_gen.core.io import InputError, first_line, table
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.text import shown, table
 from clear_gen.mixtures.recordings.corpora import PROBLEMS, UNSTATED, Part, Problem, corpus_parts, scene_root
 from clear_gen.mixtures.recordings.corpus_facts import Corpus, Form, corpus_of
 from clear_gen.mixtures.recordings.tables import Row, read_table

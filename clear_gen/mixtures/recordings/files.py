@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from clear_gen.core.config import has_controls, shown
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.text import has_controls, shown
 from clear_gen.mixtures.recordings.corpora import corpus_backgrounds, corpus_events, recognised
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.mixtures.recordings.tables import Clip, Row, present, read_table

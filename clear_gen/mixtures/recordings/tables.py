@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from clear_gen.core.config import has_controls, read_text, shown
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import read_text
+from clear_gen.core.text import has_controls, shown
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.sounds.files import MAX_TABLE_BYTES
 

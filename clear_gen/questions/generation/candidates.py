@@ -13,7 +13,8 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.core.io import STAGE_QUESTIONS, stream
+from clear_gen.core.records import SPLITS
+from clear_gen.core.streams import STAGE_QUESTIONS, stream
 from clear_gen.questions.generation.answerable_without_audio import entailed
 from clear_gen.questions.generation.balance_keys import N_FEATURES, features_of
 from clear_gen.questions.generation.value_sampler import BankLabels, Drawer, n_draws
@@ -33,7 +34,6 @@ from clear_gen.questions.language.vocabulary import answers_of_type, is_count, v
 from clear_gen.questions.templates.program_skeleton import ANY, SOME, Shape, shapes_of
 from clear_gen.questions.templates.template import Template
 from clear_gen.scenes.domain import Domain
-from clear_gen.scenes.graph import SPLITS
 
 SPARE_SLOTS = 3  # for the types of which a scene has no question
 CANDIDATES_PER_SLOT = 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from clear_gen.core.io import InputError, content_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import content_path
 from clear_gen.questions.templates.families import load_families, words_of
 from clear_gen.questions.templates.template import Template, read_json_templates
 from clear_gen.scenes.domain import Domain

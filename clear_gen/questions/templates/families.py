@@ -49,7 +49,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from clear_gen.core.config import Strict, load_yaml
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.questions.language.program import SOUND, Node, question_type, signatures
 from clear_gen.questions.language.vocabulary import RELATION, written
 from clear_gen.questions.templates.descriptions import Description, Forms, Naming

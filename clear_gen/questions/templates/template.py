@@ -28,8 +28,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictInt, StringConstraints, ValidationError
 
-from clear_gen.core.config import Strict, has_controls, read_text, shown
-from clear_gen.core.io import InputError, first_line
+from clear_gen.core.config import Strict
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.files import read_text
+from clear_gen.core.text import has_controls, shown
 from clear_gen.questions.language.program import Node, Program, problem_of, question_type, signatures
 from clear_gen.scenes.domain import Domain
 

@@ -19,8 +19,8 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from clear_gen.core.config import has_controls
-from clear_gen.core.io import InputError, first_line
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.text import has_controls
 from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
 from clear_gen.sounds.bank import check_usable

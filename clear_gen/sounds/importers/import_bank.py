@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from clear_gen.core.io import STAGE_IMPORT, InputError, stream
+from clear_gen.core.errors import InputError
+from clear_gen.core.streams import STAGE_IMPORT, stream
 from clear_gen.sounds.attributes import Attribute, Thresholds, measured
 from clear_gen.sounds.bank import MIN_DURATION_S, Bank, build_bank, read_bank
 from clear_gen.sounds.importers.good_sounds import Selection, import_good_sounds, shared_origins

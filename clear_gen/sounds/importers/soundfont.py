@@ -22,7 +22,8 @@ import numpy as np
 from pydantic import AfterValidator, Field, StrictInt
 
 from clear_gen.core.config import Strict, locate, parse_yaml, validate
-from clear_gen.core.io import InputError, content_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import content_path
 from clear_gen.sounds.analysis import NOTES
 from clear_gen.sounds.attributes import Attribute, given
 from clear_gen.sounds.bank import check_usable

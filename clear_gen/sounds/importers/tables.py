@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from clear_gen.core.config import shown
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.text import shown
 from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.analysis import loudness_lufs
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given

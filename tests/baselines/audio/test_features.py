@@ -29,7 +29,7 @@ from baselines.audio.features import (
 )
 from baselines.audio.scenes import Scenes, open_scenes
 from baselines.audio.spectrogram import MelSettings, mel_filters, mel_spectrogram, settings_at
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from tests.baselines.conftest import SIZES
 from tests.datasets.runs import RATE
 from tests.sounds import one_line

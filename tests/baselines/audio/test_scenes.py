@@ -15,7 +15,8 @@ import pytest
 
 from baselines.audio.scenes import AudioScenes, ahead, open_scenes
 from baselines.audio.virtual import VirtualScenes
-from clear_gen.core.io import InputError, decode_flac, encode_flac
+from clear_gen.core.errors import InputError
+from clear_gen.core.pcm import decode_flac, encode_flac
 from clear_gen.datasets.scenes.load import load_scenes
 from clear_gen.scenes.domain import Domain
 from tests.baselines.audio.waveforms import CLOSE, CPU, waveforms_of

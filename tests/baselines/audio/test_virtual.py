@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from baselines.audio.scenes import open_scenes
 from baselines.audio.virtual import VirtualScenes, convolved, scenes_of_table, with_fresh_rooms
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import Noise, Reverb, SceneGraph, Sound, graph_of_row, scene_schema, tail_samples
 from clear_gen.scenes.render import render, render_pcm

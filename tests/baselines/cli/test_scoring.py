@@ -21,7 +21,8 @@ from baselines.tasks.aqa.questions import Questions, read_split
 from baselines.tasks.aqa.results import read_results
 from clear_gen.cli import run as generate
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
-from clear_gen.core.io import CheckFailed, sha256_file
+from clear_gen.core.errors import CheckFailed
+from clear_gen.core.files import sha256_file
 from clear_gen.questions.language.vocabulary import answers_of_type
 from tests.datasets.runs import write_banks
 

@@ -16,7 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from baselines.models import build, skeleton
 from baselines.models.aqa.ablation import RUN_LENGTH
 from baselines.models.aqa.resnet import ResNet101
-from clear_gen.core.io import InputError, stream
+from clear_gen.core.errors import InputError
+from clear_gen.core.streams import stream
 
 PARALLEL = "naaqa-parallel-optimized"
 SMALL = {"gru_units": 8, "embedding": 6, "filters": 4, "blocks": 2, "classifier_filters": 6, "hidden": 5}

@@ -11,7 +11,7 @@ from torch import nn
 
 from baselines.models.aqa.film import AudioController, FilmBlock
 from baselines.models.layers import Conv, QuestionEncoder, initialise, max_pool, with_maps, word_embedding
-from clear_gen.core.io import stream
+from clear_gen.core.streams import stream
 
 
 def same_convolution(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: tuple[int, int]) -> np.ndarray:

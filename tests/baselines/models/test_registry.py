@@ -11,7 +11,8 @@ import torch
 
 from baselines.cli import run
 from baselines.models import MODELS, build, config_of, count, count_frozen, listing, skeleton
-from clear_gen.core.io import InputError, stream
+from clear_gen.core.errors import InputError
+from clear_gen.core.streams import stream
 
 CLEAR2 = (97, 57)  # words with special tokens, answers: what shared/MODELS.md counts with
 PARALLEL = "naaqa-parallel-optimized"

@@ -21,7 +21,8 @@ from baselines.models import count, with_options
 from baselines.models.sed.layers import SedOutput
 from baselines.models.sed.registry import SED_MODELS, build_sed, config_of_sed, listing_sed, skeleton_sed
 from baselines.models.sed.vggish_pool import weighted_rank
-from clear_gen.core.io import InputError, stream
+from clear_gen.core.errors import InputError
+from clear_gen.core.streams import stream
 
 CLASSES, FRAMES, BANDS = 3, 12, 7
 NARROW = {"width": 0.1}  # 4, 6, 13 and 26 channels of 32 to 256

@@ -26,7 +26,7 @@ from baselines.models.aqa.tokenizer import (
     write_tokenizer,
 )
 from baselines.tasks.aqa.questions import read_split
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.scenes.domain import Domain
 from tests.sounds import one_line
 

@@ -24,7 +24,8 @@ from baselines.predictors.endpoint import EndpointSettings, ask, clip_of, prompt
 from baselines.tasks.aqa.questions import Questions, read_split
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE
-from clear_gen.core.io import CheckFailed, InputError, from_pcm16, to_pcm16
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.pcm import from_pcm16, to_pcm16
 from clear_gen.dsp.resample import resampled
 from clear_gen.scenes.domain import Domain
 from tests.baselines.predictors.chat_server import Answer, Asked, Chat, chat_server, said

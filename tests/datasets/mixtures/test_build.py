@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from clear_gen.core.io import CheckFailed, InputError
+from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.datasets.mixtures.build import create_mixtures
 from clear_gen.datasets.mixtures.finish import finish_mixtures
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, per_fold

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import clear_gen
-from clear_gen.core.io import InputError, decode_flac, from_pcm16, from_pcm24, sha256_pcm, to_pcm16
+from clear_gen.core.errors import InputError
+from clear_gen.core.pcm import decode_flac, from_pcm16, from_pcm24, sha256_pcm, to_pcm16
 from clear_gen.datasets.mixtures.build import create_mixtures
 from clear_gen.datasets.mixtures.load import load_mixture, load_mixtures
 from clear_gen.datasets.mixtures.manifest import MixtureSettings

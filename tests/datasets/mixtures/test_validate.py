@@ -15,16 +15,10 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from clear_gen.core.io import (
-    CheckFailed,
-    InputError,
-    decode_flac,
-    encode_flac,
-    parquet_writer,
-    sha256_file,
-    sha256_json,
-    sha256_pcm,
-)
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import sha256_file, sha256_json
+from clear_gen.core.parquet import parquet_writer
+from clear_gen.core.pcm import decode_flac, encode_flac, sha256_pcm
 from clear_gen.datasets.mixtures import validate as validation
 from clear_gen.datasets.mixtures.source_tables import read_sources, sources_sha256, write_sources
 from clear_gen.datasets.scenes.validate import Validation

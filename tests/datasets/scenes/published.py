@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 import clear_gen
-from clear_gen.core.io import encode_flac, sha256_file
+from clear_gen.core.files import sha256_file
+from clear_gen.core.pcm import encode_flac
 from clear_gen.datasets.scenes.build import Shard, create
 from clear_gen.datasets.scenes.clear_format.importer import ImportSummary, import_clear_layout
 from clear_gen.scenes.domain import Domain

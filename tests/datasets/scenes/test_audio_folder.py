@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from clear_gen.core.io import InputError, sha256_file
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_file
 from clear_gen.datasets.scenes.clear_format.importer import import_clear_layout
 from clear_gen.datasets.scenes.exports.audio_folder import export_audio_folder
 from clear_gen.datasets.scenes.exports.source import MARKER

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from clear_gen.cli import run
 from clear_gen.cli.audit import audit as command
 from clear_gen.cli.common import DONE
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.audit import run as auditing
 from clear_gen.datasets.scenes.audit.console import lines
 from clear_gen.datasets.scenes.audit.page import page, write_page

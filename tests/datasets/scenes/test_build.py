@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import clear_gen
-from clear_gen.core.io import CheckFailed, InputError, sha256_file, sha256_pcm, to_pcm16
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import sha256_file
+from clear_gen.core.pcm import sha256_pcm, to_pcm16
 from clear_gen.datasets.scenes.banks import needed_banks
 from clear_gen.datasets.scenes.build import Progress, Shard, add_audio, claim, create, discard
 from clear_gen.datasets.scenes.validate import validate
@@ -205,8 +207,8 @@ def test_graphs_of_another_version_are_never_drawn_anew(
     tmp_path: Path, settings: Settings, embedded: dict[str, Bank], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as older:
-        for module in ("identity", "generate"):
-            older.setattr(f"clear_gen.datasets.{module}.GENERATOR", "clear-gen 0.0.9")
+        for module in ("manifest", "chunks"):
+            older.setattr(f"clear_gen.store.{module}.GENERATOR", "clear-gen 0.0.9")
         folder = make(tmp_path / "data", replace(settings, audio=False), embedded)
     (folder / "scenes/validation-00000-of-00001.parquet").unlink()
     before = hashes(folder)

@@ -21,7 +21,7 @@ import yaml
 from clear_gen import __version__
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE
-from clear_gen.core.io import content_path
+from clear_gen.core.files import content_path
 from clear_gen.datasets.scenes import card
 from clear_gen.sounds.bank import Bank, write_bank
 from clear_gen.store.layout import split_sizes

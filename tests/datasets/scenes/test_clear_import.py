@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from clear_gen.core.io import CheckFailed, InputError, encode_flac
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.pcm import encode_flac
 from clear_gen.datasets.scenes.clear_format.importer import import_clear_layout
 from clear_gen.datasets.scenes.clear_format.layout import export_clear
 from clear_gen.scenes.domain import Domain

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.clear_format.layout import PublishedBank, answers, export_clear, published_scene
 from clear_gen.datasets.scenes.exports.source import MARKER
 from clear_gen.scenes.domain import Domain

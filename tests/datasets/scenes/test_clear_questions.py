@@ -19,7 +19,7 @@ import pytest
 
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.clear_format.json_stream import BLOCK_BYTES, MAX_VALUE_CHARACTERS, JsonList
 from clear_gen.datasets.scenes.clear_format.layout import PUBLISHED_SPLITS, export_clear
 from clear_gen.datasets.scenes.exports.audio_folder import export_audio_folder

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.build import Shard, create
 from clear_gen.datasets.scenes.figure import FLOOR_DB, HOP, N_BANDS, draw_scene, mel_spectrogram, scene_figure
 from clear_gen.datasets.scenes.load import Scene, load

@@ -15,7 +15,8 @@ import pytest
 import clear_gen
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE
-from clear_gen.core.io import InputError, decode_flac, from_pcm16
+from clear_gen.core.errors import InputError
+from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.datasets.scenes import load as loading
 from clear_gen.datasets.scenes.load import Record, Scene
 from clear_gen.questions.language.program import execute

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.options import Options, read_options, settings_from
 from clear_gen.scenes.domain import Domain
 

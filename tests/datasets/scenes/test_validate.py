@@ -20,7 +20,10 @@ import soundfile
 
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
-from clear_gen.core.io import CheckFailed, encode_flac, from_pcm16, parquet_writer, sha256_file, sha256_pcm, to_pcm16
+from clear_gen.core.errors import CheckFailed
+from clear_gen.core.files import sha256_file
+from clear_gen.core.parquet import parquet_writer
+from clear_gen.core.pcm import encode_flac, from_pcm16, sha256_pcm, to_pcm16
 from clear_gen.datasets.scenes import validate as validation
 from clear_gen.datasets.scenes.validate import Validation, validate
 from clear_gen.scenes.graph import scene_schema

@@ -15,7 +15,8 @@ import pytest
 
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE, FAILED
-from clear_gen.core.io import CheckFailed, sha256_file, sha256_json
+from clear_gen.core.errors import CheckFailed
+from clear_gen.core.files import sha256_file, sha256_json
 from clear_gen.datasets.scenes import validate as validation
 from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, questions_schema, write_questions_file
 from clear_gen.datasets.scenes.validate import validate

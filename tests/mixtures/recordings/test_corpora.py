@@ -11,8 +11,8 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clear_gen.core.config import has_controls
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.text import has_controls
 from clear_gen.mixtures.recordings.corpora import PROBLEMS, UNSTATED, corpus_backgrounds, corpus_events, recognised
 from clear_gen.mixtures.recordings.corpus_check import SHOWN_PROBLEMS, check_corpus, described
 from clear_gen.mixtures.recordings.corpus_facts import CORPORA, Corpus

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from clear_gen.core.config import has_controls
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.text import has_controls
 from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.sounds.files import read_audio

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.questions.generation.balance_keys import NONE, RANKS, RELATIONS, SIGNATURE, TYPE
 from clear_gen.questions.generation.candidates import (
     BLIND_RIGHT,

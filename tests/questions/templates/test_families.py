@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clear_gen.core.io import InputError, content_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import content_path
 from clear_gen.questions.language.program import Node, n_relations, question_type
 from clear_gen.questions.language.vocabulary import ABSOLUTE, GLOBAL, RELATIVE, article, plural, values_of, written
 from clear_gen.questions.language.wording import render

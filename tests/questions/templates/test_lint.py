@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from clear_gen.core.io import content_path
+from clear_gen.core.files import content_path
 from clear_gen.questions.language.program import Node
 from clear_gen.questions.templates.families import load_families, words_of
 from clear_gen.questions.templates.lint import Finding, lint

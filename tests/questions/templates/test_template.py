@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.questions.language.program import Node
 from clear_gen.questions.templates.collection import counts_of, read_templates
 from clear_gen.questions.templates.template import (

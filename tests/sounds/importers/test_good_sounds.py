@@ -17,7 +17,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clear_gen.core.io import InputError, stream
+from clear_gen.core.errors import InputError
+from clear_gen.core.streams import stream
 from clear_gen.sounds.analysis import cents_from, pitch_hz
 from clear_gen.sounds.attributes import GivenAttribute
 from clear_gen.sounds.bank import build_bank

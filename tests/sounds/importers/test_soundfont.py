@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import yaml
 
-from clear_gen.core.io import InputError, content_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import content_path
 from clear_gen.sounds.analysis import NOTES, cents_from, loudness_lufs, pitch_hz
 from clear_gen.sounds.attributes import GivenAttribute
 from clear_gen.sounds.bank import build_bank

@@ -15,7 +15,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clear_gen.core.io import InputError, stream
+from clear_gen.core.errors import InputError
+from clear_gen.core.streams import stream
 from clear_gen.sounds.analysis import loudness_lufs, pitch_hz
 from clear_gen.sounds.bank import Bank, read_bank, write_bank
 from clear_gen.sounds.importers.good_sounds import Selection

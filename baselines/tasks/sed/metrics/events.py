@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from baselines.tasks.sed.event_columns import Corpus, Events
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 HIGH, LOW = 0.2, 0.1  # of the hysteresis, probabilities
 JOIN_FRAMES = DROP_FRAMES = 10

@@ -34,7 +34,7 @@ import numpy as np
 from baselines.core.fields import Count, Rate, Share
 from baselines.tasks.sed.event_columns import Events
 from baselines.tasks.sed.metrics.events import merge, pairs
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 HOUR_S = 3600.0
 

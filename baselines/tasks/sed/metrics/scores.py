@@ -19,7 +19,7 @@ from baselines.tasks.sed.metrics import tagging
 from baselines.tasks.sed.metrics.psds import SETTINGS, Psds, psds
 from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD, ClipScores
 from baselines.tasks.sed.metrics.time import COLLAR_S, SEGMENT_S, TimeScores, event_scores, segment_scores
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 OFFSET_SHARES = (0.2, 0.5)
 

@@ -29,7 +29,7 @@ from statistics import NormalDist
 import numpy as np
 
 from baselines.core.fields import Count, Finite, Share
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 
 DEFAULT_THRESHOLD = 0.5
 

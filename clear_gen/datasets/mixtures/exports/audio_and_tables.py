@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from clear_gen.core.io import InputError, read_row_group, sha256_json
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_json
+from clear_gen.core.parquet import read_row_group
 from clear_gen.datasets.mixtures.annotations import LINES, jams_text
 from clear_gen.datasets.mixtures.finish import labels_of
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clear_gen.core.io import table
+from clear_gen.core.text import table
 from clear_gen.datasets.scenes.audit.run import Audit
 from clear_gen.questions.audit.figures import BANDS_FROM, Band, Figures, Spread
 from clear_gen.questions.audit.text_only_baselines import (

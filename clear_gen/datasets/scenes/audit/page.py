@@ -6,7 +6,7 @@ from functools import partial
 from html import escape
 from pathlib import Path
 
-from clear_gen.core.io import write_text
+from clear_gen.core.files import write_text
 from clear_gen.core.page import QUARTERS, definitions, document, legend, section, table
 from clear_gen.datasets.scenes.audit import console as report
 from clear_gen.datasets.scenes.audit.charts import (

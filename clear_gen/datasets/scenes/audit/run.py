@@ -18,7 +18,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clear_gen.core.io import CheckFailed, InputError, open_parquet, read_row_group, sha256_json
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import sha256_json
+from clear_gen.core.parquet import open_parquet, read_row_group
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.load import read_questions
 from clear_gen.datasets.scenes.questions.files import Checker, program_of, read_asked

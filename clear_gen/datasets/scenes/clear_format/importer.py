@@ -14,7 +14,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from clear_gen.core.io import InputError, decode_flac, parquet_writer, sha256_json, sha256_pcm
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_json
+from clear_gen.core.parquet import parquet_writer
+from clear_gen.core.pcm import decode_flac, sha256_pcm
+from clear_gen.core.progress import Advance
 from clear_gen.datasets.scenes.build import Progress, claim
 from clear_gen.datasets.scenes.clear_format.layout import OWN_KEY, PUBLISHED_SPLITS, audio_folder_path, check_names
 from clear_gen.datasets.scenes.clear_format.question_files import (
@@ -29,7 +33,7 @@ from clear_gen.datasets.scenes.records import SceneWork
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.store import chunks
-from clear_gen.store.chunks import Advance, Job
+from clear_gen.store.chunks import Job
 from clear_gen.store.finish import finish_alone, is_finished, tidy
 from clear_gen.store.layout import DataFile, scene_files
 from clear_gen.store.lock import at_work

@@ -11,7 +11,7 @@ from json.decoder import JSONDecoder
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from clear_gen.core.io import InputError, first_line
+from clear_gen.core.errors import InputError, first_line
 
 BLOCK_BYTES = 1 << 20
 MAX_VALUE_CHARACTERS = 1 << 20  # of one item, and of any other value of the object

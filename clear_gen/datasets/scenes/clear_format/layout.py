@@ -23,7 +23,9 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from clear_gen.core.io import InputError, atomic_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import atomic_path
+from clear_gen.core.progress import Advance
 from clear_gen.datasets.scenes.banks import read_banks
 from clear_gen.datasets.scenes.build import Progress
 from clear_gen.datasets.scenes.exports.source import (
@@ -40,7 +42,6 @@ from clear_gen.datasets.scenes.exports.source import (
 from clear_gen.questions.language.vocabulary import ordinal
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.attributes import Attribute
-from clear_gen.store.chunks import Advance
 from clear_gen.store.layout import BANK_OF_SPLIT
 
 PUBLISHED_SPLITS = {"train": "train", "validation": "val", "test": "test"}

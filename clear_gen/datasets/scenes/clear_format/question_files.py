@@ -9,7 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from clear_gen.core.io import InputError, metadata_of, open_parquet, sha256_json, write_text
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_json, write_text
+from clear_gen.core.parquet import metadata_of, open_parquet
 from clear_gen.datasets.scenes.clear_format.questions import Questions
 from clear_gen.datasets.scenes.questions.files import asked_of, open_questions, questions_schema, write_questions_file
 from clear_gen.questions.generation.records import NEEDS_HOLDOUT

@@ -15,8 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from clear_gen.core.config import has_controls
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.text import has_controls
 from clear_gen.datasets.scenes.clear_format.json_stream import JsonList
 from clear_gen.datasets.scenes.clear_format.layout import (
     OWN_KEY,

@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from clear_gen.core.config import has_controls
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
+from clear_gen.core.records import Rendered
+from clear_gen.core.text import has_controls
 from clear_gen.datasets.scenes.clear_format.layout import EXACT_SCENE_FIELDS, EXACT_SOUND_FIELDS, OWN_KEY, relationships
 from clear_gen.scenes.domain import Domain
-from clear_gen.scenes.graph import Noise, Rendered, Reverb
+from clear_gen.scenes.graph import Noise, Reverb
 from clear_gen.sounds.attributes import Attribute, MeasuredAttribute
 
 MAX_SOUNDS = 64  # as in a domain's rules

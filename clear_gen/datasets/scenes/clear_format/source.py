@@ -11,8 +11,8 @@ from typing import Any
 
 import soundfile
 
-from clear_gen.core.config import has_controls
-from clear_gen.core.io import InputError, first_line
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.text import has_controls
 from clear_gen.datasets.scenes.clear_format.layout import OWN_KEY, audio_folder_path, questions_path, scenes_path
 from clear_gen.datasets.scenes.clear_format.questions import Questions, read_published
 from clear_gen.datasets.scenes.clear_format.scenes import (

@@ -26,7 +26,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
-from clear_gen.core.io import InputError, atomic_path
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import atomic_path
+from clear_gen.core.progress import Advance
+from clear_gen.core.records import SPLITS
 from clear_gen.datasets.scenes.build import Progress
 from clear_gen.datasets.scenes.exports.source import (
     ExportSummary,
@@ -38,8 +41,7 @@ from clear_gen.datasets.scenes.exports.source import (
     row_groups,
     rows,
 )
-from clear_gen.scenes.graph import SPLITS, scene_schema
-from clear_gen.store.chunks import Advance
+from clear_gen.scenes.graph import scene_schema
 from clear_gen.store.layout import CARD, CHUNK_SCENES
 
 METADATA, TYPED_METADATA = "metadata.jsonl", "metadata.parquet"

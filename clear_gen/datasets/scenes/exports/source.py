@@ -12,7 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from clear_gen.core.io import InputError, atomic_path, read_row_group, sha256_json, write_text
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import atomic_path, sha256_json, write_text
+from clear_gen.core.parquet import read_row_group
 from clear_gen.datasets.scenes.questions.files import Asked, open_questions, question_rows, read_asked
 from clear_gen.store.chunks import check_file
 from clear_gen.store.finish import finished_settings

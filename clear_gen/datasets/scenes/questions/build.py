@@ -13,7 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.io import CheckFailed, InputError, refresh, sha256_file, sha256_json, write_text
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import refresh, sha256_file, sha256_json, write_text
+from clear_gen.core.progress import Advance
+from clear_gen.core.records import SPLITS
 from clear_gen.datasets.scenes.banks import read_banks
 from clear_gen.datasets.scenes.build import Shard
 from clear_gen.datasets.scenes.card import card
@@ -23,8 +26,6 @@ from clear_gen.questions.generation.candidates import Rules
 from clear_gen.questions.language.vocabulary import values_of
 from clear_gen.questions.templates.template import Template, as_json
 from clear_gen.scenes.domain import Domain
-from clear_gen.scenes.graph import SPLITS
-from clear_gen.store.chunks import Advance
 from clear_gen.store.finish import finished_settings, remove_leftovers, tidy
 from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, QUESTIONS, DataFile, questions_name, scene_files, shard_of
 from clear_gen.store.lock import at_work, let_finish, wait_to_finish

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shlex import quote
 
-from clear_gen.core.io import table
+from clear_gen.core.text import table
 from clear_gen.datasets.scenes.questions.files import Asked
 from clear_gen.store.manifest import Settings
 

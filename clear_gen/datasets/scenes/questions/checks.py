@@ -15,7 +15,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from clear_gen.core.io import InputError, first_line, read_row_group
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.parquet import read_row_group
 from clear_gen.datasets.scenes.checks import Finding, Inspected, Inspection
 from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, Asked, Checker, open_questions, program_of
 from clear_gen.questions.language.program import Facts, IllPosed, execute_on, facts_of, n_relations, question_type

@@ -8,8 +8,9 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from clear_gen.core.config import read_text, shown
-from clear_gen.core.io import InputError, first_line, table
+from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.files import read_text
+from clear_gen.core.text import shown, table
 from clear_gen.datasets.scenes.load import load_graph, read_questions
 from clear_gen.datasets.scenes.questions.files import program_of
 from clear_gen.questions.language.program import IllPosed, Node, Program, execute, problem_of

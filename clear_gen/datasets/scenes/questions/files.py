@@ -11,15 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from clear_gen.core.io import (
-    InputError,
-    dataset_schema,
-    metadata_of,
-    open_parquet,
-    parquet_writer,
-    read_row_group,
-    sha256_json,
-)
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_json
+from clear_gen.core.parquet import dataset_schema, metadata_of, open_parquet, parquet_writer, read_row_group
 from clear_gen.questions.generation.records import FIELDS, FORMAT, NEEDS_HOLDOUT
 from clear_gen.questions.language.program import Node, Program, problem_of, question_type
 from clear_gen.scenes.domain import Domain

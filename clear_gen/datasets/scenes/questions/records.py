@@ -13,16 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.core.io import (
-    CheckFailed,
-    atomic_path,
-    open_parquet,
-    parquet_writer,
-    read_row_group,
-    refresh,
-    sha256_file,
-    sha256_json,
-)
+from clear_gen.core.errors import CheckFailed
+from clear_gen.core.files import atomic_path, refresh, sha256_file, sha256_json
+from clear_gen.core.parquet import open_parquet, parquet_writer, read_row_group
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, questions_schema
 from clear_gen.questions.generation.candidates import Maker, Rules, bank_labels, candidates, maker_of

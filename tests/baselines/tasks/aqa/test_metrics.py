@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from baselines.core.intervals import bootstrap_mean
 from baselines.tasks.aqa.metrics import BIN_WIDTHS_S, MAX_BINS, Score, evaluate, length_bins, validate
 from baselines.tasks.aqa.questions import Questions
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.questions.language.vocabulary import answers_of_type
 from clear_gen.scenes.domain import packaged_domain
 

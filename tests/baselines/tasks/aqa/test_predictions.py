@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.tasks.aqa.predictions import read_predictions, write_predictions
-from clear_gen.core.io import CheckFailed, InputError
+from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.prediction_file import MAX_LINE_BYTES
 
 IDS = ["test-000000-0", "test-000000-1", "test-000001-0"]

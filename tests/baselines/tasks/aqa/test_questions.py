@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from baselines.tasks.aqa.questions import read_split
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.questions.files import read_asked
 from clear_gen.scenes.domain import Domain
 from clear_gen.store.finish import finished_settings

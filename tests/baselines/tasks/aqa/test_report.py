@@ -28,7 +28,7 @@ from baselines.tasks.aqa.results import (
     read_results,
     results_json,
 )
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.questions.language.vocabulary import answers_of_type
 from clear_gen.scenes.domain import packaged_domain
 from tests.baselines.tasks.aqa.test_metrics import questions_of

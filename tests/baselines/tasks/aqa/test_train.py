@@ -26,7 +26,7 @@ from baselines.tasks.aqa.questions import read_split
 from baselines.tasks.aqa.run import RunConfig, load_run, logits_of, new_model, predict_split
 from baselines.tasks.aqa.train import Data, Processes, load_data, train
 from clear_gen.cli.common import DONE, WRONG_INPUT
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.load import load_scenes
 
 CPU = torch.device("cpu")

@@ -33,7 +33,8 @@ from baselines.tasks.sed.published import TABLE_4, TABLE_5, published
 from baselines.tasks.sed.results import ON_TEST, mean_figures, read_sed_results, sed_results_json
 from baselines.tasks.sed.run import Heard, hear, load_sed_run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
-from clear_gen.core.io import InputError, sha256_file
+from clear_gen.core.errors import InputError
+from clear_gen.core.files import sha256_file
 from tests.baselines.tasks.sed.runs import PER_FOLD, all_clips, mixtures, write_run
 
 LABELS = ["bell", "dog", "horn"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from baselines.tasks.sed.event_columns import Corpus, Event, Events, events_of, present, validate_corpus
 from baselines.tasks.sed.metrics.events import THRESHOLDS, decode, merge, operating_points, pairs
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from tests.baselines.tasks.sed.data import corpus_of, events_on_grid, random_events
 
 CORPUS = corpus_of()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from baselines.tasks.sed.event_columns import Corpus, Event, Events, events_of
 from baselines.tasks.sed.metrics.events import merge, operating_points
 from baselines.tasks.sed.metrics.psds import SETTINGS, Psds, PsdsSettings, psds, rates_of, validate_settings
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from tests.baselines.tasks.sed.data import corpus_of, events_on_grid, like, random_events
 
 CORPUS = corpus_of(2, 3)

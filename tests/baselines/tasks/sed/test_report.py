@@ -17,7 +17,7 @@ from baselines.tasks.sed.report import sed_page
 from baselines.tasks.sed.report_files import SedRun, experiments, read_sed_runs
 from baselines.tasks.sed.results import ON_TEST, SedResultsFile, read_sed_results, sed_results_json
 from clear_gen.cli.common import DONE, WRONG_INPUT
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from tests.baselines.tasks.aqa.test_report import HOSTILE, Page
 from tests.baselines.tasks.sed.runs import EPOCHS
 

@@ -15,7 +15,7 @@ from baselines.tasks.sed.metrics import tagging
 from baselines.tasks.sed.metrics.psds import SETTINGS, psds
 from baselines.tasks.sed.metrics.scores import evaluate, validate
 from baselines.tasks.sed.metrics.time import event_scores, segment_scores
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from tests.baselines.tasks.sed.data import corpus_of, like, random_events
 
 CORPUS = corpus_of(20, 4, 10.0)

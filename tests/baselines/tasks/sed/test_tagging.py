@@ -22,7 +22,7 @@ from baselines.tasks.sed.metrics.tagging import (
     tune_thresholds,
     validate,
 )
-from clear_gen.core.io import InputError
+from clear_gen.core.errors import InputError
 from tests.baselines.tasks.sed.data import scored
 
 LABELS = ("A", "B", "C")

@@ -28,7 +28,8 @@ from baselines.tasks.sed.data import Clips, mel_settings_at, read_clips
 from baselines.tasks.sed.run import SedRunConfig, folds_of, hear, load_sed_run
 from baselines.tasks.sed.train import SedProgress, features_for, loss_of, train_sed
 from clear_gen.cli.common import DONE, WRONG_INPUT
-from clear_gen.core.io import CheckFailed, InputError, write_text
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import write_text
 from clear_gen.datasets.mixtures.load import load_mixtures
 from clear_gen.datasets.without_audio import write_without_audio
 from tests.mixtures.data import LABELS, N_FOLDS, RATE, make, small_settings, write_corpus

@@ -1,0 +1,19 @@
+"""Errors that end a command in one line, and how they are worded."""
+
+from __future__ import annotations
+
+
+class InputError(Exception):
+    """Something from outside is not what it must be: a file, a field, an option. Exit code 2.
+
+    The message is one line that names file, field, found and expected.
+    """
+
+
+class CheckFailed(Exception):
+    """A check or a job that ran to its end and failed. Exit code 1."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its name if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

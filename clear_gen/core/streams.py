@@ -1,0 +1,28 @@
+"""Random streams: one per item, the same however the work is divided."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# First element of a random stream's spawn key: what the stream is for. The numbers are part of the format.
+STAGE_SCENE = 0
+
+
+STAGE_IMPORT = 1
+
+
+STAGE_VALIDATE = 2
+
+
+STAGE_QUESTIONS = 3
+
+
+STAGE_MIXTURE = 4
+
+
+STAGE_CAST = 5
+
+
+def stream(seed: int, *key: int) -> np.random.Generator:
+    """The random stream of one item, ``key`` being (stage, split, index): the same however the work is divided."""
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))
