@@ -12,6 +12,7 @@ import pytest
 from clear_gen.scenes.domain import Domain, load_domain
 from clear_gen.sounds.bank import Bank
 from clear_gen.sounds.default import default_banks
+from tests import counts  # noqa: F401  loads the Hypothesis profile
 
 SHARED = Path(os.environ.get("CLEAR_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -23,11 +23,12 @@ from clear_gen.core.parquet import dataset_schema, open_parquet
 from clear_gen.core.pcm import decode_flac, encode_flac, from_pcm16, sha256_pcm, to_pcm16
 from clear_gen.core.streams import stream
 from clear_gen.sounds.bank import Bank, build_bank, read_bank, write_bank
+from tests.counts import examples
 from tests.sounds import ATTRIBUTES, one_line, scale
 
 STEP = 1 / 32767
 ROUNDING = 4e-8  # a float32 near 1 is off by at most 2^-25, and there are two of them
-quick = settings(max_examples=60, deadline=None)
+quick = examples(60)
 waveforms = hnp.arrays(np.float32, st.integers(0, 300), elements=st.floats(-1, 1, width=32))
 pcms = hnp.arrays(np.int16, st.integers(1, 3000), elements=st.integers(-32768, 32767))
 HALF_WRITTEN = """

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import pyloudnorm
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.dsp.levels import gain_to, integrated_loudness, k_weighting, level_db, rms_dbfs
+from tests.counts import examples
 
 RATES = (16000, 22050, 32000, 44100, 48000)
 
@@ -87,7 +88,7 @@ def test_rms_of_a_square_wave_and_of_a_tone():
     measure=st.sampled_from(["rms", "lufs"]),
     seed=st.integers(0, 9),
 )
-@settings(max_examples=80, deadline=None, derandomize=True)
+@examples(80, derandomize=True)
 def test_gains_reach_their_level(rms, target_db, duration_s, measure, seed):
     rate = 16000
     fall = np.exp(-3 * np.arange(round(duration_s * rate)) / rate)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -40,11 +40,12 @@ from clear_gen.mixtures.plan import (
 )
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.mixtures.rules import MixtureRules
+from tests.counts import examples
 
 RATE = 32_000
 P_VALUE = 0.001
 NOWHERE = Path("/nowhere")
-often = settings(max_examples=60, deadline=None, derandomize=True)
+often = examples(60, derandomize=True)
 
 
 def event(name: str, label: str, group: str = "", verified: bool = True) -> Event:
@@ -395,7 +396,7 @@ VARIED = {
 
 
 @given(cuts=st.lists(st.integers(0, 40), max_size=5), seed=st.integers(0, 2**40), fold=st.integers(0, 3))
-@settings(max_examples=20, deadline=None, derandomize=True)
+@examples(20, derandomize=True)
 def test_any_division_gives_the_same_plans(cuts, seed, fold):
     spec = MixtureSpec(40, seed=seed, rules=rules_of(**VARIED))
     cast = cast_folds(*corpus(), spec)[fold]

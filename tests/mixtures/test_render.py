@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyloudnorm
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
@@ -33,6 +33,7 @@ from clear_gen.mixtures.render import (
     with_gains,
 )
 from clear_gen.mixtures.rules import MixtureRules
+from tests.counts import examples
 
 RATE = 16000
 VARIED: dict[str, Any] = {
@@ -161,7 +162,7 @@ def test_one_plan_serves_all_snrs(corpus, kong_corpus, recipe):
 
 
 @given(seed=st.integers(0, 999), snr_db=st.floats(-20, 30), measure=st.sampled_from(["rms", "lufs"]))
-@settings(max_examples=25, deadline=None, derandomize=True)
+@examples(25, derandomize=True)
 def test_what_is_achieved_is_what_was_asked_for(corpus, sources, seed, snr_db, measure):
     (plan,) = plans_of(corpus, 1, seed, snr_measure=measure)
     for event in with_gains(plan, snr_db, sources).events:
@@ -370,7 +371,7 @@ def test_loops_keep_their_power_where_they_overlap(tmp_path):
 
 
 @given(offset=st.integers(0, 11_199), n_samples=st.integers(8000, 60_000))
-@settings(max_examples=30, deadline=None, derandomize=True)
+@examples(30, derandomize=True)
 def test_a_loop_is_the_sum_of_its_overlapping_repeats(tmp_path_factory, offset, n_samples):
     samples, fade = np.random.default_rng(5).standard_normal(16000).astype(np.float32) / 10, 4800
     path = write(tmp_path_factory.mktemp("loop") / "noise.wav", samples)

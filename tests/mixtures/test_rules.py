@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from clear_gen.core.errors import InputError
 from clear_gen.mixtures.rules import Constant, MixtureRules, Uniform, load_rules
+from tests.counts import examples
 
 P_VALUE = 0.001
 
@@ -207,7 +208,7 @@ def test_truncated_normal(mean, std, low, high):
     width=st.floats(0, 20),
     seed=st.integers(0),
 )
-@settings(max_examples=200, deadline=None, derandomize=True)
+@examples(200, derandomize=True)
 def test_a_truncated_normal_stays_within_its_range_however_far_from_its_mean(mean, std, low, width, seed):
     shape = {"mean": mean, "std": std, "min": low, "max": low + width}
     distribution = MixtureRules.model_validate({"snr_db": {"truncnorm": shape}}).snr_db

@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.counts import examples
 from tests.questions import oracle
 from tests.questions.oracle import Program, Row, answer
 
@@ -175,7 +176,7 @@ def full_answer(nodes: Program, row: Row) -> str | None:
     return answers.pop() if len(answers) == 1 else None
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(scenes(), programs())
 def test_labels_that_nobody_asks_for_do_not_matter(row: Row, nodes: Program) -> None:
     row = {**row, "sounds": row["sounds"][:4]}

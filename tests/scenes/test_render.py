@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -22,6 +22,7 @@ from clear_gen.scenes.room import reverb_tail
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes
 from clear_gen.sounds.bank import Bank
 from tests.banks import bank_of, sound_of, tone_bank
+from tests.counts import examples
 
 RATE = 16000
 FIXTURE = Path(__file__).resolve().parents[1] / "data" / "render_fixture.json"
@@ -106,7 +107,7 @@ def level_dbfs(x: np.ndarray) -> float:
     return 20 * np.log10(np.sqrt(np.mean(np.square(x, dtype=float))))
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@examples(30, derandomize=True)
 @given(level=st.floats(-80, -50), seed=st.integers(0, 2**53 - 1))
 def test_noise_is_as_loud_as_asked_uniform_and_centred(level, seed):
     x = noise_of(Noise(level, seed), 48000)
@@ -173,7 +174,7 @@ def test_silence_in_is_silence_out(reverb):
     assert rendered.scale_db == 0
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(gain_db=st.floats(-60, 3), seed=st.integers(0, 2**53 - 1))
 def test_a_gain_on_every_sound_is_that_gain_on_the_scene(gain_db, seed):
     bank = tone_bank()
@@ -246,7 +247,7 @@ def test_every_sound_is_heard_within_5_ms_of_its_onset(sample_rate):
 # --- full scale -------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(
     gain_db=st.floats(-10, 60),
     level=st.floats(-80, -6),

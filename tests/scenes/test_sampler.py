@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyloudnorm
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -24,6 +24,7 @@ from clear_gen.scenes.graph import Noise, Reverb, SceneGraph, Sound, graph_of_ro
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes
 from clear_gen.sounds.bank import Bank, ElementarySound
 from tests.banks import CLEAR2_THRESHOLDS, INSTRUMENTS, NOTES, bank_of, sound_of, tone_bank
+from tests.counts import examples
 
 RATE = 16000
 LEVELS = ("recorded", "independent")
@@ -153,7 +154,7 @@ def test_without_constraints_too_every_scene_is_that_of_the_slow_oracle(levels):
         assert graph == slow_graph(bank, 3, "test", index, levels, constrained=False)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     order=st.permutations(range(30)),
     cuts=st.lists(st.integers(1, 29), max_size=6),

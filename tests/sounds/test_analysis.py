@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 import scipy.signal
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.sounds.analysis import NOTES, brightness, loudness_lufs, pitch_class, pitch_hz
+from tests.counts import examples
 
 ORACLE = json.loads((Path(__file__).parents[1] / "data" / "brightness_oracle.json").read_text(encoding="utf-8"))
 BANKS = {"clear2-official/train": 135, "clear2-official/test": 135, "orchestral": 204}
 RATES = st.sampled_from([16000, 44100, 48000])
 SEEDS = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=40, deadline=None)
+quick = examples(40)
 
 
 def recordings(folder: Path) -> Iterator[tuple[dict, np.ndarray, int]]:

@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
@@ -25,9 +25,10 @@ from clear_gen.sounds.bank import (
     resampled_bank,
     write_bank,
 )
+from tests.counts import examples
 from tests.sounds import ATTRIBUTES, RATE, note_recording, note_samples, one_line, real_banks, scale
 
-quick = settings(max_examples=60, deadline=None)
+quick = examples(60)
 finite = st.floats(-1e3, 1e3)
 NAN, INF = float("nan"), float("inf")
 
@@ -196,7 +197,7 @@ def test_a_test_bank_is_labelled_with_the_thresholds_it_is_given(bank):
 # --- identity ---------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(order=st.permutations(range(5)))
 def test_the_content_hash_does_not_depend_on_the_order_of_recordings(order):
     recordings = scale(5)

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.sounds.leak import RESIDUAL_LIMIT, find_leaks, recording_residual
+from tests.counts import examples
 
 SEEDS = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=40, deadline=None)
+quick = examples(40)
 
 
 def noise(seed: int, n_samples: int) -> np.ndarray:
@@ -112,7 +113,7 @@ def test_leaks_are_found_whatever_their_place_and_length():
 
 
 @given(seed=SEEDS, limit=st.floats(0.02, 0.9), swapped=st.booleans())
-@settings(max_examples=15, deadline=None)
+@examples(15)
 def test_the_screening_loses_no_pair(seed, limit, swapped):
     rng = np.random.default_rng(seed)
     decays = [np.exp(-np.arange(rng.integers(300, 600)) / 200) for _ in range(5)]

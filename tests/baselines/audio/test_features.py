@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.audio import features as features_module
@@ -31,6 +31,7 @@ from baselines.audio.scenes import Scenes, open_scenes
 from baselines.audio.spectrogram import MelSettings, mel_filters, mel_spectrogram, settings_at
 from clear_gen.core.errors import InputError
 from tests.baselines.conftest import SIZES
+from tests.counts import examples
 from tests.datasets.runs import RATE
 from tests.sounds import one_line
 
@@ -277,7 +278,7 @@ def test_a_scene_too_short_for_a_frame(fit: Fit) -> None:
     assert "scene 1: found 256 samples" in one_line(caught)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@examples(40, derandomize=True)
 @given(
     how=st.builds(
         FeatureSettings,

@@ -8,12 +8,13 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import signal
 
 from baselines.audio.log_mel import LogMelSettings, log_mel, slaney_filters
+from tests.counts import examples
 
 REFERENCE = LogMelSettings()
 CLIP = 320_000  # samples: 10 s
@@ -107,7 +108,7 @@ def cases(draw: st.DrawFn) -> tuple[LogMelSettings, np.ndarray]:
     return mel, np.stack([noise(n, draw(st.integers(0, 2**32))) for _ in range(draw(st.integers(1, 3)))])
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@examples(40, derandomize=True)
 @given(cases())
 def test_any_settings_are_those_of_the_slow_one(case: tuple[LogMelSettings, np.ndarray]) -> None:
     mel, clips = case

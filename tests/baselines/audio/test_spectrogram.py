@@ -7,10 +7,11 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.audio.spectrogram import MelSettings, mel_filters, mel_spectrogram, settings_at
+from tests.counts import examples
 
 RATES = (8000, 16000, 22050, 48000)
 
@@ -81,7 +82,7 @@ def batches(draw: st.DrawFn) -> tuple[MelSettings, list[np.ndarray]]:
     return mel, [noise(n, seed + k, level) for k, n in enumerate(lengths)]
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@examples(25, derandomize=True)
 @given(batches())
 def test_spectrograms_are_those_of_the_slow_one(batch: tuple[MelSettings, list[np.ndarray]]) -> None:
     mel, scenes = batch

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.audio.scenes import open_scenes
@@ -24,6 +24,7 @@ from clear_gen.scenes.sampler import SceneSpec, sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
 from tests.banks import bank_of, sound_of, tone_bank
 from tests.baselines.audio.waveforms import CLOSE, waveforms_of
+from tests.counts import examples
 from tests.datasets.scenes.published import read_in, write_source
 from tests.sounds import one_line, real_banks
 
@@ -154,7 +155,7 @@ def test_scenes_of_all_kinds_in_one_batch(clear2: Domain) -> None:
             assert_rendered(table_of(order, clear2), bank, batch)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@examples(15, derandomize=True)
 @given(st.data())
 def test_graphs_by_chance(data: st.DataObject) -> None:
     time = np.arange(3000) / 8000
@@ -266,7 +267,7 @@ def test_an_imported_dataset_has_no_bank(tmp_path: Path, clear2: Domain) -> None
 # --- convolution ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@examples(30, derandomize=True)
 @given(
     n=st.integers(1, 12_000) | st.sampled_from([2235, 2236, 2237, 4096, 4472]),
     m=st.integers(1, 2500) | st.sampled_from([1, 2, 1860, 1861, 1862]),

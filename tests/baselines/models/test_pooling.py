@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.models.sed.pooling import (
@@ -19,6 +19,7 @@ from baselines.models.sed.pooling import (
     linear_softmax,
     maximum,
 )
+from tests.counts import examples
 
 PROBABILITIES = st.lists(st.floats(1e-6, 1), min_size=1, max_size=12)
 WITHOUT_WEIGHTS = {name: function for name, function in POOLINGS.items() if name != "attention"}
@@ -57,7 +58,7 @@ def called(name: str, y: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", POOLINGS)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@examples(60, derandomize=True)
 @given(st.data())
 def test_values_and_gradients_are_the_formulas(name: str, data: st.DataObject) -> None:
     y = data.draw(PROBABILITIES)
@@ -84,7 +85,7 @@ def test_time_is_the_last_axis(name: str) -> None:
         assert found[place].item() == pytest.approx(pooled(name, y[place].tolist(), w[place].tolist()))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@examples(60, derandomize=True)
 @given(PROBABILITIES)
 def test_the_more_a_pooling_favours_loud_frames_the_higher_it_is(y: list[float]) -> None:
     frames = torch.tensor(y, dtype=torch.float64)

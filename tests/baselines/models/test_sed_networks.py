@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import signal
 from torch import nn
@@ -23,6 +23,7 @@ from baselines.models.sed.registry import SED_MODELS, build_sed, config_of_sed, 
 from baselines.models.sed.vggish_pool import weighted_rank
 from clear_gen.core.errors import InputError
 from clear_gen.core.streams import stream
+from tests.counts import examples
 
 CLASSES, FRAMES, BANDS = 3, 12, 7
 NARROW = {"width": 0.1}  # 4, 6, 13 and 26 channels of 32 to 256
@@ -233,7 +234,7 @@ def test_logit_of_an_atrous_clip_is_the_weighted_mean_of_its_frames() -> None:
 # --- weighted rank pooling --------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@examples(60, derandomize=True)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.floats(0.01, 1))
 def test_weighted_rank_is_the_sorted_formula(values: list[float], decay: float) -> None:
     x = torch.tensor(values, dtype=torch.float64, requires_grad=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.models.aqa.tokenizer import (
@@ -28,13 +28,14 @@ from baselines.models.aqa.tokenizer import (
 from baselines.tasks.aqa.questions import read_split
 from clear_gen.core.errors import InputError
 from clear_gen.scenes.domain import Domain
+from tests.counts import examples
 from tests.sounds import one_line
 
 words = st.sampled_from(
     ["is", "the", "C#", "c", "A#", "Forty-third", "bright", "one's", "été", "?", ",", ";", "7", "#"]
 )
 texts = st.lists(words, max_size=12).map(" ".join) | st.text(max_size=40)
-properties = settings(max_examples=60, deadline=None, derandomize=True)
+properties = examples(60, derandomize=True)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
@@ -18,6 +18,7 @@ from clear_gen.mixtures.recordings.corpus_check import SHOWN_PROBLEMS, check_cor
 from clear_gen.mixtures.recordings.corpus_facts import CORPORA, Corpus
 from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
 from clear_gen.mixtures.recordings.sources import Background, Event
+from tests.counts import examples
 from tests.mixtures.recordings import corpora_trees as trees
 from tests.mixtures.recordings.corpora_trees import BREAKS, CORPUS_OF, FORMS, linked, removed, scene_name, write_tree
 from tests.sounds import one_line
@@ -276,7 +277,7 @@ def test_the_report_is_short_and_says_what_may_be_done(good, tmp_path):
 
 
 @given(st.sampled_from(FORMS), st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_a_table_says_is_one_line_and_nothing_outside_is_read(good, tmp_path, form, data):
     table = TABLES.get(form, "meta.csv")
     delimiter = "," if form in CORPUS_OF else "\t"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
@@ -17,6 +17,7 @@ from clear_gen.core.text import has_controls
 from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.sounds.files import read_audio
+from tests.counts import examples
 from tests.sounds import one_line
 
 TABLE = "filename,label\ndog_1.wav,dog\ndog_0.wav,dog\nrain.wav,rain\n"
@@ -221,7 +222,7 @@ CELL = st.one_of(
 @given(st.lists(st.tuples(CELL, CELL, CELL, CELL), min_size=1, max_size=4), st.booleans(), st.sampled_from("\n\r"))
 @example([("rain.wav", "rain", "g", "1")], True, "\n")
 @example([("events/../../x.wav", "rain", "g", "1")], True, "\n")
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_cells_say_is_one_line_or_lies_inside(table, folder, cells, quoted, end):
     def cell(text: str) -> str:
         return '"' + text.replace('"', '""') + '"' if quoted else text

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.questions.generation.records import FIELDS, NEEDS_HOLDOUT, Chosen, Recorder
@@ -18,6 +18,7 @@ from clear_gen.questions.language.vocabulary import answers_of_type, values_of
 from clear_gen.questions.language.wording import render
 from clear_gen.questions.templates.collection import read_templates
 from clear_gen.questions.templates.template import Parameter, Template
+from tests.counts import examples
 from tests.questions.language.test_execute_batch import templates_of, with_values
 from tests.questions.language.test_scene_batch import CLEAR2
 
@@ -197,7 +198,7 @@ def test_a_parameter_may_have_any_name() -> None:
 # ---- batches ---------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.integers(1, 6), max_size=30), st.integers(1, 20))
 def test_batches_are_all_in_order_and_split_no_scene(per_scene: list[int], n: int) -> None:
     scenes = [7 * number for number, count in enumerate(per_scene) for _ in range(count)]

@@ -7,12 +7,13 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.questions.generation.balance_keys import N_FEATURES, RANKS, RELATIONS, SHAPE, SIGNATURE, TYPE
 from clear_gen.questions.generation.candidates import BLIND_RIGHT, BLIND_WRONG, NO_RELATION, SPARE_SLOTS
 from clear_gen.questions.generation.selection import FLATTEST, NATURAL_SHARE, Pool, select
+from tests.counts import examples
 
 PER_SLOT = 3
 TWO, TWELVE, GRADED = 0, 1, 2  # types: of two answers, of twelve, of sixteen numbers
@@ -119,7 +120,7 @@ def usable_of(pool: Pool, strict: bool) -> np.ndarray:
     return np.flatnonzero([signature not in without for signature in pool.features[:, SIGNATURE].tolist()])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.integers(0, 40),
     st.integers(1, 5),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from clear_gen.questions.language.program import (
     IllPosed,
@@ -19,6 +19,7 @@ from clear_gen.questions.language.program import (
 from clear_gen.questions.language.trace import trace
 from clear_gen.scenes.domain import Domain, packaged_domain
 from clear_gen.scenes.graph import SceneGraph, Sound
+from tests.counts import examples
 from tests.questions import oracle
 from tests.questions.oracle import Program, Row
 from tests.questions.test_oracle import program, programs, scene, scenes
@@ -492,7 +493,7 @@ def test_too_many_unknown_labels_are_no_answer() -> None:
 # ---- against the oracle ----------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=1500, deadline=None)
+@examples(1500)
 @given(scenes(), programs())
 def test_engine_and_oracle_agree(row: Row, rows: Program) -> None:
     nodes = nodes_of(rows)

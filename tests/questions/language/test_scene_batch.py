@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.questions.language.program import Facts, facts_of
@@ -16,6 +16,7 @@ from clear_gen.questions.language.scene_batch import ABSENT, UNKNOWN, SceneColum
 from clear_gen.questions.language.vocabulary import values_of
 from clear_gen.scenes.domain import Domain, packaged_domain
 from clear_gen.scenes.graph import graph_of_row, scene_schema
+from tests.counts import examples
 from tests.questions.oracle import Row
 from tests.questions.test_oracle import scene, scenes
 
@@ -98,7 +99,7 @@ def check(columns: SceneColumns, facts: list[Facts], domain: Domain) -> None:
                     assert places(columns.same_may[number, kind, place]) == same
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.lists(scenes(), min_size=1, max_size=5), st.randoms(use_true_random=False))
 def test_masks_are_those_of_a_loop(rows: list[Row], random: Any) -> None:
     for row in rows:

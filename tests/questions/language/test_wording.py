@@ -6,13 +6,14 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.questions.language.vocabulary import article, ordinal, plural, values_of, written
 from clear_gen.questions.language.wording import Pattern, render
 from clear_gen.questions.templates.collection import read_templates
 from clear_gen.questions.templates.template import Template
+from tests.counts import examples
 from tests.questions.language.test_scene_batch import CLEAR2
 
 VALUES = {
@@ -104,7 +105,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     st.lists(st.tuples(WORDS, st.sampled_from([" ", ", ", "? ", " (", "-"])), min_size=1, max_size=12),
     st.sampled_from(values_of("instrument", CLEAR2)),

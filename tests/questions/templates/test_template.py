@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from copy import deepcopy
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
@@ -24,6 +25,7 @@ from clear_gen.questions.templates.template import (
     read_json_templates,
     without_brackets,
 )
+from tests.counts import examples
 from tests.questions.language.test_scene_batch import CLEAR2
 
 GOOD: dict[str, Any] = {
@@ -337,7 +339,7 @@ def everywhere(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path] * bool(path) + [found for key, inner in items for found in everywhere(inner, (*path, key))]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(everywhere(GOOD)), st.sampled_from(NASTY), st.sampled_from(["put", "add", "drop"]))
 def test_nothing_nasty_is_a_traceback(tmp_path: Path, where: tuple[Any, ...], nasty: Any, how: str) -> None:
     """Either templates that check, or one printable line."""
@@ -356,10 +358,9 @@ def test_nothing_nasty_is_a_traceback(tmp_path: Path, where: tuple[Any, ...], na
     assert all(name.isprintable() for template in found for name in (template.template_id, *template.text))
 
 
-@pytest.mark.parametrize("depth", [*range(960, 1000, 3), 5000])
 @pytest.mark.parametrize("around", ["[{}]", '[{{"id": {}}}]', '[{{"id": "x", "nodes": [{{"type": {}}}]}}]'])
-def test_deep_nesting_is_refused_in_words(tmp_path: Path, depth: int, around: str) -> None:
-    for opening, closing in ("[]", ('{"a":', "}")):
+def test_deep_nesting_is_refused_in_words(tmp_path: Path, around: str) -> None:
+    for depth, (opening, closing) in product([*range(960, 1000, 3), 5000], ["[]", ('{"a":', "}")]):
         assert refusal(tmp_path, around.format(opening * depth + "1" + closing * depth))
 
 

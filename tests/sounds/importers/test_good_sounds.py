@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
@@ -30,6 +30,7 @@ from clear_gen.sounds.importers.good_sounds import (
     source_of,
 )
 from clear_gen.sounds.recording import Recording
+from tests.counts import examples
 from tests.sounds import ATTRIBUTES, one_line
 from tests.sounds.importers.good_sounds_tree import (
     AUDIO_RATE,
@@ -306,7 +307,7 @@ def test_what_both_sides_have_is_listed(tree):
     assert shared_origins(commas, [*commas[:1], "x"]) == ["microphone akg", "player Smith, John"]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(*[st.text(min_size=1)] * 3)
 def test_a_source_can_be_parsed_whatever_the_names(player, microphone, pack):
     values = {"player": player, "microphone": microphone, "pack": pack}

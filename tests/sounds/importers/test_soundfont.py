@@ -103,9 +103,9 @@ def test_the_packaged_presets_cover_the_domain() -> None:
     assert plan.held_s > DURATION_S[1]
 
 
-@pytest.mark.parametrize("key", range(128))
-def test_a_key_has_the_note_of_its_frequency(key: int) -> None:
-    assert note_hz(*note_of_key(key)) == pytest.approx(440 * 2 ** ((key - 69) / 12))
+def test_a_key_has_the_note_of_its_frequency() -> None:
+    keys = range(128)
+    assert [note_hz(*note_of_key(key)) for key in keys] == pytest.approx([440 * 2 ** ((key - 69) / 12) for key in keys])
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
@@ -23,6 +23,7 @@ from clear_gen.sounds.importers.good_sounds import Selection
 from clear_gen.sounds.importers.import_bank import import_bank
 from clear_gen.sounds.importers.tables import import_clear, import_folder
 from clear_gen.sounds.recording import Recording
+from tests.counts import examples
 from tests.sounds import (
     ATTRIBUTES,
     GIVEN,
@@ -154,7 +155,7 @@ def test_stereo_becomes_the_mean_of_its_channels(tmp_path):
     assert np.abs(recording.samples - (left + right) / 2).max() < 1e-6
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(
     from_rate=st.sampled_from([22050, 32000, 44100, 48000, 96000]),
     to_rate=st.sampled_from([16000, 44100, 48000]),
@@ -370,7 +371,7 @@ def replace_values(rule, values):
 # --- lengths, fades and levels ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(lead_s=st.floats(0, 0.5), seed=st.integers(0, 99), floor=st.sampled_from([0.0, 1e-4]))
 def test_silence_before_the_sound_is_trimmed_and_the_attack_is_kept(tmp_path_factory, lead_s, seed, floor):
     note = long_note(seed, level=0.3)
@@ -399,7 +400,7 @@ def test_a_sound_that_is_mostly_silence_is_too_short(tmp_path):
     assert "0.7 s" in line
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(duration_s=st.floats(0.75, 2.5), low=st.floats(0.3, 0.7), width=st.floats(0, 0.5), seed=st.integers(0, 99))
 def test_lengths_lie_in_the_range_and_only_what_is_cut_fades(tmp_path_factory, duration_s, low, width, seed):
     samples = long_note(seed, duration_s)

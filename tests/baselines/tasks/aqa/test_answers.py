@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from baselines.tasks.aqa.answers import FILLERS, cardinal, grammar, normalise, normalise_all, read
 from clear_gen.questions.language.vocabulary import answers_of_type, ordinal
 from clear_gen.scenes.domain import Domain, packaged_domain
+from tests.counts import examples
 
 CLEAR2 = packaged_domain("clear2")
 GRAMMARS = {name: grammar(name, CLEAR2) for name in CLEAR2.question_types}
@@ -171,7 +172,7 @@ DECISIVE = "A B a# not no yes or maybe violin bright third 3 three sharp flat . 
 WORDS = st.sampled_from([*sorted(FILLERS), *DECISIVE.split()])
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     st.sampled_from(CLEAR2.question_types), st.lists(WORDS, max_size=6), st.sampled_from(["not", "or", "after", "xyz"])
 )
@@ -182,7 +183,7 @@ def test_an_unknown_word_never_leaves_an_answer(name: str, words: list[str], unk
     assert said is None or (said in ("yes", "no") and unknown in ("not", "after"))
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.sampled_from(CLEAR2.question_types), st.text(max_size=30))
 def test_any_text_is_an_answer_of_the_type_or_none(name: str, text: str) -> None:
     assert read(text, GRAMMARS[name]) in [None, *answers_of_type(name, CLEAR2)]

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -16,6 +16,7 @@ from baselines.tasks.aqa.questions import Questions
 from clear_gen.core.errors import InputError
 from clear_gen.questions.language.vocabulary import answers_of_type
 from clear_gen.scenes.domain import packaged_domain
+from tests.counts import examples
 
 CLEAR2 = packaged_domain("clear2")
 
@@ -61,7 +62,7 @@ def told(score: Score) -> tuple[int, int, int, float, float, float]:
     return score.n, score.right, score.unparseable, score.accuracy, score.low, score.high
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(asked())
 def test_scores_are_counts(one: tuple[Questions, list[str | None]]) -> None:
     questions, said = one

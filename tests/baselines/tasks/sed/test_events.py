@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.tasks.sed.event_columns import Corpus, Event, Events, events_of, present, validate_corpus
 from baselines.tasks.sed.metrics.events import THRESHOLDS, decode, merge, operating_points, pairs
 from clear_gen.core.errors import InputError
 from tests.baselines.tasks.sed.data import corpus_of, events_on_grid, random_events
+from tests.counts import examples
 
 CORPUS = corpus_of()
 FRAME_S = 0.1
@@ -88,7 +89,7 @@ def slow_decode(row: list[float], high: float, low: float | None, join: int, dro
     return [[start, end] for start, end in joined if end - start > drop]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     st.lists(st.integers(0, 5), min_size=6, max_size=90),
     st.tuples(st.integers(0, 5), st.integers(0, 5), st.booleans()),
@@ -214,7 +215,7 @@ def slow_merge(events: Events) -> list[Event]:
         rows.append(Event(pair[0].clip, onset_s, offset_s, pair[0].label))
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(events_on_grid(corpus_of(2, 2), 0.25, most=14))
 def test_merge_is_the_slow_one(events: Events) -> None:
     merged = merge(events)

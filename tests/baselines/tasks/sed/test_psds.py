@@ -8,7 +8,7 @@ from statistics import mean, pstdev
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.tasks.sed.event_columns import Corpus, Event, Events, events_of
@@ -16,6 +16,7 @@ from baselines.tasks.sed.metrics.events import merge, operating_points
 from baselines.tasks.sed.metrics.psds import SETTINGS, Psds, PsdsSettings, psds, rates_of, validate_settings
 from clear_gen.core.errors import InputError
 from tests.baselines.tasks.sed.data import corpus_of, events_on_grid, like, random_events
+from tests.counts import examples
 
 CORPUS = corpus_of(2, 3)
 EVENTS = events_on_grid(CORPUS, 0.25, most=10)
@@ -75,7 +76,7 @@ def slow_psds(reference: Events, points: list[Events], of: PsdsSettings) -> floa
     return area / of.e_max
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(EVENTS, st.lists(EVENTS, max_size=4), ANY)
 def test_psds_is_the_slow_one(reference: Events, points: list[Events], of: PsdsSettings) -> None:
     found = psds(reference, points, of)
@@ -88,7 +89,7 @@ def test_psds_is_the_slow_one(reference: Events, points: list[Events], of: PsdsS
     assert found.efpr == sorted({*found.efpr})
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(EVENTS, EVENTS, ANY)
 def test_rates_are_those_of_the_paper(reference: Events, detected: Events, of: PsdsSettings) -> None:
     reference, detected = merge(reference), merge(detected)
@@ -101,7 +102,7 @@ def test_rates_are_those_of_the_paper(reference: Events, detected: Events, of: P
             assert np.isnan(both).all()
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(EVENTS, ANY)
 def test_perfect_and_empty(reference: Events, of: PsdsSettings) -> None:
     nothing = events_of([], CORPUS)
@@ -113,7 +114,7 @@ def test_perfect_and_empty(reference: Events, of: PsdsSettings) -> None:
     assert psds(nothing, [reference], of).value is None
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(EVENTS, st.lists(EVENTS, min_size=1, max_size=3), st.randoms(use_true_random=False))
 def test_order_of_clips_events_and_points_changes_nothing(
     reference: Events, points: list[Events], random: object
@@ -126,7 +127,7 @@ def test_order_of_clips_events_and_points_changes_nothing(
     assert psds(moved[0], shuffled, of).value == pytest.approx(psds(reference, points, of).value, abs=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(EVENTS, st.lists(EVENTS, min_size=1, max_size=3), EVENTS)
 def test_costs_and_operating_points(reference: Events, points: list[Events], another: Events) -> None:
     """Every cost lowers the score; another operating point never does, where classes are not weighed by spread."""

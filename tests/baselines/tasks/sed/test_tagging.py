@@ -9,7 +9,7 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -24,6 +24,7 @@ from baselines.tasks.sed.metrics.tagging import (
 )
 from clear_gen.core.errors import InputError
 from tests.baselines.tasks.sed.data import scored
+from tests.counts import examples
 
 LABELS = ("A", "B", "C")
 
@@ -62,7 +63,7 @@ def cuts(scores: np.ndarray) -> list[float]:
     return [distinct[0] + 1, *((a + b) / 2 for a, b in pairwise(distinct)), distinct[-1] - 1]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(scored())
 def test_average_precision_and_auc_are_the_slow_ones(one: tuple[np.ndarray, np.ndarray]) -> None:
     scores, targets = one
@@ -73,7 +74,7 @@ def test_average_precision_and_auc_are_the_slow_ones(one: tuple[np.ndarray, np.n
     assert roc_auc(*one) == pytest.approx([slow_auc(*column) for column in columns], nan_ok=True)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(scored(), st.data())
 def test_only_the_order_of_scores_matters(one: tuple[np.ndarray, np.ndarray], data: st.DataObject) -> None:
     scores, targets = one
@@ -87,7 +88,7 @@ def test_only_the_order_of_scores_matters(one: tuple[np.ndarray, np.ndarray], da
     assert roc_auc(scores, ~targets) == pytest.approx(1 - roc_auc(scores, targets), nan_ok=True)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(scored(), st.lists(st.integers(-1, 7), min_size=3, max_size=3))
 def test_evaluate(one: tuple[np.ndarray, np.ndarray], cut: list[int]) -> None:
     scores, targets = one
@@ -157,7 +158,7 @@ def test_d_prime_of_what_is_infinite_or_nothing() -> None:
     assert [d_prime(auc) for auc in (0.0, 1.0, None, np.nan)] == [None] * 4
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(scored())
 def test_tuned_thresholds_are_the_highest_of_the_best(one: tuple[np.ndarray, np.ndarray]) -> None:
     scores, targets = one
@@ -177,7 +178,7 @@ def assert_no_class_can_raise_it(scores: np.ndarray, targets: np.ndarray, seed: 
             assert slow_f1(scores > np.where(np.arange(targets.shape[1]) == k, cut, tuned), targets) <= reached
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(scored(most_clips=8), st.integers(0, 3))
 def test_no_class_can_raise_what_was_tuned_for_all(one: tuple[np.ndarray, np.ndarray], seed: int) -> None:
     scores, targets = one
@@ -203,7 +204,7 @@ def test_a_class_that_mostly_misleads_is_given_up_for_all() -> None:
     assert (scores > pooled).sum(0).tolist() == [2, 0]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.floats(-1e300, 1e300), min_size=2, max_size=6, unique=True), st.data())
 def test_thresholds_part_even_neighbouring_numbers(values: list[float], data: st.DataObject) -> None:
     values = [*values, float(np.nextafter(values[0], np.inf)), 0.0, 5e-324]

@@ -8,12 +8,13 @@ from math import ceil, floor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.tasks.sed.event_columns import Corpus, Event, Events, events_of
 from baselines.tasks.sed.metrics.time import TimeScore, TimeScores, event_scores, segment_scores
 from tests.baselines.tasks.sed.data import corpus_of, events_on_grid, like, random_events
+from tests.counts import examples
 
 CORPUS = corpus_of(2, 3)
 ON_GRID = events_on_grid(CORPUS, 0.1)
@@ -54,7 +55,7 @@ def active_in(events: Events, clip: str, segment: int, segment_s: float) -> set[
     }
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(ON_GRID, ON_GRID, st.sampled_from([1.0, 0.3, 0.1]))
 def test_segments_one_by_one(reference: Events, estimated: Events, segment_s: float) -> None:
     found = segment_scores(reference, estimated, segment_s)
@@ -130,13 +131,13 @@ def assert_best(reference: Events, estimated: Events, collar_s: float, share: fl
     assert_macro(found)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(ON_GRID, ON_GRID, st.sampled_from([0.2, 0.05, 0.6]), st.sampled_from([0.0, 0.2, 0.5]))
 def test_no_matching_is_better(reference: Events, estimated: Events, collar_s: float, share: float) -> None:
     assert_best(reference, estimated, collar_s, share)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(CROWDED, CROWDED, st.sampled_from([0.5, 1.0]))
 def test_no_matching_is_better_in_a_crowd(reference: Events, estimated: Events, collar_s: float) -> None:
     assert_best(reference, estimated, collar_s, 0.5)
@@ -182,7 +183,7 @@ def test_bounds_belong_to_the_tolerance(onset_s: float, offset_s: float, share: 
 # --- both -------------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(ON_GRID)
 def test_perfect_and_empty(events: Events) -> None:
     nothing = events_of([], CORPUS)
@@ -196,7 +197,7 @@ def test_perfect_and_empty(events: Events) -> None:
         assert score(nothing, events).macro.n_classes == 0
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(ON_GRID, ON_GRID, st.permutations(range(2)), st.randoms(use_true_random=False))
 def test_order_of_clips_and_events_changes_nothing(
     reference: Events, estimated: Events, clips: list[int], random: object

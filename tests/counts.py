@@ -1,0 +1,20 @@
+"""How often a property or a random fault is tried: a few times in ``make test``, in full in ``make nightly``."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hypothesis import settings
+
+NIGHTLY = bool(os.environ.get("CLEAR_NIGHTLY"))
+FEW = 15  # examples of a property in make test
+
+settings.register_profile("ci", max_examples=FEW, deadline=None)
+settings.register_profile("nightly", max_examples=100, deadline=None)
+settings.load_profile("nightly" if NIGHTLY else "ci")  # for properties that say no number
+
+
+def examples(full: int, **options: Any) -> settings:
+    """Settings of a property: ``full`` examples in ``make nightly``; else a twentieth of them, at least 15."""
+    return settings(max_examples=full if NIGHTLY else min(full, max(FEW, full // 20)), deadline=None, **options)
