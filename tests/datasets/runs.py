@@ -23,7 +23,7 @@ from clear_gen.sounds.recording import Recording
 from tests.banks import tone_bank
 
 RATE = 8000  # Hz, the lowest there is
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 BAR = re.compile(r"scenes .* \d+/\d+ ")
 
 
@@ -70,8 +70,8 @@ def inodes(folder: Path) -> dict[str, tuple[int, int]]:
 def environment(tmp_path: Path, fault: dict[str, Any] | None = None) -> dict[str, str]:
     """Variables with which a process, and all that it starts, meets ``fault``."""
     (tmp_path / "site").mkdir(exist_ok=True)
-    (tmp_path / "site/sitecustomize.py").write_text("import faultpoints\n")
-    added = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(HERE), str(HERE.parents[1])])}
+    (tmp_path / "site/sitecustomize.py").write_text("import tests.datasets.faultpoints\n")
+    added = {"PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), str(ROOT)])}
     return added if fault is None else {**added, "CLEAR_FAULT": json.dumps(fault)}
 
 
@@ -129,7 +129,7 @@ def runner(folder: Path) -> Iterator[Runner]:
     """A ``Runner`` whose output lies below ``folder``."""
     folder.mkdir(exist_ok=True)
     process = subprocess.Popen(
-        [sys.executable, "-c", "import faultpoints; faultpoints.serve()"],
+        [sys.executable, "-c", "from tests.datasets import faultpoints; faultpoints.serve()"],
         env={**os.environ, **environment(folder)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

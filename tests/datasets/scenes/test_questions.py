@@ -40,8 +40,8 @@ TRAIN, TEST = "questions/train-00000-of-00001.parquet", "questions/test-00000-of
 TRAIN_CANDIDATES, TEST_CANDIDATES = (f".partial/questions-{split}-00000.arrow" for split in ("train", "test"))
 TO_GO_ON = "interrupted; run the same command again to go on"
 PRELOADED = (
-    "import clear_gen.datasets.scenes.questions.console, clear_gen.questions.templates.lint, faultpoints; "
-    "faultpoints.serve()"
+    "import clear_gen.datasets.scenes.questions.console, clear_gen.questions.templates.lint; "
+    "from tests.datasets import faultpoints; faultpoints.serve()"
 )
 
 
