@@ -1,5 +1,6 @@
 # make demo   make a first dataset from the embedded sounds, in a virtual environment of its own
 # make test   lint, types, tests
+# make nightly   all that make test tries a few times, in full
 PYTHON ?= python3
 VENV ?= .venv
 SHARED ?= ../shared
@@ -8,8 +9,11 @@ BIN := $(VENV)/bin
 
 # Real recordings for tests lie beside the checkout where they are to be had; elsewhere the tests that need them stay out.
 MARKERS := not peers and not ray and not wheel and not soundfont and not browser and not docs$(if $(wildcard $(SHARED)),, and not shared)
+# A module stays in one process: its fixtures are made once. tests/conftest.py puts the longest modules first.
+JOBS ?= 2
+PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test docs-test wheel-test browser-test soundfont-test ray-test fuzz peers-test clean
+.PHONY: demo test nightly docs-test wheel-test browser-test soundfont-test ray-test fuzz peers-test clean
 
 demo: $(VENV)/.installed
 	$(BIN)/clear-gen scenes --n 100 --out $(DEMO)
@@ -28,7 +32,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@$(if $(wildcard $(SHARED)),,echo "note: no recordings in $(SHARED); the tests marked 'shared' stay out")
-	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m "$(MARKERS)"
+	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest $(PARALLEL) -m "$(MARKERS) and not nightly"
+
+nightly: $(VENV)/.installed-dev
+	CLEAR_NIGHTLY=1 CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest $(PARALLEL) -m "$(MARKERS)"
 
 docs-test: $(VENV)/.installed-dev
 	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m "docs$(if $(wildcard $(SHARED)),, and not shared)"

@@ -13,7 +13,21 @@ from clear_gen.scenes.domain import Domain, load_domain
 from clear_gen.sounds.bank import Bank
 from clear_gen.sounds.default import default_banks
 from tests import counts  # noqa: F401  loads the Hypothesis profile
+from tests.once import made_once
 
+TESTS = Path(__file__).resolve().parent
+LONGEST = (
+    "datasets/scenes/test_faults.py",
+    "datasets/scenes/test_questions.py",
+    "store/test_faults.py",
+    "baselines/tasks/aqa/test_train.py",
+    "datasets/scenes/test_clear_questions.py",
+    "datasets/scenes/test_validate.py",
+    "datasets/scenes/test_card.py",
+    "datasets/scenes/test_build.py",
+    "baselines/tasks/sed/test_train.py",
+    "baselines/audio/test_virtual.py",
+)
 SHARED = Path(os.environ.get("CLEAR_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 
@@ -30,11 +44,18 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest modules, so that parallel workers end together (``--dist loadfile``)."""
+    place = {TESTS / module: number for number, module in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests make their own default banks, and leave the user's cache alone."""
+    """Tests make their own default banks, once for all workers, and leave the user's cache alone."""
+    cache = made_once(tmp_path_factory, "cache", lambda _: None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("XDG_CACHE_HOME", str(cache))
         yield
 
 

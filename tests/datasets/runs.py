@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from clear_gen.cli import run
+from clear_gen.cli.common import DONE
 from clear_gen.core.files import sha256_file
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.bank import Bank, build_bank, write_bank
@@ -45,14 +47,25 @@ def small_banks() -> dict[str, Bank]:
     return {"train": train, "test": build_bank(recordings, "clear2", attributes, train.thresholds)}
 
 
-def write_banks(folder: Path) -> list[str]:
-    """The options of ``clear-gen scenes`` that name these banks, written below ``folder``."""
+def write_banks(folder: Path, banks: Mapping[str, Bank] | None = None) -> list[str]:
+    """The options of ``clear-gen scenes`` that name these banks (else the small ones), written below ``folder``."""
     options = []
-    for side, option in (("train", "--bank"), ("test", "--test-bank")):
+    for side, bank in (small_banks() if banks is None else banks).items():
         path = folder / f"{side}.parquet"
-        write_bank(small_banks()[side], path)
-        options += [option, str(path)]
+        write_bank(bank, path)
+        options += [{"train": "--bank", "test": "--test-bank"}[side], str(path)]
     return options
+
+
+def make_scenes(
+    folder: Path, *options: str, banks: Mapping[str, Bank] | None = None, audio: bool = True, asked: bool = False
+) -> Path:
+    """A dataset of ``clear-gen scenes`` in ``folder / "data"``, from banks beside it, with questions if ``asked``."""
+    arguments = ["--sample-rate", str(RATE), "--workers", "1", *write_banks(folder, banks), *options]
+    assert run(["scenes", *arguments, *["--no-audio"] * (not audio), "--out", str(folder / "data")]) == DONE
+    if asked:
+        assert run(["questions", str(folder / "data"), "--workers", "1"]) == DONE
+    return folder / "data"
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -6,17 +6,17 @@ import http.client
 import json
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from clear_gen.cli import run
-from clear_gen.cli.common import DONE
 from clear_gen.explore.library import open_library
 from clear_gen.explore.server import Server
-from tests.datasets.runs import write_banks
+from tests.datasets.runs import make_scenes
 from tests.mixtures.data import LABELS, make, small_settings, write_corpus
+from tests.once import made_once
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 N = 150  # two chunks of training scenes
@@ -40,29 +40,27 @@ Get = Callable[..., Answer]
 @pytest.fixture(scope="session")
 def heard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Scenes with audio and questions."""
-    folder = tmp_path_factory.mktemp("explore")
-    command = ["scenes", "--n", str(N), "--sample-rate", "8000", "--workers", "1", *write_banks(folder)]
-    assert run([*command, "--out", str(folder / "heard")]) == DONE
-    assert run(["questions", str(folder / "heard"), "--workers", "1"]) == DONE
-    return folder / "heard"
+    make = partial(make_scenes, asked=True)
+    return made_once(tmp_path_factory, "explore-heard", lambda folder: make(folder, "--n", str(N))) / "data"
 
 
 @pytest.fixture(scope="session")
 def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Scenes without audio, of which nothing is asked."""
-    folder = tmp_path_factory.mktemp("graphs")
-    command = ["scenes", "--n", "12", "--sample-rate", "8000", "--workers", "1", "--no-audio", *write_banks(folder)]
-    assert run([*command, "--out", str(folder / "data")]) == DONE
-    return folder / "data"
+    make = partial(make_scenes, audio=False)
+    return made_once(tmp_path_factory, "explore-graphs", lambda folder: make(folder, "--n", "12")) / "data"
 
 
 @pytest.fixture(scope="session")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Mixtures at two SNRs, of labels one of which is HTML."""
-    folder = tmp_path_factory.mktemp("mixed")
-    write_corpus(folder / "corpus")
-    (folder / "corpus/events" / LABELS[0]).rename(folder / "corpus/events" / HOSTILE)
-    return make(folder / "data", folder / "corpus", small_settings(20, stems=False, n_events={"choose": [0, 1, 2]}))
+
+    def make_all(folder: Path) -> None:
+        write_corpus(folder / "corpus")
+        (folder / "corpus/events" / LABELS[0]).rename(folder / "corpus/events" / HOSTILE)
+        make(folder / "data", folder / "corpus", small_settings(20, stems=False, n_events={"choose": [0, 1, 2]}))
+
+    return made_once(tmp_path_factory, "explore-mixed", make_all) / "data"
 
 
 @pytest.fixture(scope="session")

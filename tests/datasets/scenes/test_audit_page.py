@@ -29,7 +29,7 @@ from clear_gen.questions.audit.text_only_baselines import ALL, BANK_LOOKUP, CONS
 from clear_gen.questions.audit.thresholds import RELATION_BLIND
 from clear_gen.store.layout import questions_name
 from clear_gen.store.manifest import read_provenance
-from tests.datasets.runs import write_banks
+from tests.datasets.runs import make_scenes
 
 HOSTILE = "\">'</script></title><img src=x onerror=alert(1)>&lt;$title"
 SPLITS = {"train": 60, "validation": 20, "test": 20}
@@ -37,12 +37,10 @@ SPLITS = {"train": 60, "validation": 20, "test": 20}
 
 def make(folder: Path, *options: str, rules: str = "strict", asked: bool = True, audio: bool = False) -> Path:
     """A dataset with 100 scenes and their questions."""
-    shared = ["--n", "100", "--splits", "0.6,0.2,0.2", "--sample-rate", "8000", "--workers", "1"]
-    shared += [*["--no-audio"] * (not audio), *write_banks(folder), *options]
-    assert run(["scenes", *shared, "--out", str(folder / "data")]) == DONE
+    data = make_scenes(folder, "--n", "100", "--splits", "0.6,0.2,0.2", *options, audio=audio)
     if asked:
-        assert run(["questions", str(folder / "data"), "--workers", "1", "--rules", rules]) == DONE
-    return folder / "data"
+        assert run(["questions", str(data), "--workers", "1", "--rules", rules]) == DONE
+    return data
 
 
 @pytest.fixture(scope="module")

@@ -23,24 +23,11 @@ from clear_gen.cli import run
 from clear_gen.cli.common import DONE
 from clear_gen.core.files import content_path
 from clear_gen.datasets.scenes import card
-from clear_gen.sounds.bank import Bank, write_bank
+from clear_gen.sounds.bank import Bank
 from clear_gen.store.layout import split_sizes
-from tests.datasets.runs import RATE, hashes, small_banks
+from tests.datasets.runs import RATE, hashes, make_scenes, small_banks
 
 SAMPLING = "sampling: {sounds: {min: 6, max: 8}, reverb: null, noise: {level_dbfs: [-70, -60]}}\n"
-
-
-def make(folder: Path, *options: str, banks: dict[str, Bank] | None = None) -> Path:
-    """A dataset below ``folder``, from banks that lie there too."""
-    banks = banks or small_banks()
-    named = []
-    for side, option in (("train", "--bank"), ("test", "--test-bank")):
-        if side in banks:
-            write_bank(banks[side], folder / f"{side}.parquet")
-            named += [option, str(folder / f"{side}.parquet")]
-    arguments = ["--sample-rate", str(RATE), "--workers", "1", *named, *options]
-    assert run(["scenes", *arguments, "--out", str(folder / "data")]) == DONE
-    return folder / "data"
 
 
 def card_of(folder: Path) -> str:
@@ -66,13 +53,8 @@ def rows_of_sources(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("plain"), "--n", "12")
-
-
-def test_front_matter_names_files_that_are_there(plain: Path) -> None:
-    front = front_matter(card_of(plain))
+def test_front_matter_names_files_that_are_there(twelve: Path) -> None:
+    front = front_matter(card_of(twelve))
     assert front["license"] == ["cc0-1.0"]
     assert front["size_categories"] == ["n<1K"]
     by_name = {config["config_name"]: config for config in front["configs"]}
@@ -80,18 +62,18 @@ def test_front_matter_names_files_that_are_there(plain: Path) -> None:
     counts = {}
     for config in by_name.values():
         for entry in config["data_files"]:
-            paths = list(plain.glob(entry["path"]))
+            paths = list(twelve.glob(entry["path"]))
             counts[config["config_name"], entry["split"]] = sum(pq.read_metadata(path).num_rows for path in paths)
     scenes = {("scenes", "train"): 8, ("scenes", "validation"): 2, ("scenes", "test"): 2}
     assert counts == {**scenes, ("bank", "train"): 40, ("bank", "test"): 40}
 
 
-def test_statistics_are_those_of_the_scenes(plain: Path) -> None:
-    rows = [row for path in plain.glob("scenes/*.parquet") for row in pq.read_table(path).to_pylist()]
+def test_statistics_are_those_of_the_scenes(twelve: Path) -> None:
+    rows = [row for path in twelve.glob("scenes/*.parquet") for row in pq.read_table(path).to_pylist()]
     n_sounds = np.array([len(row["sounds"]) for row in rows])
     sound_s = np.array([sound["n_samples"] / RATE for row in rows for sound in row["sounds"]])
     scene_s = np.array([row["n_samples_dry"] / RATE for row in rows])
-    text = card_of(plain)
+    text = card_of(twelve)
     for name, values in (("sounds per scene", n_sounds), ("sound duration", sound_s), ("scene duration", scene_s)):
         (line,) = [line for line in text.splitlines() if line.startswith(name)]
         shown = [float(part) for part in line.replace("(s)", "").removeprefix(name).split()[:3]]
@@ -121,7 +103,7 @@ def licensed(banks: dict[str, Bank], licences: Sequence[str], sources: Sequence[
 def test_every_source_with_its_licence_and_share_alike_carried_over(tmp_path: Path) -> None:
     licences = ["CC-BY-SA-4.0", "CC-BY-4.0", "CC0-1.0", "of the recordist"]
     banks = licensed(small_banks(), licences, ["by A", "by B", "by C", "by D"])
-    text = card_of(make(tmp_path, "--n", "12", "--no-audio", banks=banks))
+    text = card_of(make_scenes(tmp_path, "--n", "12", "--no-audio", banks=banks))
     assert front_matter(text)["license"] == ["cc-by-4.0", "cc-by-sa-4.0", "cc0-1.0", "other"]
     expected = [
         [side, source, licence, "10"]
@@ -145,7 +127,7 @@ def test_every_source_with_its_licence_and_share_alike_carried_over(tmp_path: Pa
 def test_attribution_is_asked_for_where_a_licence_asks(
     tmp_path: Path, licences: list[str], sentence: str | None
 ) -> None:
-    text = card_of(make(tmp_path, "--n", "4", "--no-audio", banks=licensed(small_banks(), licences, ["A"])))
+    text = card_of(make_scenes(tmp_path, "--n", "4", "--no-audio", banks=licensed(small_banks(), licences, ["A"])))
     assert "Share alike" not in text
     assert (sentence or "names the sources") in text or sentence is None
     assert sentence is not None or "names the sources" not in text
@@ -165,7 +147,7 @@ HOSTILE = [
 
 def test_strange_names_of_sources_break_nothing(tmp_path: Path) -> None:
     banks = licensed(small_banks(), ["CC-BY-4.0", "mine | <b>all</b>\nmine"], HOSTILE)
-    folder = make(tmp_path, "--n", "12", "--no-audio", banks=banks)
+    folder = make_scenes(tmp_path, "--n", "12", "--no-audio", banks=banks)
     text = card_of(folder)
     rows = rows_of_sources(text)
     assert [len(row) for row in rows] == [4] * 2 * len(HOSTILE)
@@ -209,14 +191,14 @@ def test_the_recipe_of_the_card_makes_the_same_files(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(f"seed: 11\nlevels: independent\n{SAMPLING}")
     options = ["--n", "13", "--splits", "0.6,0.4,0", "--config", str(config)]
-    folder = make(tmp_path, *options, banks={"train": small_banks()["train"]})
+    folder = make_scenes(tmp_path, *options, banks={"train": small_banks()["train"]})
     expected = hashes(folder)
     assert f"By clear-gen {__version__}, seed 11." in card_of(folder)
     assert hashes(follow(folder)) == expected
 
 
 def test_the_recipe_of_a_dataset_without_audio(tmp_path: Path) -> None:
-    folder = make(tmp_path, "--n", "101", "--splits", "0.3,0,0.7", "--seed", "5", "--no-audio")
+    folder = make_scenes(tmp_path, "--n", "101", "--splits", "0.3,0,0.7", "--seed", "5", "--no-audio")
     expected = hashes(folder)
     assert hashes(follow(folder)) == expected
 
@@ -228,7 +210,7 @@ def test_the_recipe_of_a_domain_that_is_not_packaged(tmp_path: Path) -> None:
     text = packaged.read_text()
     assert "[bass, " in text
     (domain / "domain.yaml").write_text(text.replace("[bass, ", "[bass, oboe, ", 1))
-    folder = make(tmp_path, "--n", "12", "--no-audio", "--domain", str(domain))
+    folder = make_scenes(tmp_path, "--n", "12", "--no-audio", "--domain", str(domain))
     expected = hashes(folder)
     found = card_of(folder)
     assert "save it as `clear2/domain.yaml` and add `--domain ./clear2`" in found
@@ -243,23 +225,23 @@ def test_the_recipe_of_a_domain_that_is_not_packaged(tmp_path: Path) -> None:
 
 
 def test_the_card_does_not_depend_on_where_the_command_was_run(
-    plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    twelve: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "clear2").mkdir()
     text = (content_path("templates", "clear2") / "domain.yaml").read_text()
     (tmp_path / "clear2/domain.yaml").write_text(text.replace("min: 5", "min: 6"))
     (tmp_path / "data").mkdir()
     for name in ("bank", "scenes"):
-        (tmp_path / "data" / name).symlink_to(plain / name)
-    (tmp_path / "data/clear.json").write_bytes((plain / "clear.json").read_bytes())
+        (tmp_path / "data" / name).symlink_to(twelve / name)
+    (tmp_path / "data/clear.json").write_bytes((twelve / "clear.json").read_bytes())
     monkeypatch.chdir(tmp_path)
     assert run(["finish", "data"]) == DONE  # writes the card that is missing
-    assert card_of(tmp_path / "data") == card_of(plain)
+    assert card_of(tmp_path / "data") == card_of(twelve)
 
 
-def test_the_python_of_the_card_runs(plain: Path, tmp_path: Path) -> None:
+def test_the_python_of_the_card_runs(twelve: Path, tmp_path: Path) -> None:
     pytest.importorskip("datasets")
-    code = block(card_of(plain), "python").replace("this/folder", str(plain))
+    code = block(card_of(twelve), "python").replace("this/folder", str(twelve))
     environment = {
         **os.environ,
         "HF_HOME": str(tmp_path),
@@ -277,7 +259,7 @@ print(row["scene_id"], *soundfile.read(io.BytesIO(row["audio"]["bytes"]))[0].sha
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[:8]] == [f"train-{k:06d}" for k in range(8)]
     assert "'instrument'" in lines[0]
-    first = pq.read_table(plain / "scenes/train-00000-of-00001.parquet").to_pylist()[0]
+    first = pq.read_table(twelve / "scenes/train-00000-of-00001.parquet").to_pylist()[0]
     assert lines[8:] == [f"train-000000 {first['n_samples']}"]
 
 
@@ -299,13 +281,13 @@ def test_size_categories(n: int, category: str) -> None:
     assert card._front_matter({}, found, card.Counter())["size_categories"] == [category]
 
 
-def test_limitations_follow_the_dataset(plain: Path, tmp_path: Path) -> None:
+def test_limitations_follow_the_dataset(twelve: Path, tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(SAMPLING)
     train = {"train": small_banks()["train"]}
     options = ["--n", "4", "--splits", "1,0,0", "--no-audio", "--levels", "independent", "--config", str(config)]
-    alone = card_of(make(tmp_path, *options, banks=train))
-    both = card_of(plain)
+    alone = card_of(make_scenes(tmp_path, *options, banks=train))
+    both = card_of(twelve)
     for sentence, in_both, in_alone in (
         ("only test scenes use recordings of their own", True, False),
         ("nothing here measures how a model does on unheard recordings", False, True),
@@ -321,9 +303,9 @@ def test_limitations_follow_the_dataset(plain: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def asked(plain: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def asked(twelve: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same scenes, with questions."""
-    folder = shutil.copytree(plain, tmp_path_factory.mktemp("asked") / "data")
+    folder = shutil.copytree(twelve, tmp_path_factory.mktemp("asked") / "data")
     assert run(["questions", str(folder), "--workers", "1"]) == DONE
     return folder
 
@@ -353,7 +335,7 @@ def test_the_table_of_questions_counts_them(asked: Path) -> None:
 
 
 def test_the_recipe_of_the_card_makes_the_same_questions(tmp_path: Path) -> None:
-    folder = make(tmp_path, "--n", "60", "--no-audio")
+    folder = make_scenes(tmp_path, "--n", "60", "--no-audio")
     options = ["--per-scene", "3", "--seed", "9", "--rules", "paper", "--types", "note,exist,count"]
     options += ["--holdout", "instrument=violin,note=C#"]
     assert run(["questions", str(folder), "--workers", "1", *options]) == DONE

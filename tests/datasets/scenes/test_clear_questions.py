@@ -25,7 +25,7 @@ from clear_gen.datasets.scenes.clear_format.layout import PUBLISHED_SPLITS, expo
 from clear_gen.datasets.scenes.exports.audio_folder import export_audio_folder
 from clear_gen.datasets.scenes.validate import validate
 from clear_gen.scenes.domain import Domain
-from tests.datasets.runs import RATE, write_banks
+from tests.datasets.runs import make_scenes
 from tests.datasets.scenes.published import (
     hashes,
     node,
@@ -44,10 +44,9 @@ Change = Callable[[dict[str, Any]], Any]
 
 def make(folder: Path, *options: str) -> Path:
     """Sixty scenes with 240 questions."""
-    arguments = ["--n", "60", "--splits", "0.6,0.2,0.2", "--sample-rate", str(RATE), *write_banks(folder)]
-    assert run(["scenes", *arguments, "--out", str(folder / "data"), "--no-audio", "--workers", "1"]) == DONE
-    assert run(["questions", str(folder / "data"), "--workers", "1", *options]) == DONE
-    return folder / "data"
+    data = make_scenes(folder, "--n", "60", "--splits", "0.6,0.2,0.2", audio=False)
+    assert run(["questions", str(data), "--workers", "1", *options]) == DONE
+    return data
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from clear_gen.datasets.scenes import load as loading
 from clear_gen.datasets.scenes.load import Record, Scene
 from clear_gen.questions.language.program import execute
 from clear_gen.scenes.domain import Domain
-from tests.datasets.runs import RATE, write_banks
+from tests.datasets.runs import RATE, make_scenes
 from tests.datasets.scenes.published import question, read_in, write_questions, write_source
 
 TEST = "questions/test-00000-of-00001.parquet"
@@ -30,10 +30,7 @@ TEST = "questions/test-00000-of-00001.parquet"
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hundred scenes with audio and without questions."""
-    folder = tmp_path_factory.mktemp("data")
-    arguments = ["--n", "100", "--sample-rate", str(RATE), "--workers", "1", *write_banks(folder)]
-    assert run(["scenes", *arguments, "--splits", "0,0,1", "--out", str(folder / "data")]) == DONE
-    return folder / "data"
+    return make_scenes(tmp_path_factory.mktemp("data"), "--n", "100", "--splits", "0,0,1")
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from clear_gen.sounds.bank import Bank, write_bank
 from clear_gen.store.finish import finish
 from clear_gen.store.manifest import write_provenance
 from tests.datasets.inline import Inline
-from tests.datasets.runs import RATE, hashes, small_banks
+from tests.datasets.runs import RATE, hashes, make_scenes, small_banks
 
 Row = dict[str, Any]
 TRAIN = "scenes/train-00000-of-00001.parquet"
@@ -47,26 +47,10 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(validation, "Pool", Inline)
 
 
-def make(folder: Path, banks: dict[str, Bank], *options: str) -> Path:
-    named = []
-    for side, option in (("train", "--bank"), ("test", "--test-bank")):
-        write_bank(banks[side], folder / f"{side}.parquet")
-        named += [option, str(folder / f"{side}.parquet")]
-    arguments = ["--n", "12", "--sample-rate", str(RATE), "--workers", "1", *options]
-    assert run(["scenes", *arguments, *named, "--out", str(folder / "data")]) == DONE
-    return folder / "data"
-
-
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight training, two validation and two test scenes."""
-    return make(tmp_path_factory.mktemp("clean"), small_banks())
-
-
 @pytest.fixture
-def data(clean: Path, tmp_path: Path) -> Path:
+def data(twelve: Path, tmp_path: Path) -> Path:
     """A copy to be altered."""
-    return shutil.copytree(clean, tmp_path / "data")
+    return shutil.copytree(twelve, tmp_path / "data")
 
 
 def found(folder: Path, sample: int | None = None) -> list[str]:
@@ -100,10 +84,10 @@ def rewrite(folder: Path, change: Callable[[list[Row]], None], name: str = TRAIN
 
 @pytest.mark.parametrize(("options", "again"), [(["--all", "--workers", "2"], 12), (["--sample", "5"], 5)])
 def test_a_clean_dataset_is_a_table_and_exit_code_0(
-    clean: Path, capsys: pytest.CaptureFixture[str], options: list[str], again: int
+    twelve: Path, capsys: pytest.CaptureFixture[str], options: list[str], again: int
 ) -> None:
-    before = hashes(clean)
-    assert run(["validate", str(clean), *options]) == DONE
+    before = hashes(twelve)
+    assert run(["validate", str(twelve), *options]) == DONE
     rows = {row.split("  ")[0]: row for row in capsys.readouterr().out.splitlines()}
     assert list(rows) == ["check", *validation.CHECKS]
     assert all(row.endswith(" 0") for check, row in rows.items() if check != "check")
@@ -112,12 +96,12 @@ def test_a_clean_dataset_is_a_table_and_exit_code_0(
     assert "identical 12," in rows["drawn again"]
     assert "12 decoded" in rows["audio"]
     assert f"identical {again}, within 1 LSB 0, different 0" in rows["rendered again"]
-    assert hashes(clean) == before
+    assert hashes(twelve) == before
 
 
 @pytest.mark.usefixtures("inline")
-def test_every_scene_can_be_in_the_sample_and_the_sample_is_always_the_same(clean: Path) -> None:
-    counts = [validate(clean, sample, 1, silent).counts["rendered identical"] for sample in (0, 1, 7, 12, 100)]
+def test_every_scene_can_be_in_the_sample_and_the_sample_is_always_the_same(twelve: Path) -> None:
+    counts = [validate(twelve, sample, 1, silent).counts["rendered identical"] for sample in (0, 1, 7, 12, 100)]
     assert counts == [0, 1, 7, 12, 12]
     splits = [[(None, chunk) for chunk in file.chunks] for file in validation.scene_files({"train": 900, "test": 300})]
     places = [place for some in splits for place in some]
@@ -133,7 +117,7 @@ def test_every_scene_can_be_in_the_sample_and_the_sample_is_always_the_same(clea
 
 @pytest.mark.usefixtures("inline")
 def test_graphs_alone(tmp_path: Path) -> None:
-    folder = make(tmp_path, small_banks(), "--no-audio", "--levels", "independent")
+    folder = make_scenes(tmp_path, "--n", "12", "--levels", "independent", audio=False)
     result = validate(folder, None, 1, silent)
     assert result.findings == []
     assert result.counts["drawn identical"] == 12
@@ -143,11 +127,11 @@ def test_graphs_alone(tmp_path: Path) -> None:
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def test_one_flipped_bit_in_any_file_is_found(clean: Path, tmp_path: Path) -> None:
-    names = sorted(set(hashes(clean)) - {"clear.json"})
+def test_one_flipped_bit_in_any_file_is_found(twelve: Path, tmp_path: Path) -> None:
+    names = sorted(set(hashes(twelve)) - {"clear.json"})
     rng = np.random.default_rng(5)
     for part in range(5):
-        folder = shutil.copytree(clean, tmp_path / str(part))
+        folder = shutil.copytree(twelve, tmp_path / str(part))
         for name in names:
             content = bytearray((folder / name).read_bytes())
             place = int(len(content) * (part + rng.random()) / 5)
@@ -570,7 +554,7 @@ def leaking(gain: float, shift: int, seed: int) -> dict[str, Bank]:
 @pytest.mark.parametrize(("gain", "shift"), [(0.5, 0), (-0.3, 200)])
 @pytest.mark.usefixtures("inline")
 def test_a_training_recording_in_the_test_bank_is_found(tmp_path: Path, gain: float, shift: int) -> None:
-    folder = make(tmp_path, leaking(gain, shift, 1), "--no-audio")
+    folder = make_scenes(tmp_path, "--n", "12", banks=leaking(gain, shift, 1), audio=False)
     lines = found(folder, 0)
     assert len(lines) == 1
     assert lines[0].startswith("banks: test pair-004: is the training recording tone-007 (residual ")

@@ -22,7 +22,7 @@ from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, questions_
 from clear_gen.datasets.scenes.validate import validate
 from clear_gen.store.finish import finish
 from clear_gen.store.manifest import read_provenance, write_provenance
-from tests.datasets.runs import RATE, write_banks
+from tests.datasets.runs import RATE, make_scenes
 from tests.datasets.scenes.published import hashes, silent
 from tests.datasets.scenes.test_validate import Inline
 
@@ -33,11 +33,7 @@ TRAIN = "questions/train-00000-of-00001.parquet"
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hundred scenes without audio, four questions each."""
-    folder = tmp_path_factory.mktemp("clean")
-    arguments = ["--n", "100", "--sample-rate", str(RATE), "--no-audio", "--workers", "1", *write_banks(folder)]
-    assert run(["scenes", *arguments, "--out", str(folder / "data")]) == DONE
-    assert run(["questions", str(folder / "data"), "--workers", "1"]) == DONE
-    return folder / "data"
+    return make_scenes(tmp_path_factory.mktemp("clean"), "--n", "100", audio=False, asked=True)
 
 
 @pytest.fixture

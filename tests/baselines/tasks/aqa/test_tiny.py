@@ -41,6 +41,7 @@ def accuracy_of_the_words(folder: Path) -> float:
     return float(np.mean([answers[question].most_common(1)[0][0] == answer for question, answer in pairs]))
 
 
+@pytest.mark.nightly
 def test_killed_and_resumed_it_hears_what_the_text_does_not_tell(tmp_path: Path) -> None:
     heard, read = tmp_path / "heard", tmp_path / "read"
     command = [sys.executable, "-m", "baselines", "train", "--preset", "tiny", "--out", str(heard)]
