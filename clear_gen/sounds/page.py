@@ -1,29 +1,27 @@
 """A page to listen to a bank: its sounds sorted by each measured attribute, with the thresholds of the labels drawn.
 
-One HTML file that holds everything, the sounds included. Its own style sheet is ``page.css``, its script ``page.js``.
+One HTML file that holds everything, the sounds included; ``page.html.j2`` lays it out.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 
 from clear_gen.core.files import write_text
-from clear_gen.core.page import CHARACTER, document, svg, text
+from clear_gen.core.page import render
 from clear_gen.core.pcm import encode_flac
 from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given, measured
-from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound
+from clear_gen.sounds.bank import MEASURES, Bank
 
-ALLOWED = "script-src 'unsafe-inline'; media-src blob:"  # its own script, and the sounds
 UNITS = {"brightness": "points", "loudness": "LUFS", "duration": "s"}
 # Of the chart, in units of its view box (pixels at full width)
-CHART_WIDTH = 1048
+CHARACTER = 7.0
+WIDTH = 1048
 MARGIN = 24
 TOP = 30
 ROW_HEIGHT = 46
@@ -38,135 +36,130 @@ def write_page(bank: Bank, attributes: Mapping[str, Attribute], title: str, path
     ``attributes`` are those of the bank's domain; the values of the first given one are the rows of the charts.
     Nothing is fetched when the page is opened, and every text from outside is escaped.
     """
-    first = next(iter(given(dict(attributes))))
-    groups = _groups(bank, attributes, first)
-    of_measure = [_measured(bank, name, rule) for name, rule in measured(dict(attributes)).items()]
+    group_name = next(iter(given(dict(attributes))))
+    found = {sound.attributes[group_name] for sound in bank.sounds}
+    groups = [value for value in attributes[group_name].values if value in found]
     durations = [sound.duration_s for sound in bank.sounds]
     seconds = f"{min(durations):.2f} to {max(durations):.2f} s each"
-    summary = f"{len(bank.sounds)} sounds, {bank.domain}, {bank.sample_rate} Hz, {seconds}"
-    sections = [_counts(bank, attributes, first, groups), _origins(bank)]
-    sections += [*(_section(of, first, groups) for of in of_measure), _player(bank)]
-    write_text(path, document(title, summary, sections, Path(__file__).with_name("page.css"), ALLOWED))
-
-
-def _player(bank: Bank) -> str:
-    """What plays the sounds: their audio, the script, and a line for its messages."""
-    recordings = [base64.b64encode(encode_flac(sound.pcm, sound.sample_rate)).decode() for sound in bank.sounds]
-    audio = json.dumps(recordings)  # base64: holds nothing that could end the script element
-    script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
-    return f"""<p id="status" role="status"></p>
-<script type="application/json" id="audio">{audio}</script>
-<script type="module">
-{script}</script>"""
-
-
-# --- counts and origins -----------------------------------------------------------------------------------------------
-
-
-def _groups(bank: Bank, attributes: Mapping[str, Attribute], first: str) -> list[str | int]:
-    """The values of the attribute ``first`` that occur in the bank, in the order of the domain."""
-    found = {sound.attributes[first] for sound in bank.sounds}
-    return [value for value in attributes[first].values if value in found]
-
-
-def _counts(bank: Bank, attributes: Mapping[str, Attribute], first: str, groups: Sequence[str | int]) -> str:
-    rules = measured(dict(attributes))
-    above = "".join(f'<th class="first" colspan="3">{escape(name)}</th>' for name in rules)
-    names = "".join(
-        f'<th class="low first">{escape(rule.low)}</th><th class="unknown">unknown</th>'
-        f'<th class="high">{escape(rule.high)}</th>'
-        for rule in rules.values()
+    html = render(
+        Path(__file__).with_name("page.html.j2"),
+        title=title,
+        summary=f"{len(bank.sounds)} sounds, {bank.domain}, {bank.sample_rate} Hz, {seconds}",
+        group_name=group_name,
+        counts=_counts(bank, attributes, group_name, groups),
+        origins=sorted(Counter((sound.licence, sound.source) for sound in bank.sounds).items()),
+        measures=[_measure(bank, name, rule, group_name, groups) for name, rule in measured(dict(attributes)).items()],
+        audio=[base64.b64encode(encode_flac(sound.pcm, sound.sample_rate)).decode() for sound in bank.sounds],
+        **{"WIDTH": WIDTH, "TOP": TOP, "ROW_HEIGHT": ROW_HEIGHT, "RADIUS": RADIUS},
     )
+    write_text(path, html)
+
+
+def _counts(
+    bank: Bank, attributes: Mapping[str, Attribute], group_name: str, groups: Sequence[str | int]
+) -> list[tuple[str, int, list[list[int]]]]:
+    """Per group, and for all: name, number of sounds, and the low, unknown and high ones of each measured attribute."""
     rows = []
     for group in [*groups, None]:
-        sounds = [sound for sound in bank.sounds if group in (None, sound.attributes[first])]
-        cells = f"<td>{len(sounds)}</td>"
-        for name, rule in rules.items():
-            of_label = Counter(sound.attributes[name] for sound in sounds)
-            low, unknown, high = (of_label[value] for value in (rule.low, None, rule.high))
-            cells += f'<td class="first">{low}</td><td>{unknown}</td><td>{high}</td>'
-        name = "all" if group is None else str(group)
-        rows.append(f'<tr{" class=all" * (group is None)}><th scope="row">{escape(name)}</th>{cells}</tr>')
-    head = f"<tr><td></td><td></td>{above}</tr><tr><th>{escape(first)}</th><th>sounds</th>{names}</tr>"
-    return f'<div class="scroll"><table><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>'
-
-
-def _origins(bank: Bank) -> str:
-    origins = Counter((sound.licence, sound.source) for sound in bank.sounds)
-    items = "\n".join(
-        f"<li>{count} {'sounds' if count > 1 else 'sound'}: {escape(source)}, {escape(licence)}</li>"
-        for (licence, source), count in sorted(origins.items())
-    )
-    return f'<ul class="origins">\n{items}\n</ul>'
+        sounds = [sound for sound in bank.sounds if group in (None, sound.attributes[group_name])]
+        counts = []
+        for name, rule in measured(dict(attributes)).items():
+            by_label = Counter(sound.attributes[name] for sound in sounds)
+            counts.append([by_label[label] for label in (rule.low, None, rule.high)])
+        rows.append(("all" if group is None else str(group), len(sounds), counts))
+    return rows
 
 
 # --- one measured attribute -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Measured:
-    """One measured attribute of a bank. ``sounds``: (number in the bank, sound) by rising value."""
+class _Sound:
+    """A sound under one attribute. ``number``: in the bank. ``label``: low, unknown or high, as the bank holds it
+    whatever the value, so that a wrong label shows."""
+
+    number: int
+    sound_id: str
+    value: float
+    words: str
+    label: str
+
+
+Dot = tuple[_Sound, float, float]  # sound, x, lane
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """Places the values ``low`` to ``high`` between ``left`` and ``right``."""
+
+    low: float
+    high: float
+    left: float
+    right: float = WIDTH - MARGIN
+
+    def x(self, value: float) -> float:
+        return round(self.left + (value - self.low) / (self.high - self.low) * (self.right - self.left), 1)
+
+    @property
+    def ticks(self) -> list[float]:
+        return ticks(self.low, self.high)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """One measured attribute. ``sounds``: by rising value. ``rows``: the dots of every group."""
 
     name: str
     rule: MeasuredAttribute
     lower: float
     upper: float
-    sounds: tuple[tuple[int, ElementarySound], ...]
+    sounds: list[_Sound]
+    axis: _Axis
+    rows: list[tuple[str, list[Dot]]]
 
     @property
     def unit(self) -> str:
         return UNITS[self.rule.measure]
 
-    def value(self, sound: ElementarySound) -> float:
-        return getattr(sound, MEASURES[self.rule.measure][0])
-
-    def style(self, sound: ElementarySound) -> str:
-        """Class by the label that the bank holds, whatever the value: a wrong label shows."""
-        label = sound.attributes[self.name]
-        return "unknown" if label is None else "low" if label == self.rule.low else "high"
-
-    def words(self, sound: ElementarySound) -> str:
-        label = sound.attributes[self.name]
-        return f"{self.value(sound):.2f} {self.unit}, {'unknown' if label is None else label}"
-
-    def played(self, number: int, sound: ElementarySound) -> str:
-        """HTML attributes of an element that plays the sound when clicked."""
-        name = escape(f"{sound.sound_id}: {self.words(sound)}")
-        return f'class="{self.style(sound)}" data-sound="{number}" data-name="{name}"'
+    @property
+    def parts(self) -> list[list[_Sound]]:
+        """The sounds below, between and above the thresholds."""
+        parts: list[list[_Sound]] = [[], [], []]
+        for sound in self.sounds:
+            parts[(sound.value >= self.lower) + (sound.value > self.upper)].append(sound)
+        return parts
 
 
-def _measured(bank: Bank, name: str, rule: MeasuredAttribute) -> _Measured:
-    column = MEASURES[rule.measure][0]
-    rising = sorted(enumerate(bank.sounds), key=lambda item: getattr(item[1], column))
-    return _Measured(name, rule, *bank.thresholds[name], tuple(rising))
+def _measure(bank: Bank, name: str, rule: MeasuredAttribute, group_name: str, groups: Sequence[str | int]) -> _Measure:
+    lower, upper = bank.thresholds[name]
+    labels: dict[str | int | None, str] = {rule.low: "low", None: "unknown", rule.high: "high"}
+    sounds = []
+    for number, sound in enumerate(bank.sounds):
+        value, label = getattr(sound, MEASURES[rule.measure][0]), sound.attributes[name]
+        words = f"{value:.2f} {UNITS[rule.measure]}, {label or 'unknown'}"
+        sounds.append(_Sound(number, sound.sound_id, value, words, labels[label]))
+    sounds.sort(key=lambda sound: sound.value)
+    values = [lower, upper, *(sound.value for sound in sounds)]
+    axis = _Axis(min(values), max(values), MARGIN + CHARACTER * max(len(str(group)) for group in groups))
+    rows = []
+    for group in groups:
+        of_group = [sound for sound in sounds if bank.sounds[sound.number].attributes[group_name] == group]
+        rows.append((str(group), _dots(of_group, axis)))
+    return _Measure(name, rule, lower, upper, sounds, axis, rows)
 
 
-def _section(of: _Measured, first: str, groups: Sequence[str | int]) -> str:
-    name, low, high = escape(of.name), escape(of.rule.low), escape(of.rule.high)
-    return f"""<section aria-labelledby="of-{name}">
-<div class="head"><h2 id="of-{name}">{name}</h2>
-<button class="order" data-label="Play in order">Play in order</button></div>
-<p>{low} below {of.lower:.2f} {of.unit}, {high} above {of.upper:.2f} {of.unit}, unknown between.
-A click on a dot or a button plays the sound; arrow keys go from button to button, Escape stops.</p>
-<div class="scroll">{_chart(of, first, groups)}</div>
-{_list(of)}
-</section>"""
-
-
-def _list(of: _Measured) -> str:
-    """The sounds by rising value as buttons, interrupted where the thresholds lie."""
-    parts: list[list[str]] = [[], [], []]
-    for number, sound in of.sounds:
-        value = of.value(sound)
-        words = f"<b>{escape(sound.sound_id)}</b><span>{escape(of.words(sound))}</span>"
-        parts[(value >= of.lower) + (value > of.upper)].append(f"<button {of.played(number, sound)}>{words}</button>")
-    below, between, above = ('<div class="sounds">\n' + "\n".join(part) + "\n</div>" for part in parts)
-    low_edge = f'<div class="threshold">{of.lower:.2f} {of.unit}: {escape(of.rule.low)} below</div>'
-    high_edge = f'<div class="threshold">{of.upper:.2f} {of.unit}: {escape(of.rule.high)} above</div>'
-    return "\n".join([below, low_edge, between, high_edge, above])
-
-
-# --- chart ------------------------------------------------------------------------------------------------------------
+def _dots(sounds: Sequence[_Sound], axis: _Axis) -> list[Dot]:
+    """Sounds, by rising value, as dots that do not overlap while there is room."""
+    last_x = dict.fromkeys(LANES, -math.inf)
+    dots = []
+    for sound in sounds:
+        x = axis.x(sound.value)
+        # The lane nearest to the middle with room; where none has, the one whose last dot is farthest away.
+        free = [lane for lane in LANES if x - last_x[lane] > 2 * RADIUS]
+        lane = free[0] if free else min(LANES, key=lambda lane: last_x[lane])
+        last_x[lane] = x
+        dots.append((sound, x, lane))
+    return dots
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -178,69 +171,3 @@ def ticks(low: float, high: float) -> list[float]:
     power = 10 ** math.floor(math.log10((high - low) / MOST_TICKS))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * MOST_TICKS >= high - low)
     return [round(k * step, 9) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """From values ``low`` to ``high`` to horizontal places, the first at ``left``."""
-
-    low: float
-    high: float
-    left: float
-
-    def x(self, value: float) -> float:
-        return round(self.left + (value - self.low) / (self.high - self.low) * (CHART_WIDTH - MARGIN - self.left), 1)
-
-
-def _chart(of: _Measured, first: str, groups: Sequence[str | int]) -> str:
-    """One row of dots per group, from left to right by value; the dead zone shaded, the thresholds written above it."""
-    values = [of.lower, of.upper, *(of.value(sound) for _, sound in of.sounds)]
-    left = MARGIN + CHARACTER * max(len(str(group)) for group in groups)
-    axis = _Axis(min(values), max(values), left)
-    bottom = TOP + len(groups) * ROW_HEIGHT
-    drawn = [*_zone(of, axis, bottom), *_scale(of, axis, bottom)]
-    for number, group in enumerate(groups):
-        sounds = [item for item in of.sounds if item[1].attributes[first] == group]
-        drawn += _row(of, axis, str(group), sounds, TOP + number * ROW_HEIGHT)
-    label = f"{of.name} of every sound, in rows by {first}; the same sounds follow as buttons"
-    return svg(CHART_WIDTH, bottom + 48, label, drawn)
-
-
-def _zone(of: _Measured, axis: _Axis, bottom: float) -> list[str]:
-    low, high, y = axis.x(of.lower), axis.x(of.upper), TOP - 12
-    return [
-        f'<rect class="zone" x="{low}" y="{TOP}" width="{high - low:.1f}" height="{bottom - TOP}"/>',
-        *(f'<line class="edge" x1="{x}" x2="{x}" y1="{TOP - 6}" y2="{bottom}"/>' for x in (low, high)),
-        text(low, y, f"{of.rule.low} ← {of.lower:.2f}", "end", "low"),
-        text(high, y, f"{of.upper:.2f} → {of.rule.high}", class_="high"),
-    ]
-
-
-def _scale(of: _Measured, axis: _Axis, bottom: float) -> list[str]:
-    middle = (axis.x(axis.low) + axis.x(axis.high)) / 2
-    drawn = [text(middle, bottom + 42, of.unit, "middle", "tick")]
-    for value in ticks(axis.low, axis.high):
-        x = axis.x(value)
-        drawn.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{bottom}" y2="{bottom + 6}"/>')
-        drawn.append(text(x, bottom + 21, f"{value:g}", "middle", "tick"))
-    return drawn
-
-
-def _row(
-    of: _Measured, axis: _Axis, group: str, sounds: Sequence[tuple[int, ElementarySound]], top: float
-) -> list[str]:
-    middle, bottom = top + ROW_HEIGHT / 2, top + ROW_HEIGHT
-    drawn = [
-        f'<line class="grid" x1="0" x2="{CHART_WIDTH}" y1="{bottom}" y2="{bottom}"/>',
-        text(0, middle + 4, group),
-    ]
-    last_x = dict.fromkeys(LANES, -math.inf)
-    for number, sound in sounds:
-        x = axis.x(of.value(sound))
-        # The lane nearest to the middle with room; where none has, the one whose last dot is farthest away.
-        free = [lane for lane in LANES if x - last_x[lane] > 2 * RADIUS]
-        lane = free[0] if free else min(LANES, key=lambda lane: last_x[lane])
-        last_x[lane] = x
-        dot = f'{of.played(number, sound)} cx="{x}" cy="{middle + lane}" r="{RADIUS}"'
-        drawn.append(f"<circle {dot}><title>{escape(f'{sound.sound_id}: {of.words(sound)}')}</title></circle>")
-    return drawn

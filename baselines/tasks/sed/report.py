@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 
-from baselines.report.charts import BAR_KEY, KEY_WIDTH, LINE_KEYS, PAPER_KEY, bar_chart, curves
+from markupsafe import Markup
+
+from baselines.report.page import (
+    bar_chart,
+    bar_keys,
+    configuration,
+    curve_keys,
+    curves,
+    definitions,
+    details,
+    paragraph,
+    report_page,
+    section,
+    side_by_side,
+    subsection,
+    table,
+)
 from baselines.tasks.aqa.results import in_words
 from baselines.tasks.sed.console import MEAN, by_class, in_print
 from baselines.tasks.sed.metrics.scores import Results
@@ -25,9 +40,7 @@ from baselines.tasks.sed.results import (
     mean_figures,
     time_figures,
 )
-from clear_gen import __version__
 from clear_gen.core.files import write_text
-from clear_gen.core.page import definitions, document, legend, section, table
 
 NONE = "–"
 Rows = list[list[str]]
@@ -50,17 +63,16 @@ def sed_page(runs: Sequence[SedRun]) -> str:
     sections = [_table_4(found), *_table_5(found), *map(_scores, found)] if files else []
     for run in runs:
         sections += [_training(run)] if run.history else []
-        sections += [_configuration(run)] if run.texts else []
+        sections += [configuration(run.path, run.texts)] if run.texts else []
     models = dict.fromkeys(file.config.model for file in files.values()) or [str(run.path) for run in runs]
-    about = f"Made by clear-bench {__version__}. Average precision and AUC are fractions, as the paper prints them."
-    style = Path(__file__).parent.with_name("report.css")
-    return document(f"Sound event detection: {', '.join(models)}", about, sections, style)
+    note = "Average precision and AUC are fractions, as the paper prints them."
+    return report_page(f"Sound event detection: {', '.join(models)}", note, sections)
 
 
 # --- the paper's tables -----------------------------------------------------------------------------------------------
 
 
-def _table_4(found: Sequence[Experiment]) -> str:
+def _table_4(found: Sequence[Experiment]) -> Markup:
     about = (
         "Means over the held-out folds that were scored; in brackets Table IV of the paper, on its own data, with rate "
         "and epoch selected on the fold that is scored. sic: a misprint, which repeats the macro-AP."
@@ -70,13 +82,13 @@ def _table_4(found: Sequence[Experiment]) -> str:
     for model, row in TABLE_4.items():
         papers |= dict.fromkeys([one.name for one in ours if one.config.model == model] or [model], row)
     papers |= {one.name: None for one in ours if one.config.model not in TABLE_4}
-    keys = {"mean, from the lowest fold to the highest": BAR_KEY, f"paper ({SOURCE})": PAPER_KEY}
-    warning = f"<p>{escape(_sentence(ON_TEST))}</p>" * any(one.config.select_on_test for one in found)
+    warning = [paragraph(_sentence(ON_TEST))] * any(one.config.select_on_test for one in found)
+    keys = bar_keys("mean, from the lowest fold to the highest", f"paper ({SOURCE})")
     whole = table(_rows(ours or found, papers), "wrap")
-    return section("Models beside Table IV", about, warning, whole, legend(keys, KEY_WIDTH), *_charts(found))
+    return section("Models beside Table IV", about, *warning, whole, keys, *_charts(found))
 
 
-def _table_5(found: Sequence[Experiment]) -> list[str]:
+def _table_5(found: Sequence[Experiment]) -> list[Markup]:
     """The weights of the reconstruction, if 2APAE is among the models."""
     ours = [replace(one, name=one.name_with_alpha) for one in found if one.config.model == TWO_STEP]
     if not ours:
@@ -110,7 +122,7 @@ def _rows(ours: Sequence[Experiment], papers: Mapping[str, BySnr | None]) -> Row
     return rows
 
 
-def _charts(found: Sequence[Experiment]) -> list[str]:
+def _charts(found: Sequence[Experiment]) -> list[Markup]:
     """Micro-averaged precision: a drawing per SNR."""
     cards = []
     for snr in dict.fromkeys(one.snr for one in found):
@@ -122,15 +134,14 @@ def _charts(found: Sequence[Experiment]) -> list[str]:
             if one.snr == snr and bar:
                 bars[one.name] = bar
         if bars:
-            drawn = bar_chart(bars, f"Micro-averaged precision, {snr}")
-            cards.append(f'<h3>{escape(f"Micro-AP, {snr}")}</h3>\n<div class="scroll wide">{drawn}</div>')
+            cards.append(subsection(f"Micro-AP, {snr}", bar_chart(bars, f"Micro-averaged precision, {snr}")))
     return cards
 
 
 # --- one experiment ---------------------------------------------------------------------------------------------------
 
 
-def _scores(one: Experiment) -> str:
+def _scores(one: Experiment) -> Markup:
     """All folds of a model on some mixtures: scores by clip, in time and by class."""
     files = [*one.files.values()]
     parts = [_by_fold(files, clip_figures)]
@@ -140,16 +151,16 @@ def _scores(one: Experiment) -> str:
     bars = {label: bar for label, of in scores.items() if (bar := bar_of([score.ap for score in of]))}
     if bars:
         drawn = bar_chart(bars, f"Average precision of {one.name} by class")
-        parts.append(f'<h3>Average precision by class</h3>\n<div class="scroll wide">{drawn}</div>')
-    details = table(_class_rows(scores)) + "".join(_origin(path, file) for path, file in one.files.items())
-    parts.append(f"<details><summary>every class, and where this comes from</summary>\n{details}</details>")
+        parts.append(subsection("Average precision by class", drawn))
+    origins = [_origin(path, file) for path, file in one.files.items()]
+    parts.append(details("every class, and provenance", table(_class_rows(scores)), *origins))
     over = f" Means over {len(files)}." if len(files) > 1 else ""
     notes = {file.note for file in files}
     note = notes.pop() if len(notes) == 1 else "rate, epoch and thresholds were chosen on another fold"
     return section(f"{one.name}, {one.snr}", f"{_sentence(note)}{over}", *parts)
 
 
-def _by_fold(files: Sequence[SedResultsFile], figures_of: Callable[[Results], Figures]) -> str:
+def _by_fold(files: Sequence[SedResultsFile], figures_of: Callable[[Results], Figures]) -> Markup:
     figures = [figures_of(file.scores) for file in files]
     names = list(dict.fromkeys(name for row in figures for name in row))
     rows: Rows = [["held-out fold", "clips", *names]]
@@ -171,11 +182,10 @@ def _class_rows(scores: Mapping[str, Sequence[ClassScore]]) -> Rows:
     return rows
 
 
-def _origin(path: str, file: SedResultsFile) -> str:
+def _origin(path: str, file: SedResultsFile) -> Markup:
     hashes = {f"SHA-256 of the {name}": value for name, value in file.hashes.model_dump(exclude_none=True).items()}
     pairs = {**file.config.model_dump(exclude_none=True), **hashes}
-    listed = definitions((in_words(name), str(value)) for name, value in pairs.items())
-    return f"<h3>{escape(path)}</h3>\n{listed}"
+    return subsection(path, definitions((in_words(name), value) for name, value in pairs.items()))
 
 
 def _sentence(note: str) -> str:
@@ -185,32 +195,16 @@ def _sentence(note: str) -> str:
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-def _training(run: SedRun) -> str:
+def _training(run: SedRun) -> Markup:
     columns = {name: [row[name] for row in run.history] for name in run.history[0]}
     precision = columns[PRECISIONS[0]]
     best = max(range(len(precision)), key=precision.__getitem__)
     chosen = f"the highest micro-AP of the selection fold, {four(precision[best])}, in epoch {best + 1}"
-    cards = [
-        _curves("Loss", {"selection fold": columns[LOSSES[0]], "train": columns[LOSSES[1]]}, False),
-        _curves(
-            "AP of the selection fold",
-            {name: columns[key] for name, key in zip(PRECISION, PRECISIONS, strict=False)},
-            True,
-        ),
-    ]
-    return section(
-        f"Training of {run.path}", f"{len(precision)} epochs; {chosen}.", f'<div class="plots">{"".join(cards)}</div>'
-    )
+    losses = {"selection fold": columns[LOSSES[0]], "train": columns[LOSSES[1]]}
+    precisions = {name: columns[key] for name, key in zip(PRECISION, PRECISIONS, strict=False)}
+    drawn = [_curves("Loss", losses, False), _curves("AP of the selection fold", precisions, True)]
+    return section(f"Training of {run.path}", f"{len(precision)} epochs; {chosen}.", side_by_side(*drawn))
 
 
-def _curves(title: str, lines: Mapping[str, Sequence[float]], is_share: bool) -> str:
-    keys = legend(dict(zip(lines, LINE_KEYS, strict=True)), KEY_WIDTH)
-    return f"<div><h3>{title}</h3>\n{keys}\n{curves(lines, f'{title} per epoch', is_share)}</div>"
-
-
-def _configuration(run: SedRun) -> str:
-    parts = [
-        f"<details><summary>{escape(name)}</summary>\n<pre>{escape(text)}</pre></details>"
-        for name, text in run.texts.items()
-    ]
-    return section(f"Configuration of {run.path}", "As the run was made.", *parts)
+def _curves(title: str, lines: Mapping[str, Sequence[float]], is_share: bool) -> Markup:
+    return subsection(title, curve_keys(lines), curves(lines, f"{title} per epoch", is_share))

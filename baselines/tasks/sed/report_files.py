@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from baselines.report.charts import Bar
+from baselines.report.page import Bar
 from baselines.tasks.aqa.report_files import HISTORY, MAX_TEXT_BYTES, TEXTS, read_history
 from baselines.tasks.sed.folders import runs_in, scored_in
 from baselines.tasks.sed.metrics.scores import Results

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from baselines.report.charts import curves
+from baselines.report.page import curves
 from baselines.tasks.aqa.evaluate import lines, save
 from baselines.tasks.aqa.figures import row_shares
 from baselines.tasks.aqa.metrics import Confusion, evaluate
@@ -265,7 +265,7 @@ def test_matrix_shows_every_count(file: ResultsFile) -> None:
     text = page([Run(Path("run"), {"results-test.json": file})])
     cells = [int(cell) for cell in re.findall(r'<td class="count[^>]*>(\d+)</td>', text)]
     assert sum(cells) == 220
-    right = [int(cell) for cell in re.findall(r'<td class="count right"[^>]*>(\d+)</td>', text)]
+    right = [int(cell) for cell in re.findall(r'<td class="count correct"[^>]*>(\d+)</td>', text)]
     assert sum(right) == file.scores.overall.right
 
 
