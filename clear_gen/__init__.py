@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from clear_gen.datasets.mixtures.load import Mixture
     from clear_gen.datasets.scenes.load import Record, Scene
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def load(folder: str | Path, split: str) -> Iterator[Record]:

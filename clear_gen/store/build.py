@@ -119,7 +119,7 @@ def claim(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:
     Raises InputError if it holds another dataset or something else, CheckFailed if another run is at work in it.
     """
     check_folder(folder, identity, overwrite)
-    if overwrite and stored_identity(folder) is not None:
+    if overwrite and stored_identity(folder, any_format=True) is not None:
         with at_work(folder):
             discard(folder, identity)
 

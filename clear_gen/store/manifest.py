@@ -7,6 +7,7 @@ import json
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -21,12 +22,13 @@ from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text, sha256_json, write_text
 from clear_gen.core.parquet import metadata_of, open_parquet
 from clear_gen.core.records import SPLITS
+from clear_gen.core.text import shown
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.sounds.bank import Bank
 from clear_gen.store.layout import IDENTITY, MIXTURES, PARTIAL, QUESTIONS, SCENES, STEMS, record_folders
 
-FORMAT = 1
+FORMAT = 2  # 1, of 0.1, did not say that scenes are scenes
 GENERATOR = f"clear-gen {__version__}"
 KEPT_QUESTIONS = "kept-questions.json"  # what clear.json says of them, while audio is added to the scenes
 MAX_SCENES = 100_000_000
@@ -54,6 +56,7 @@ def identity_of(settings: Settings, banks: dict[str, Bank]) -> dict[str, Any]:
     domain = settings.domain.model_dump(mode="json")
     imported = {"imported": settings.imported} if settings.imported else {}
     return {
+        "kind": SCENES,
         "format": FORMAT,
         "generator": GENERATOR,
         "scenes": settings.sizes,
@@ -80,7 +83,8 @@ class _NamedDomain(Strict):
 class _Identity(Strict):
     """The identity as it is stored."""
 
-    format: Literal[1]
+    kind: Literal["scenes"]
+    format: Literal[2]
     generator: str
     scenes: dict[str, Annotated[StrictInt, Field(ge=0, le=MAX_SCENES)]]
     seed: Annotated[StrictInt, Field(ge=0)] | None
@@ -132,8 +136,26 @@ def invalid_identity(error: ValidationError, path: Path) -> InputError:
 
 
 def kind_of(identity: dict[str, Any]) -> str:
-    """``scenes`` or ``mixtures``: what a dataset of this identity holds. Scenes came first, and do not say it."""
-    return MIXTURES if identity.get("kind") == MIXTURES else SCENES
+    """What a dataset of this identity holds, such as ``scenes``."""
+    return str(identity.get("kind"))
+
+
+def check_format(identity: dict[str, Any], path: Path) -> None:
+    """Raise InputError, saying how to make the dataset again, unless its identity is one of this format."""
+    if identity.get("format") == FORMAT and isinstance(identity.get("kind"), str):
+        return
+    field, found, expected = "format", identity.get("format"), str(FORMAT)
+    if found == FORMAT:
+        field, found, expected = "kind", identity.get("kind"), "a name"
+    command = "mix ..." if identity.get("kind") == MIXTURES else "scenes ..."
+    if "imported" in identity:
+        command = "import clear SOURCE"
+    folder = path.parent.parent if path.parent.name == PARTIAL else path.parent
+    raise InputError(
+        f"{path}: identity.{field}: found {_short(found)} ({shown(str(identity.get('generator')))}), "
+        f"expected {expected}; "
+        f"make it again: clear-gen {command} --out {quote(str(folder))} --overwrite"
+    )
 
 
 def environment() -> dict[str, str]:
@@ -171,8 +193,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def stored_identity(folder: Path) -> dict[str, Any] | None:
-    """The identity of a finished or unfinished dataset in ``folder``, or None if there is none."""
+def stored_identity(folder: Path, any_format: bool = False) -> dict[str, Any] | None:
+    """The identity of a finished or unfinished dataset in ``folder``, or None if there is none.
+
+    Raises InputError if it cannot be read or, unless ``any_format``, is of another format.
+    """
     for path in (
         folder / IDENTITY,
         folder / PARTIAL / IDENTITY,
@@ -180,12 +205,16 @@ def stored_identity(folder: Path) -> dict[str, Any] | None:
     ):  # another shard may finish meanwhile
         if path.exists():
             try:
-                return _identity_in(path)
+                identity = _identity_in(path)
             except FileNotFoundError:
                 continue
             except InputError as error:
-                if path.exists():
-                    raise InputError(f"{error}; delete it and run the same command again") from None
+                if not path.exists():
+                    continue
+                raise InputError(f"{error}; delete it and run the same command again") from None
+            if not any_format:
+                check_format(identity, path)
+            return identity
     return None
 
 
@@ -202,7 +231,8 @@ def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> Non
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: found a file, expected a folder for the dataset")
     used = folder.exists() and any(entry.name != PARTIAL for entry in folder.iterdir())
-    found = stored_identity(folder)  # after the look: a shard that begins meanwhile writes its identity before all else
+    # After the look: a shard that begins meanwhile writes its identity before all else.
+    found = stored_identity(folder, any_format=overwrite)
     if found is None:
         if used and not _is_ours(folder, identity):
             raise InputError(f"{folder}: found files that are no clear-gen dataset, expected a new or an empty folder")
@@ -300,6 +330,7 @@ def read_provenance(path: Path) -> dict[str, Any]:
     for name in ("identity", "environment", "files"):
         if not isinstance(stored.get(name), dict):
             raise InputError(f"{path}: {name}: found {type(stored.get(name)).__name__}, expected an object")
+    check_format(stored["identity"], path)
     questions = stored.get("questions")
     if questions is not None and not (isinstance(questions, dict) and isinstance(questions.get("identity"), dict)):
         raise InputError(f"{path}: questions: found {_short(questions)}, expected an object with their identity")

@@ -23,9 +23,8 @@ from clear_gen.store.layout import (
     side_by_side,
     stems_config,
 )
-from clear_gen.store.manifest import GENERATOR, MAX_SCENES, invalid_identity
+from clear_gen.store.manifest import FORMAT, GENERATOR, MAX_SCENES, invalid_identity
 
-FORMAT = 1
 MAX_FOLDS = 100
 SAMPLE_RATES = (8000, 192_000)
 MAX_SNR_DB = 120.0
@@ -102,8 +101,8 @@ def mixture_identity(settings: MixtureSettings, sources: dict[str, str]) -> dict
     """
     spec, is_default = settings.spec, settings.spec.recipe == "default"
     return {
-        "format": FORMAT,
         "kind": MIXTURES,
+        "format": FORMAT,
         "generator": GENERATOR,
         "recipe": spec.recipe,
         "legacy_repeat": spec.legacy_repeat,
@@ -126,8 +125,8 @@ class _Sources(Strict):
 class _Identity(Strict):
     """The identity as it is stored."""
 
-    format: Literal[1]
     kind: Literal["mixtures"]
+    format: Literal[2]
     generator: str
     recipe: Recipe
     legacy_repeat: StrictBool

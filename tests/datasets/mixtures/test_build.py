@@ -254,7 +254,7 @@ def test_overwrite_removes_a_dataset_of_either_kind_and_nothing_else(corpus: Pat
     names = {name.split("/")[0] for name in hashes(folder)}
     assert names == {"README.md", "clear.json", "annotations", "sources", "mixtures-snr-2.5", "mixtures-snr0"}
     assert [path.name for path in (folder / "mixtures-snr0").iterdir()] == ["notes.txt"]
-    scenes = {"format": 1, "audio": True, "scenes": {"train": 1}}
+    scenes = {"kind": "scenes", "format": 2, "audio": True, "scenes": {"train": 1}}
     with pytest.raises(InputError, match="holds another dataset"):
         claim(folder, scenes, overwrite=False)
     claim(folder, scenes, overwrite=True)

@@ -223,7 +223,7 @@ def test_no_dataset_an_unfinished_one_and_one_that_lost_its_identity(
         ('"seed": 0', '"seed": -1'),
         ('"seed": 0', '"seed": null'),
         ('"audio": true', '"audio": false'),
-        ('"format": 1', '"format": 2'),
+        ('"format": 2', '"format": 3'),
         ('"files": {', '"files": 0, "x": {'),
         ('"banks": {', '"ranks": {'),
         ('"domain": {', '"domain": 1, "x": {'),
@@ -253,7 +253,8 @@ def test_an_altered_identity_is_a_finding_and_not_a_crash(data: Path, old: str, 
         (lambda identity: identity.update(audio="no"), "identity.audio"),
         (lambda identity: identity["scenes"].update(test=10**15), "identity.scenes.test"),
         (lambda identity: identity["scenes"].update(foo=4), "identity.scenes"),
-        (lambda identity: identity.update(format=2), "identity.format"),
+        (lambda identity: identity.update(format=3), "identity.format"),
+        (lambda identity: identity.pop("kind"), "identity.kind"),
     ],
 )
 def test_an_identity_that_contradicts_itself_is_named(
