@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clear_gen.datasets.mixtures.load import Mixture
-    from clear_gen.datasets.scenes.load import Record, Scene
+    from clear_gen.datasets.scenes.load import Record, SceneRecord
 
 __version__ = "0.2.0"
 
@@ -24,7 +24,7 @@ def load(folder: str | Path, split: str) -> Iterator[Record]:
     return load_records(folder, split)
 
 
-def load_scenes(folder: str | Path, split: str) -> Iterator[Scene]:
+def load_scenes(folder: str | Path, split: str) -> Iterator[SceneRecord]:
     """The scenes of one split of a dataset, in order: graph, waveform (float32), sample rate."""
     from clear_gen.datasets.scenes.load import load_scenes as load_all
 

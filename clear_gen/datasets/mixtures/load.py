@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
@@ -18,6 +21,7 @@ from clear_gen.mixtures.graph import MixtureGraph, mixture_of_row, mixture_schem
 from clear_gen.store.chunks import check_file
 from clear_gen.store.layout import CHUNK_SCENES, MIXTURES, DataFile, mixture_config
 from clear_gen.store.manifest import stored_identity
+from clear_gen.store.rows import Rows, row_groups
 
 
 class Mixture(NamedTuple):
@@ -43,6 +47,16 @@ def load_mixtures(
     config, split = config_of(folder, settings, snr), _split_of(folder, settings, fold)
     files = [file for file in settings.files if file.config == config and split in (None, file.split)]
     return (_mixture(row, path) for row, path in _rows(folder, files))
+
+
+def rows(
+    folder: Path, settings: MixtureSettings, identity: dict[str, Any], snr: str | float | None, fold: str | int | None
+) -> Rows[Mixture]:
+    """The mixtures at an SNR (the first if None) of a fold (of all if None). Raises InputError if there are none."""
+    config, split = config_of(folder, settings, snr), _split_of(folder, settings, fold)
+    files = [file for file in settings.files if file.config == config and split in (None, file.split)]
+    by_path = {folder / file.name: file for file in files}
+    return Rows(row_groups(folder, files), partial(_read, by_path, sha256_json(identity)), _mixture)
 
 
 def load_mixture(folder: Path, snr: str | float | None = None, mixture_id: str | None = None) -> Mixture:
@@ -85,11 +99,18 @@ def _split_of(folder: Path, settings: MixtureSettings, fold: str | int | None) -
 
 
 def _open(folder: Path, file: DataFile) -> Any:
-    identity = stored_identity(folder) or {}
-    opened = check_file(folder / file.name, file, sha256_json(identity))
+    return _checked(folder / file.name, file, sha256_json(stored_identity(folder) or {}))
+
+
+def _checked(path: Path, file: DataFile, identity_sha256: str) -> pq.ParquetFile:
+    opened = check_file(path, file, identity_sha256)
     if not opened.schema_arrow.equals(mixture_schema(1)):
-        raise InputError(f"{folder / file.name}: found other columns than mixtures have")
+        raise InputError(f"{path}: found other columns than mixtures have")
     return opened
+
+
+def _read(files: dict[Path, DataFile], identity_sha256: str, path: Path, number: int) -> pa.Table:
+    return read_row_group(_checked(path, files[path], identity_sha256), number, path)
 
 
 def _rows(folder: Path, files: list[DataFile]) -> Iterator[tuple[dict[str, Any], Path]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
-from clear_gen.datasets.scenes.load import Scene, load_scene
+from clear_gen.datasets.scenes.load import SceneRecord, load_scene
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SceneGraph, Sound
 from clear_gen.sounds.attributes import given, measured
@@ -109,7 +109,7 @@ def _mel_bands(bins_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 # --- picture ---------------------------------------------------------------------------------------------------------
 
 
-def scene_figure(scene: Scene, domain: Domain) -> Any:
+def scene_figure(scene: SceneRecord, domain: Domain) -> Any:
     """The picture of ``scene``, a scene of ``domain``, as a ``matplotlib.figure.Figure``.
 
     Raises InputError if matplotlib is not installed.
@@ -133,7 +133,7 @@ def scene_figure(scene: Scene, domain: Domain) -> Any:
     return figure
 
 
-def _title(scene: Scene) -> str:
+def _title(scene: SceneRecord) -> str:
     graph = scene.graph
     room = f"RT60 {graph.reverb.rt60_s:.2f} s, DRR {graph.reverb.drr_db:.1f} dB" if graph.reverb else "none"
     noise = f"{graph.noise.level_dbfs:.0f} dBFS" if graph.noise else "none"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,125 @@ import pyarrow.parquet as pq
 from clear_gen.core.errors import InputError
 from clear_gen.core.parquet import open_parquet, read_row_group
 from clear_gen.core.pcm import decode_flac, from_pcm16
-from clear_gen.datasets.scenes.questions.files import open_questions, program_of, question_rows, read_asked
+from clear_gen.core.text import shown
+from clear_gen.datasets.scenes.questions.files import (
+    Asked,
+    asked_of,
+    open_questions,
+    program_of,
+    question_rows,
+    read_asked,
+)
 from clear_gen.questions.language.program import Program
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema
 from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import CHUNK_SCENES, DataFile, questions_name, scene_files
+from clear_gen.store.layout import CHUNK_SCENES, IDENTITY, QUESTIONS, SCENES, DataFile, questions_name, scene_files
 from clear_gen.store.manifest import Settings
+from clear_gen.store.rows import RowGroup, Rows, row_groups
 
 
 @dataclass(frozen=True)
-class Scene:
+class SceneRecord:
     """One scene. ``waveform``: float32 [n_samples], full scale 1; None in a dataset without audio."""
 
     graph: SceneGraph
     waveform: np.ndarray | None
     sample_rate: int
+
+
+@dataclass(frozen=True)
+class QuestionRecord:
+    """One question of a dataset. Its scene is read when it is first asked for: graph, waveform (float32 [n_samples],
+    full scale 1, this record's own; None in a scene without audio) and sample rate in Hz."""
+
+    question_id: str
+    scene_id: str
+    question: str
+    answer: str
+    question_type: str
+    program: Program
+    _scenes: SceneReader = field(repr=False, compare=False)
+
+    @cached_property
+    def scene(self) -> SceneRecord:
+        """The scene that the question is about. Raises InputError if its file is missing or damaged."""
+        return self._scenes.scene(self.scene_id)
+
+    @property
+    def graph(self) -> SceneGraph:
+        return self.scene.graph
+
+    @property
+    def waveform(self) -> np.ndarray | None:
+        return self.scene.waveform
+
+    @property
+    def sample_rate(self) -> int:
+        return self.scene.sample_rate
+
+
+class SceneReader:
+    """The scenes of a split by id. The last one is kept: questions of one scene follow one another."""
+
+    def __init__(self, scenes: Rows[SceneRecord], split: str) -> None:
+        self._scenes, self._split = scenes, split
+        self._last: tuple[str, SceneRecord] | None = None
+
+    def scene(self, scene_id: str) -> SceneRecord:
+        """A scene, its waveform a copy of its own. Raises InputError if there is none of this id."""
+        if self._last is None or self._last[0] != scene_id:
+            digits = scene_id.removeprefix(f"{self._split}-")
+            index = int(digits) if digits.isdecimal() else len(self._scenes)
+            if index >= len(self._scenes):
+                expected = f"{self._split}-000000 to {self._split}-{len(self._scenes) - 1:06d}"
+                raise InputError(f"scene_id: found {shown(scene_id)}, expected {expected}")
+            self._last = scene_id, self._scenes[index]
+        kept = self._last[1]
+        return kept if kept.waveform is None else replace(kept, waveform=kept.waveform.copy())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_last": None}
+
+
+def rows(
+    folder: Path, settings: Settings, questions: dict[str, Any] | None, config: str | None, split: str | None
+) -> Rows[Any]:
+    """The scenes (``config`` "scenes" or None) or questions ("questions") of a split, of all splits if None.
+
+    ``questions`` is that section of ``clear.json``, None if there is none. Raises InputError naming what there is if
+    there is no such config or split.
+    """
+    if split is not None:
+        _check_split(folder, settings, split)
+    if config in (None, SCENES):
+        files = [file for file in scene_files(settings.sizes) if split in (None, file.split)]
+        return Rows(row_groups(folder, files), partial(_read_scenes, settings), _scene)
+    if config != QUESTIONS:
+        raise InputError(f"{folder}: config: found {config!r}, expected scenes or questions")
+    asked = None if questions is None else asked_of(questions, settings, folder / IDENTITY)
+    if asked is None or split is None or split not in asked.splits:
+        where = "" if split is None else f" of the split {split}"
+        raise InputError(f"{folder}: found no questions{where}; run clear-gen questions {folder}")
+    path, opened = folder / questions_name(split), open_questions(folder, split, asked, settings.sample_rate)
+    sizes = [opened.metadata.row_group(number).num_rows for number in range(opened.num_row_groups)]
+    reader = SceneReader(rows(folder, settings, None, SCENES, split), split)
+    groups = [RowGroup(path, number, n_rows) for number, n_rows in enumerate(sizes)]
+    return Rows(
+        groups, partial(_read_questions, folder, split, asked, settings.sample_rate), partial(_question, reader)
+    )
+
+
+def _read_scenes(settings: Settings, path: Path, number: int) -> pa.Table:
+    return read_row_group(open_scene_file(path, settings), number, path)
+
+
+def _read_questions(folder: Path, split: str, asked: Asked, sample_rate: int, path: Path, number: int) -> pa.Table:
+    return read_row_group(open_questions(folder, split, asked, sample_rate), number, path)
+
+
+def _question(reader: SceneReader, row: dict[str, Any], _path: Path) -> QuestionRecord:
+    texts = {name: row[name] for name in ("question_id", "scene_id", "question", "answer", "question_type")}
+    return QuestionRecord(**texts, program=program_of(row["program"]), _scenes=reader)
 
 
 @dataclass(frozen=True)
@@ -83,7 +188,7 @@ def _joined(
         yield replace(record, **asked, program=program_of(question["program"]))
 
 
-def load_scenes(folder: str | Path, split: str) -> Iterator[Scene]:
+def load_scenes(folder: str | Path, split: str) -> Iterator[SceneRecord]:
     """The scenes of one split of a finished dataset, in order, one row group in memory at a time.
 
     Raises InputError if there is no dataset in ``folder`` or no such split in it.
@@ -95,13 +200,17 @@ def load_scenes(folder: str | Path, split: str) -> Iterator[Scene]:
 def _settings_with(folder: Path, split: str) -> Settings:
     """The settings of a dataset that has such a split."""
     settings = finished_settings(folder)
-    if not settings.sizes.get(split):
-        expected = ", ".join(name for name, size in settings.sizes.items() if size)
-        raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
+    _check_split(folder, settings, split)
     return settings
 
 
-def load_scene(folder: str | Path, scene_id: str | None = None) -> Scene:
+def _check_split(folder: Path, settings: Settings, split: str) -> None:
+    if not settings.sizes.get(split):
+        expected = ", ".join(name for name, size in settings.sizes.items() if size)
+        raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
+
+
+def load_scene(folder: str | Path, scene_id: str | None = None) -> SceneRecord:
     """One scene of a finished dataset, the first if no id is given; reads one row group.
 
     Raises InputError if there is no dataset in ``folder`` or no such scene in it.
@@ -158,12 +267,12 @@ def open_scene_file(path: Path, settings: Settings) -> pq.ParquetFile:
     return file
 
 
-def _scene(row: dict[str, Any], path: Path) -> Scene:
+def _scene(row: dict[str, Any], path: Path) -> SceneRecord:
     graph = graph_of_row(row)
     if row["audio"] is None:
-        return Scene(graph, None, graph.sample_rate)
+        return SceneRecord(graph, None, graph.sample_rate)
     pcm, _ = decode_flac(row["audio"]["bytes"], f"{path}: {graph.scene_id}")
-    return Scene(graph, from_pcm16(pcm), graph.sample_rate)
+    return SceneRecord(graph, from_pcm16(pcm), graph.sample_rate)
 
 
 def _record(row: dict[str, Any], path: Path) -> Record:

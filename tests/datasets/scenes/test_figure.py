@@ -14,7 +14,7 @@ import pytest
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.build import Shard, create
 from clear_gen.datasets.scenes.figure import FLOOR_DB, HOP, N_BANDS, draw_scene, mel_spectrogram, scene_figure
-from clear_gen.datasets.scenes.load import Scene, load
+from clear_gen.datasets.scenes.load import SceneRecord, load
 from clear_gen.scenes.domain import load_domain
 from clear_gen.scenes.graph import Noise, Reverb, SceneGraph, Sound
 from clear_gen.sounds.attributes import GivenAttribute
@@ -135,7 +135,7 @@ def test_scenes_are_found_across_row_groups_and_files(silent, tmp_path, monkeypa
     assert drawn[0].waveform is None
 
 
-def drawn_scenes(monkeypatch) -> list[Scene]:
+def drawn_scenes(monkeypatch) -> list[SceneRecord]:
     """The scenes that are drawn from now on; the picture itself is a blank one."""
     from matplotlib.figure import Figure
 
@@ -174,7 +174,7 @@ def test_without_matplotlib(dataset, tmp_path, monkeypatch):
 # --- texts -----------------------------------------------------------------------------------------------------------
 
 
-def crowded(shortest_s: float, instrument: str = "clarinet") -> Scene:
+def crowded(shortest_s: float, instrument: str = "clarinet") -> SceneRecord:
     """15 sounds of 1.2 s without a gap, every fifth of them short instead, in a room with the shortest tail."""
     sounds, onset = [], 0
     for k in range(15):
@@ -184,7 +184,7 @@ def crowded(shortest_s: float, instrument: str = "clarinet") -> Scene:
         onset += n_samples
     room, noise = Reverb(0.15, 3.0, 0.0, 4000.0, 1), Noise(-63.2, 1)
     graph = SceneGraph("train-000000", "train", "clear2", RATE, onset + 2400, onset, tuple(sounds), room, noise)
-    return Scene(graph, None, RATE)
+    return SceneRecord(graph, None, RATE)
 
 
 @pytest.mark.parametrize(("shortest_s", "rotation"), [(1.2, 0), (0.9, 0), (0.4, 90), (0.2, 90)])

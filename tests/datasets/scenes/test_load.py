@@ -18,7 +18,7 @@ from clear_gen.cli.common import DONE
 from clear_gen.core.errors import InputError
 from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.datasets.scenes import load as loading
-from clear_gen.datasets.scenes.load import Record, Scene
+from clear_gen.datasets.scenes.load import Record, SceneRecord
 from clear_gen.questions.language.program import execute
 from clear_gen.scenes.domain import Domain
 from tests.datasets.runs import RATE, make_scenes
@@ -91,7 +91,7 @@ def test_without_questions_the_scenes(scenes: Path, data: Path) -> None:
     for record, scene, again in zip(
         found, clear_gen.load_scenes(scenes, "test"), clear_gen.load_scenes(data, "test"), strict=True
     ):
-        assert isinstance(scene, Scene)
+        assert isinstance(scene, SceneRecord)
         assert scene.graph == record.graph == again.graph
         assert np.array_equal(scene.waveform, record.waveform)
 
