@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +105,38 @@ def shard_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+class RegistryChoice(click.Choice[str]):
+    """One of the names in a registry, which is imported only when it is needed: its modules are slow to import."""
+
+    def __init__(self, registry: Callable[[], Mapping[str, Any]]) -> None:
+        super().__init__(())
+        self._registry = registry
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The names, in the registry's order."""
+        return tuple(self._registry())
+
+    @choices.setter
+    def choices(self, names: Iterable[str]) -> None:
+        pass  # the base class sets them; the registry has them
+
+
+class ListingCommand(click.Command):
+    """A command whose help ends with a list of names and summaries, read when the help is shown."""
+
+    def __init__(
+        self, *arguments: Any, listing: str, summaries: Callable[[], Mapping[str, str]], **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._listing, self._summaries = listing, summaries
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list after the options."""
+        with formatter.section(self._listing):
+            formatter.write_dl(list(self._summaries().items()))
 
 
 @contextmanager

@@ -8,13 +8,33 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import PATH, busy, engine_options, shard_of_array, shard_options, workers_of
+from clear_gen.cli.common import (
+    PATH,
+    ListingCommand,
+    RegistryChoice,
+    busy,
+    engine_options,
+    shard_of_array,
+    shard_options,
+    workers_of,
+)
 
 if TYPE_CHECKING:
     from clear_gen.datasets.mixtures.manifest import MixtureSettings
+    from clear_gen.mixtures.recipes.registry import Recipe
 
 
-@click.command()
+def _recipes() -> dict[str, Recipe]:
+    from clear_gen.mixtures.recipes.registry import RECIPES
+
+    return RECIPES
+
+
+def _recipe_summaries() -> dict[str, str]:
+    return {name: recipe.summary for name, recipe in _recipes().items()}
+
+
+@click.command(cls=ListingCommand, listing="Recipes", summaries=_recipe_summaries)
 @click.option("--events", type=PATH, required=True, help="Labelled recordings: a folder, a CSV table, a corpus.")
 @click.option("--backgrounds", type=PATH, required=True, help="Backgrounds: the same, without labels.")
 @click.option("--out", type=PATH, default=Path("mixtures"), show_default=True, help="Folder of the dataset.")
@@ -22,8 +42,12 @@ if TYPE_CHECKING:
     "--n", type=click.IntRange(min=1), default=1000, show_default=True, help="Mixtures in all folds together."
 )
 @click.option("--snr", type=float, multiple=True, help="In dB, several times for several.  [default: 0, 10 and 20]")
-@click.option("--recipe", type=click.Choice(["default", "kong2018"]), default="default", show_default=True)
-@click.option("--legacy-repeat", is_flag=True, help="kong2018: with the repeated permutations of the published code.")
+@click.option(
+    "--recipe", type=RegistryChoice(_recipes), default="default", show_default=True, help="How to mix, see below."
+)
+@click.option(
+    "--legacy-repeat", is_flag=True, help="With the repeated permutations of the code that was published with a recipe."
+)
 @click.option("--folds", type=int, default=4, show_default=True, help="Folds, which share no recording's group.")
 @click.option("--duration", type=float, help="Of every mixture, in s.  [default: 10]")
 @click.option("--sample-rate", type=int, default=32_000, show_default=True, help="In Hz.")
@@ -56,13 +80,6 @@ def mix(
     machines share the work with --num-shards and --shard-index.
 
     \b
-    Recipes:
-        default   events trimmed, at random places, none over another; the SNR is that of what is
-                  heard; labels equally often. Its rules can be changed with --config
-        kong2018  that of Kong et al., TASLP 2019, which goes by the order of the tables: with whole
-                  corpora and --legacy-repeat it mixes what the published files hold
-
-    \b
     Example:
         clear-gen mix --events FSDKaggle2018 --backgrounds TAU2019 --n 8000 --snr 0 --snr 10 --snr 20
     """
@@ -91,14 +108,15 @@ def mix(
 
 def _settings(config: Path | None, flags: dict[str, Any]) -> MixtureSettings:
     """What the user chose: rules by file and flags, and the flags that are no rules."""
-    from clear_gen.datasets.mixtures.options import mixture_rules, mixture_settings
+    from clear_gen.datasets.mixtures.options import check_options, mixture_rules, mixture_settings
 
     rules = {"duration": "duration_s", "snr_measure": "snr_measure", "max_polyphony": "max_polyphony"}
-    given = {field: flags[option] for option, field in rules.items() if flags[option] is not None}
+    optional = {name: flags[name] for name in ("seed", *rules)} | {"config": config}
+    given = [name for name, value in optional.items() if value is not None]
+    check_options(flags["recipe"], [*given, *["legacy_repeat"] * flags["legacy_repeat"]])
+    changed = {field: flags[option] for option, field in rules.items() if option in given}
     others = {name: value for name, value in flags.items() if name not in (*rules, "folds", "snr")}
-    return mixture_settings(
-        rules=mixture_rules(flags["recipe"], config, given), n_folds=flags["folds"], snrs=flags["snr"], **others
-    )
+    return mixture_settings(rules=mixture_rules(config, changed), n_folds=flags["folds"], snrs=flags["snr"], **others)
 
 
 COMMANDS = (mix,)

@@ -6,13 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from clear_gen.core.errors import InputError
 from clear_gen.core.text import shown
 from clear_gen.mixtures.recordings.sources import Background, Event
 
-KONG_SEED = 1234
 ANY = ""  # what backgrounds have for a label
 
 
@@ -138,56 +135,3 @@ def _check_labels(events: Sequence[Event], where: Mapping[str, int], n_folds: in
                 found += f" in {n_found} fold{'s' * (n_found > 1)}, because they hold other labels too"
             more = "fewer folds, other recordings, or to allow missing labels"
             raise InputError(f"events: label {shown(label)}: found {found}, expected {n_folds}, one a fold ({more})")
-
-
-# --- the folds of Kong et al. -----------------------------------------------------------------------------------------
-
-
-def _kong_stream() -> np.random.RandomState:
-    """The legacy generator, which the published mixtures were drawn with; nothing else may use it."""
-    return np.random.RandomState(KONG_SEED)
-
-
-def kong_folds(n_events: int, n_folds: int = 4) -> np.ndarray:
-    """Fold of every row of the table of events, int64 [n_events], counted from 1, as in the published mixtures.
-
-    All rows of ``train.csv`` are shuffled, verified or not; the fold is the position modulo ``n_folds``.
-    """
-    rows = np.arange(n_events)
-    _kong_stream().shuffle(rows)
-    folds = np.empty(n_events, np.int64)
-    folds[rows] = np.arange(n_events) % n_folds + 1
-    return folds
-
-
-def kong_rows(
-    is_verified: Sequence[bool], n_backgrounds: int, n_per_fold: int, n_folds: int, legacy_repeat: bool
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Rows of the events of every fold's mixtures, int64 [n_per_fold, 3] each, and the backgrounds' [all mixtures].
-
-    Backgrounds, rows of ``meta.csv``, are shuffled and each is used once. Then, fold by fold, the verified events are
-    shuffled as often as it takes to have three for each mixture. The published code shuffles one array in place and
-    joins it with itself, so that every pass has the order of the last one; ``legacy_repeat`` does the same. Otherwise
-    every pass keeps its own order.
-
-    Raises InputError if there are too few backgrounds or a fold has no verified event.
-    """
-    n_mixtures = n_per_fold * n_folds
-    if n_backgrounds < n_mixtures:
-        expected = f"at least {n_mixtures:,}: kong2018 uses each once"
-        raise InputError(f"backgrounds: found {n_backgrounds:,}, expected {expected}")
-    rng = _kong_stream()
-    backgrounds = np.arange(n_backgrounds)
-    rng.shuffle(backgrounds)
-    fold_of = kong_folds(len(is_verified), n_folds)
-    rows = []
-    for fold in range(1, n_folds + 1):
-        pool = np.flatnonzero((fold_of == fold) & np.asarray(is_verified, bool))
-        if not len(pool):
-            raise InputError(f"events: fold {fold}: found no verified recording, expected some")
-        passes = []
-        for _ in range(3 * n_per_fold // len(pool) + 1):
-            rng.shuffle(pool)
-            passes.append(pool if legacy_repeat else pool.copy())
-        rows.append(np.concatenate(passes)[: 3 * n_per_fold].reshape(n_per_fold, 3))
-    return rows, backgrounds[:n_mixtures]

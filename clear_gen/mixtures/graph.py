@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -18,7 +18,6 @@ from clear_gen.core.records import RENDERED_TYPE, Rendered
 from clear_gen.dsp.levels import Measure
 
 FORMAT = 1
-Recipe = Literal["default", "kong2018"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class MixtureGraph:
 
     mixture_id: str
     fold: int
-    recipe: Recipe
+    recipe: str
     sample_rate: int
     n_samples: int
     snr_measure: Measure

@@ -140,8 +140,14 @@ def test_dry_run_prints_the_plan_and_writes_nothing(
         (["--duration", "600", "--sample-rate", "48000"], ["--duration: found 600 s at 48000 Hz", "at most"]),
         (["--max-polyphony", "0"], ["--max-polyphony: found 0"]),
         (["--legacy-repeat"], ["--legacy-repeat: found with the recipe default"]),
-        (["--recipe", "kong2018", "--seed", "1"], ["--recipe: found kong2018 with --seed"]),
-        (["--recipe", "kong2018", "--duration", "5"], ["--recipe: found kong2018 with --config, --duration"]),
+        (
+            ["--recipe", "kong2018", "--seed", "1"],
+            ["--seed: found with the recipe kong2018"],
+        ),
+        (
+            ["--recipe", "kong2018", "--duration", "5"],
+            ["--duration: found with the recipe kong2018", "expected --recipe default"],
+        ),
         (["--recipe", "kong2018"], ["backgrounds: found 6, expected at least 999"]),
         (["--num-shards", "2", "--shard-index", "2"], ["--shard-index: found 2, expected 0 to 1"]),
         (["--num-shards", "2", "--shard-index", "1", "--overwrite"], ["--overwrite: found with several shards"]),

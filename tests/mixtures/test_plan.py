@@ -20,7 +20,7 @@ from scipy import stats
 from clear_gen.core.errors import InputError
 from clear_gen.core.parquet import parquet_writer
 from clear_gen.core.records import Rendered
-from clear_gen.mixtures.folds import grouped_folds, kong_folds
+from clear_gen.mixtures.folds import grouped_folds
 from clear_gen.mixtures.graph import (
     MixtureGraph,
     PlacedBackground,
@@ -29,17 +29,12 @@ from clear_gen.mixtures.graph import (
     mixture_schema,
     row_of_mixture,
 )
-from clear_gen.mixtures.plan import (
-    MixturePlan,
-    MixtureSpec,
-    PlannedEvent,
-    cast_folds,
-    onset_samples,
-    plan_mixtures,
-    samples_of,
-)
+from clear_gen.mixtures.plan import assign_folds, plan_mixtures
+from clear_gen.mixtures.recipes.default import onset_samples
+from clear_gen.mixtures.recipes.kong2018 import folds_of_table
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.mixtures.rules import MixtureRules
+from clear_gen.mixtures.spec import MixturePlan, MixtureSpec, PlannedEvent, samples_of
 from tests.counts import examples
 
 RATE = 32_000
@@ -76,7 +71,10 @@ def rules_of(**fields: Any) -> MixtureRules:
 
 
 def plans_of(events: list[Event], backgrounds: list[Background], spec: MixtureSpec) -> list[list[MixturePlan]]:
-    return [plan_mixtures(cast, spec, range(spec.n_per_fold)) for cast in cast_folds(events, backgrounds, spec)]
+    return [
+        plan_mixtures(assignment, spec, range(spec.n_per_fold))
+        for assignment in assign_folds(events, backgrounds, spec)
+    ]
 
 
 # --- the published recipe ---------------------------------------------------------------------------------------------
@@ -126,14 +124,14 @@ def test_kong2018_is_the_oracle(n_events, n_per_fold, legacy):
 
 
 def test_folds_of_the_published_table():
-    found = kong_folds(9473)
+    found = folds_of_table(9473)
     assert found.tolist() == oracle_folds(9473)
     assert Counter(found.tolist()) == {1: 2369, 2: 2368, 3: 2368, 4: 2368}
 
 
 def test_kong2018_mixes_verified_clips_of_the_fold_and_each_background_once():
     events, backgrounds = kong_corpus()
-    by_id, folds = {e.source_id: e for e in events}, kong_folds(len(events))
+    by_id, folds = {e.source_id: e for e in events}, folds_of_table(len(events))
     fold_of = {e.source_id: fold for e, fold in zip(events, folds, strict=True)}
     plans = [plan for fold in plans_of(events, backgrounds, kong(100)) for plan in fold]
     for plan in plans:
@@ -177,10 +175,10 @@ def test_kong2018_has_its_own_seed_and_rules():
 def test_what_kong2018_cannot_do_without():
     events, backgrounds = kong_corpus()
     with pytest.raises(InputError, match=r"^backgrounds: found 500, expected at least 504: kong2018 uses each once$"):
-        cast_folds(events, backgrounds, kong(126))
+        assign_folds(events, backgrounds, kong(126))
     unverified = [replace(e, is_verified=False) for e in events]
     with pytest.raises(InputError, match=r"^events: fold 1: found no verified recording, expected some$"):
-        cast_folds(unverified, backgrounds, kong(10))
+        assign_folds(unverified, backgrounds, kong(10))
 
 
 # --- folds of the default recipe --------------------------------------------------------------------------------------
@@ -313,9 +311,9 @@ def test_labels_that_cannot_be_shared_out_are_refused_however_many_groups_they_h
 def test_a_recording_twice_is_refused():
     events, backgrounds = corpus()
     with pytest.raises(InputError, match=r"^events: source_id: found 0-0.wav 2 times, expected once$"):
-        cast_folds([*events, events[0]], backgrounds, MixtureSpec(3))
+        assign_folds([*events, events[0]], backgrounds, MixtureSpec(3))
     with pytest.raises(InputError, match=r"^backgrounds: source_id: found place-3.wav 2 times, expected once$"):
-        cast_folds(events, [*backgrounds, backgrounds[3]], MixtureSpec(3))
+        assign_folds(events, [*backgrounds, backgrounds[3]], MixtureSpec(3))
 
 
 # --- who plays in which mixture ---------------------------------------------------------------------------------------
@@ -330,25 +328,25 @@ def spread(counts: Counter[str]) -> int:
 def test_labels_recordings_and_backgrounds_come_equally_often(n_events, n_per_fold):
     events, backgrounds = corpus()
     spec = MixtureSpec(n_per_fold, rules=rules_of(n_events=n_events, event_duration_s=1.0))
-    for cast in cast_folds(events, backgrounds, spec):
-        hands = [event for hand in cast.events for event in hand]
+    for assignment in assign_folds(events, backgrounds, spec):
+        heard = [event for together in assignment.events for event in together]
         labels = Counter({f"label{k}": 0 for k in range(7)})
-        labels.update(event.label for event in hands)
+        labels.update(event.label for event in heard)
         assert spread(labels) <= 1
         for label in labels:
-            takes = Counter(event.source_id for event in hands if event.label == label)
+            takes = Counter(event.source_id for event in heard if event.label == label)
             assert not takes or len(takes) == min(3, labels[label])
             assert not takes or spread(takes) <= 1
-        assert all(len({event.label for event in hand}) == len(hand) for hand in cast.events)
-        under = Counter(background.source_id for background in cast.backgrounds)
+        assert all(len({event.label for event in together}) == len(together) for together in assignment.events)
+        under = Counter(background.source_id for background in assignment.backgrounds)
         assert spread(under) <= 1
         assert len(under) == min(5, n_per_fold)
 
 
 def test_numbers_of_events_are_as_the_rules_say():
     spec = MixtureSpec(2000, 1, rules=rules_of(n_events={"uniform": [1, 4]}))
-    (cast,) = cast_folds(*corpus(), spec)
-    counts = Counter(len(hand) for hand in cast.events)
+    (assignment,) = assign_folds(*corpus(), spec)
+    counts = Counter(len(together) for together in assignment.events)
     assert sorted(counts) == [1, 2, 3, 4]
     assert stats.chisquare(list(counts.values())).pvalue > P_VALUE
 
@@ -359,17 +357,17 @@ def test_unverified_recordings_stay_out_unless_the_rules_let_them_in():
     doubtful = {e.source_id for e in events if not e.is_verified}
     for verified_only in (True, False):
         spec = MixtureSpec(100, rules=rules_of(verified_only=verified_only))
-        casts = cast_folds(events, backgrounds, spec)
-        used = {event.source_id for cast in casts for hand in cast.events for event in hand}
+        assignments = assign_folds(events, backgrounds, spec)
+        used = {event.source_id for assignment in assignments for together in assignment.events for event in together}
         assert bool(used & doubtful) is not verified_only
 
 
 def test_more_events_than_labels_repeat_labels():
     events, backgrounds = corpus(n_labels=2)
     spec = MixtureSpec(50, rules=rules_of(n_events=5, event_duration_s=1.0))
-    for cast in cast_folds(events, backgrounds, spec):
-        assert all(spread(Counter(event.label for event in hand)) <= 1 for hand in cast.events)
-        assert all(len({event.source_id for event in hand}) == 5 for hand in cast.events)
+    for assignment in assign_folds(events, backgrounds, spec):
+        assert all(spread(Counter(event.label for event in together)) <= 1 for together in assignment.events)
+        assert all(len({event.source_id for event in together}) == 5 for together in assignment.events)
 
 
 def test_the_first_mixtures_are_the_same_in_a_larger_dataset():
@@ -399,14 +397,14 @@ VARIED = {
 @examples(20, derandomize=True)
 def test_any_division_gives_the_same_plans(cuts, seed, fold):
     spec = MixtureSpec(40, seed=seed, rules=rules_of(**VARIED))
-    cast = cast_folds(*corpus(), spec)[fold]
+    assignment = assign_folds(*corpus(), spec)[fold]
     ends = [0, *sorted(cuts), 40]
     parts = [
-        plan_mixtures(cast_folds(*corpus(), spec)[fold], spec, range(start, stop)) for start, stop in pairwise(ends)
+        plan_mixtures(assign_folds(*corpus(), spec)[fold], spec, range(start, stop)) for start, stop in pairwise(ends)
     ]
-    assert [plan for part in parts for plan in part] == plan_mixtures(cast, spec, range(40))
-    backwards = plan_mixtures(cast, spec, range(39, -1, -1))
-    assert backwards[::-1] == plan_mixtures(cast, spec, range(40))
+    assert [plan for part in parts for plan in part] == plan_mixtures(assignment, spec, range(40))
+    backwards = plan_mixtures(assignment, spec, range(39, -1, -1))
+    assert backwards[::-1] == plan_mixtures(assignment, spec, range(40))
 
 
 def test_names_are_unique_and_every_mixture_is_another():
@@ -419,11 +417,11 @@ def test_names_are_unique_and_every_mixture_is_another():
 
 
 def test_another_seed_is_another_dataset_of_the_same_folds():
-    casts = [cast_folds(*corpus(), MixtureSpec(200, seed=seed)) for seed in (0, 1)]
-    used = [[{e.source_id for hand in cast.events for e in hand} for cast in one] for one in casts]
+    folds = [assign_folds(*corpus(), MixtureSpec(200, seed=seed)) for seed in (0, 1)]
+    used = [[{e.source_id for together in fold.events for e in together} for fold in one] for one in folds]
     assert used[0] == used[1]
-    assert casts[0][0].events != casts[1][0].events
-    plans = [plan_mixtures(casts[0][0], MixtureSpec(200, seed=seed), range(200)) for seed in (0, 1)]
+    assert folds[0][0].events != folds[1][0].events
+    plans = [plan_mixtures(folds[0][0], MixtureSpec(200, seed=seed), range(200)) for seed in (0, 1)]
     assert not {plan.background_place for plan in plans[0]} & {plan.background_place for plan in plans[1]}
 
 
@@ -534,9 +532,9 @@ def test_onsets_of_a_rule_follow_it():
 
 def test_events_for_which_there_is_no_room_are_one_line():
     rules = rules_of(n_events=2, onset_s={"uniform": [4.0, 4.5]})
-    cast = cast_folds(*corpus(), MixtureSpec(1, rules=rules))[0]
+    assignment = assign_folds(*corpus(), MixtureSpec(1, rules=rules))[0]
     with pytest.raises(InputError) as raised:
-        plan_mixtures(cast, MixtureSpec(1, rules=rules), [0])
+        plan_mixtures(assignment, MixtureSpec(1, rules=rules), [0])
     assert str(raised.value) == (
         "fold1-000000: events: found 2 events of 4 s in all, which do not fit in 1000 draws of their places, "
         "expected fewer or shorter ones, or more at a time (max_polyphony)"

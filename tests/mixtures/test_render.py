@@ -21,18 +21,18 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.pcm import from_pcm16, sha256_pcm
 from clear_gen.dsp.resample import resampled
 from clear_gen.mixtures.graph import MixtureGraph, PlacedBackground, mixture_of_row, mixture_schema, row_of_mixture
-from clear_gen.mixtures.plan import MixturePlan, MixtureSpec, cast_folds, plan_mixtures
+from clear_gen.mixtures.plan import assign_folds, plan_mixtures
+from clear_gen.mixtures.recordings.cache import Sources
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.mixtures.render import (
     MixtureAudio,
-    Sources,
-    achieved_snr_db,
-    levels_under,
     render_mixture,
     render_mixture_pcm,
     with_gains,
 )
 from clear_gen.mixtures.rules import MixtureRules
+from clear_gen.mixtures.spec import MixturePlan, MixtureSpec
+from clear_gen.mixtures.stems import achieved_snr_db, levels_under
 from tests.counts import examples
 
 RATE = 16000
@@ -91,7 +91,7 @@ def plans_of(
     corpus: tuple[Sequence[Event], Sequence[Background]], n: int, seed: int = 0, **fields: Any
 ) -> list[MixturePlan]:
     spec = MixtureSpec(n, 1, seed=seed, rules=MixtureRules.model_validate(VARIED | fields))
-    return plan_mixtures(cast_folds(*corpus, spec)[0], spec, range(n))
+    return plan_mixtures(assign_folds(*corpus, spec)[0], spec, range(n))
 
 
 def rms(waveform: np.ndarray) -> float:
@@ -428,7 +428,7 @@ def kong_corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Event], 
 
 def kong_plans(made: tuple[list[Event], list[Background]]) -> list[MixturePlan]:
     spec = MixtureSpec(2, 4, recipe="kong2018")
-    return [plan for cast in cast_folds(*made, spec) for plan in plan_mixtures(cast, spec, range(2))]
+    return [plan for assignment in assign_folds(*made, spec) for plan in plan_mixtures(assignment, spec, range(2))]
 
 
 def kong_oracle(
@@ -484,7 +484,7 @@ def test_the_snr_of_kong2018_is_that_of_the_whole_recording_and_not_of_what_is_h
     events = [event_at(write(tmp_path / f"e{k}.wav", decaying)) for k in range(4)]
     made = events, [background_at(write(tmp_path / f"b{k}.wav", noise(10, seed=k))) for k in range(4)]
     spec = MixtureSpec(1, 4, recipe="kong2018")
-    graph = with_gains(plan_mixtures(cast_folds(*made, spec)[0], spec, [0])[0], 10.0, Sources(*made, RATE))
+    graph = with_gains(plan_mixtures(assign_folds(*made, spec)[0], spec, [0])[0], 10.0, Sources(*made, RATE))
     sources = Sources(*made, RATE)
     audio = render_mixture(graph, sources)
     whole = rms(np.concatenate([audio.segments[0], np.zeros(2 * RATE)])) / rms(audio.background)
@@ -500,7 +500,7 @@ def test_kong2018_does_not_loop(tmp_path):
     events = [event_at(write(tmp_path / f"e{k}.wav", noise(1))) for k in range(4)]
     made = events, [background_at(write(tmp_path / f"b{k}.wav", noise(9.5))) for k in range(4)]
     spec = MixtureSpec(1, 4, recipe="kong2018")
-    plan = plan_mixtures(cast_folds(*made, spec)[0], spec, [0])[0]
+    plan = plan_mixtures(assign_folds(*made, spec)[0], spec, [0])[0]
     with pytest.raises(InputError, match=r"b\d.wav: duration: found 9.500 s, expected at least 10.000 s$"):
         with_gains(plan, 0.0, Sources(*made, RATE))
 
@@ -669,8 +669,8 @@ def test_real_recordings_at_a_real_rate(shared, measure):
     rules = MixtureRules.model_validate({"snr_measure": measure, "n_events": {"uniform": [1, 4]}})
     spec = MixtureSpec(6, 4, seed=3, rules=rules, allow_missing=True)
     sources = Sources(*made, 32000)
-    for cast in cast_folds(*made, spec):
-        for plan in plan_mixtures(cast, spec, range(6)):
+    for assignment in assign_folds(*made, spec):
+        for plan in plan_mixtures(assignment, spec, range(6)):
             graph = with_gains(plan, 6.0, sources)
             audio = render_mixture(graph, sources)
             assert np.isfinite(audio.mixture).all()
@@ -689,8 +689,8 @@ def test_real_recordings_at_a_real_rate(shared, measure):
 def test_real_recordings_in_folds(shared):
     made = real_corpus(shared)
     with pytest.raises(InputError, match=r"^events: label airplane: found 3 groups, expected 4, one a fold"):
-        cast_folds(*made, MixtureSpec(5))
-    casts = cast_folds(*made, MixtureSpec(30, allow_missing=True))
-    groups = [{event.group for hand in cast.events for event in hand} for cast in casts]
+        assign_folds(*made, MixtureSpec(5))
+    assignments = assign_folds(*made, MixtureSpec(30, allow_missing=True))
+    groups = [{event.group for together in assignment.events for event in together} for assignment in assignments]
     assert sum(map(len, groups)) == len(set().union(*groups)) == 53
-    assert [len({b.group for b in cast.backgrounds}) for cast in casts] == [1, 1, 1, 1]
+    assert [len({b.group for b in assignment.backgrounds}) for assignment in assignments] == [1, 1, 1, 1]

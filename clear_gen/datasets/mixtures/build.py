@@ -20,7 +20,8 @@ from clear_gen.datasets.mixtures.source_tables import (
     sources_sha256,
     write_sources,
 )
-from clear_gen.mixtures.plan import cast_folds, plan_mixtures
+from clear_gen.mixtures.plan import assign_folds, plan_mixtures
+from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.store.build import Making, Progress, Shard, claim, complete
 from clear_gen.store.chunks import Job
@@ -56,15 +57,15 @@ def create_mixtures(
 def check_possible(settings: MixtureSettings, events: Sequence[Event], backgrounds: Sequence[Background]) -> None:
     """Raise InputError if these mixtures cannot be made of these recordings; no recording is read.
 
-    By the rules alone it is known whether most events find room; the others are planned.
+    Mixtures whose events may find no room are planned.
     """
     check_settings(settings)
     if problem := label_problem([event.label for event in events]):
         raise InputError(f"events: {problem}")
-    spec, casts = settings.spec, cast_folds(events, backgrounds, settings.spec)
-    if spec.recipe == "default" and (spec.rules.onset_s is not None or spec.rules.max_polyphony > 1):
-        for cast in casts:
-            plan_mixtures(cast, spec, range(spec.n_per_fold))
+    spec, assignments = settings.spec, assign_folds(events, backgrounds, settings.spec)
+    if recipe_named(spec.recipe).may_not_fit(spec):
+        for assignment in assignments:
+            plan_mixtures(assignment, spec, range(spec.n_per_fold))
 
 
 def _making(folder: Path, identity: dict[str, Any], work: MixtureWork, tables: dict[str, SourceTable]) -> Making:

@@ -13,6 +13,7 @@ from clear_gen.datasets.mixtures.records import is_stems
 from clear_gen.datasets.mixtures.source_tables import EVENTS, KINDS, RESTRICTED, SourceTable, source_name
 from clear_gen.datasets.mixtures.statistics import MixtureStatistics, range_lines, snr_lines
 from clear_gen.datasets.scenes.card import LICENCES, SIZES, cell
+from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.store.layout import SOURCES
 
 
@@ -121,7 +122,7 @@ def _sources(settings: MixtureSettings, tables: dict[str, SourceTable]) -> str:
 
 
 def _how_made(identity: dict[str, Any], settings: MixtureSettings) -> str:
-    spec = settings.spec
+    spec, recipe = settings.spec, recipe_named(settings.spec.recipe)
     flags = [
         f"--n {spec.n_per_fold * spec.n_folds}",
         f"--folds {spec.n_folds}",
@@ -129,13 +130,7 @@ def _how_made(identity: dict[str, Any], settings: MixtureSettings) -> str:
     ]
     flags += [f"--snr {snr_db:g}" for snr_db in settings.snrs]
     flags += ["--stems"] if settings.stems else []
-    if spec.recipe == "kong2018":
-        flags += ["--recipe kong2018", *(["--legacy-repeat"] if spec.legacy_repeat else [])]
-        rules = KONG
-    else:
-        flags += [f"--seed {spec.seed}", "--config rules.yaml"]
-        text = yaml.safe_dump(spec.rules.model_dump(mode="json"), sort_keys=False).rstrip()
-        rules = f"The rules, as `rules.yaml` beside this card:\n\n```yaml\n{text}\n```"
+    flags += recipe.command_options(spec)
     hashes = "\n".join(f"- {kind}: SHA-256 of the table `{identity['sources'][kind]}`" for kind in KINDS)
     return f"""By {identity["generator"]}. To make the same files again from the same recordings:
 
@@ -143,7 +138,7 @@ def _how_made(identity: dict[str, Any], settings: MixtureSettings) -> str:
 clear-gen mix --events EVENTS --backgrounds BACKGROUNDS --out again {" ".join(flags)}
 ```
 
-{rules}
+{recipe.description(spec)}
 
 {hashes}
 
@@ -151,17 +146,12 @@ clear-gen mix --events EVENTS --backgrounds BACKGROUNDS --out again {" ".join(fl
 mixtures again."""
 
 
-KONG = """Recipe `kong2018` (Kong, Xu, Sobieraj, Wang and Plumbley, TASLP 27, 2019): three events at 0.5, 3.0 and 5.5 s,
-the first 2 s of each recording; levels are those of whole recordings, so that the SNR of what is heard differs from the
-SNR that was asked for; the mixture is the mean of its stems."""
-
-
 def _use(settings: MixtureSettings) -> str:
     split, config = next(iter(settings.sizes)), next(iter(settings.snr_of_config))
     stems = ""
     if settings.stems:
         name = next(name for name in settings.configs if is_stems(name))
-        total = "their mean" if settings.spec.recipe == "kong2018" else "their sum"
+        total = "their sum" if recipe_named(settings.spec.recipe).stem_divisor == 1 else "their mean"
         stems = f"\nConfig `{name}` has the stems of the same mixtures, in 24 bit: {total} is the mixture, exactly."
     strong, weak = (annotation_name(split, kind) for kind in ("strong", "weak"))
     return f"""```python
@@ -177,13 +167,8 @@ DCASE; they hold for every SNR.{stems}"""
 
 
 def _limitations(settings: MixtureSettings) -> list[str]:
-    lines = [
+    return [
         "What is heard in the backgrounds is not labelled: it can hold the same kinds of sound.",
         f"Labels are those of the {EVENTS}' corpus, and as right as they are there.",
+        *recipe_named(settings.spec.recipe).limitations(settings.spec),
     ]
-    if settings.spec.recipe == "kong2018":
-        lines.append("Silence at the beginning of a recording is part of its event.")
-        lines.append("Folds share uploaders and recording places: they were drawn by recording.")
-    elif settings.spec.rules.trim_db is None:
-        lines.append("Silence at the ends of a recording is part of its event.")
-    return lines

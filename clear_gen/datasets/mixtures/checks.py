@@ -18,7 +18,6 @@ from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.datasets.mixtures.records import (
     STEM_BITS,
     STEM_COLUMNS,
-    STEMS_PER_MIXTURE,
     MixtureWork,
     fold_number,
     mixture_file,
@@ -29,7 +28,8 @@ from clear_gen.datasets.mixtures.source_tables import BACKGROUNDS, EVENTS, Sourc
 from clear_gen.datasets.scenes.checks import PCM_BITS, Finding, Inspected, differences_of, flac_bits, wrong_audio
 from clear_gen.dsp.levels import level_db
 from clear_gen.mixtures.graph import MixtureGraph, mixture_of_row, mixture_schema, row_of_mixture
-from clear_gen.mixtures.plan import samples_of
+from clear_gen.mixtures.recipes.registry import recipe_named
+from clear_gen.mixtures.spec import samples_of
 from clear_gen.store.chunks import check_file
 from clear_gen.store.layout import Chunk, DataFile, stems_config
 
@@ -147,7 +147,7 @@ def _wrong_row(row: dict[str, Any], name: str, chunk: Chunk) -> Iterator[str]:
         "recipe": settings.spec.recipe,
         "sample_rate": settings.sample_rate,
         "n_samples": samples_of(settings.duration_s, settings.sample_rate),
-        "snr_measure": "rms" if settings.spec.recipe == "kong2018" else settings.spec.rules.snr_measure,
+        "snr_measure": settings.rules.snr_measure,
     }
     for column, expected in fixed.items():
         if row[column] != expected:
@@ -194,8 +194,8 @@ def _wrong_source(at: str, kind: str, source_id: str, label: str | None) -> Iter
 
 
 def _wrong_snrs(graph: MixtureGraph) -> Iterator[str]:
-    """Of the default recipe; the other says with what it was made, not what it is."""
-    for place, event in enumerate(graph.events if graph.recipe == "default" else ()):
+    """Of recipes whose events have their nominal SNR as placed; the others say with what they were made."""
+    for place, event in enumerate(graph.events if recipe_named(graph.recipe).snr_is_exact else ()):
         achieved = event.snr_achieved_db
         if achieved is None or not abs(achieved - event.snr_nominal_db) <= TOLERANCE_DB:
             expected = f"{event.snr_nominal_db:g} within {TOLERANCE_DB} dB"
@@ -272,7 +272,7 @@ def _inspect_stems(
     if any(len(one) != len(pcm) for one in samples):
         found.findings.append(Finding("stems", at, f"found another length, expected {len(pcm)} samples"))
         return
-    n = STEMS_PER_MIXTURE[graph.recipe]
+    n = recipe_named(graph.recipe).stem_divisor
     worst = int(np.abs(samples[0] + samples[1] - pcm.astype(np.int32) * (n * PCM24_STEPS)).max(initial=0))
     if worst > n:  # where the background would leave 24 bits
         problem = f"their {'sum' if n == 1 else 'mean'} misses the mixture by up to {worst / n / PCM24_STEPS:.3g} steps"
@@ -294,7 +294,7 @@ def _measure(
         heard[graph.extent(event)] += 1
     if np.any(events[heard == 0]):
         found.findings.append(Finding("stems", at, "events: found sound where there is no label"))
-    for place, event in enumerate(graph.events if graph.recipe == "default" else ()):
+    for place, event in enumerate(graph.events if recipe_named(graph.recipe).snr_is_exact else ()):
         extent = graph.extent(event)
         if heard[extent].max() > 1:
             continue

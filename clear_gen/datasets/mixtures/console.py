@@ -14,6 +14,7 @@ from clear_gen.datasets.mixtures.records import MixtureWork
 from clear_gen.datasets.mixtures.source_tables import EVENTS, RESTRICTED
 from clear_gen.datasets.mixtures.statistics import file_sizes, mixture_statistics, range_lines, snr_lines
 from clear_gen.datasets.scenes.console import outlook
+from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.store.build import Shard
 from clear_gen.store.finish import is_finished
@@ -43,8 +44,8 @@ def mixture_summary(folder: Path) -> str:
         *snr_lines(found),
         "",
     ]
-    if settings.spec.recipe == "kong2018":
-        lines.append("note: kong2018 asks for the SNR of whole recordings; measured is that of what is heard")
+    if note := recipe_named(settings.spec.recipe).note:
+        lines.append(f"note: {note}")
     if unverified := sum(row.verified is False for row in tables[EVENTS]):
         lines.append(f"note: {unverified:,} events are not verified by a person")
     if any(row.licence in RESTRICTED for rows in tables.values() for row in rows):

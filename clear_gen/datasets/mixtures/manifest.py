@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictBool, StrictInt, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, ValidationError, model_validator
 
 from clear_gen.core.config import Strict, misplaced
 from clear_gen.core.errors import InputError
-from clear_gen.mixtures.graph import Recipe
-from clear_gen.mixtures.plan import KONG_DURATION_S, MixtureSpec, samples_of
+from clear_gen.mixtures.recipes.registry import RECIPES, recipe_named
 from clear_gen.mixtures.rules import MixtureRules
+from clear_gen.mixtures.spec import MixtureSpec, samples_of
 from clear_gen.store.layout import (
     CHUNK_SCENES,
     IDENTITY,
@@ -47,9 +47,14 @@ class MixtureSettings:
     audio: bool = True
 
     @property
+    def rules(self) -> MixtureRules:
+        """The rules that hold: those of the recipe where it has its own, else the user's."""
+        return recipe_named(self.spec.recipe).fixed_rules or self.spec.rules
+
+    @property
     def duration_s(self) -> float:
         """Of every mixture."""
-        return KONG_DURATION_S if self.spec.recipe == "kong2018" else self.spec.rules.duration_s
+        return self.rules.duration_s
 
     @property
     def snr_of_config(self) -> dict[str, float | None]:
@@ -83,7 +88,7 @@ def check_settings(settings: MixtureSettings) -> None:
     for snr_db in settings.snrs:
         if not -MAX_SNR_DB <= snr_db <= MAX_SNR_DB:
             raise InputError(f"--snr: found {snr_db:g}, expected a number of dB from {-MAX_SNR_DB:g} to {MAX_SNR_DB:g}")
-    in_rules = settings.spec.recipe == "default" and settings.spec.rules.snr_db is not None
+    in_rules = settings.rules.snr_db is not None
     if in_rules and settings.snrs:
         raise InputError("--snr: found one beside the snr_db of the rules, expected one of both")
     if not in_rules and not settings.snrs:
@@ -99,7 +104,7 @@ def mixture_identity(settings: MixtureSettings, sources: dict[str, str]) -> dict
 
     Neither is whether labels were allowed to be missing: where the command succeeds without, it makes the same.
     """
-    spec, is_default = settings.spec, settings.spec.recipe == "default"
+    spec, is_free = settings.spec, recipe_named(settings.spec.recipe).fixed_rules is None
     return {
         "kind": MIXTURES,
         "format": FORMAT,
@@ -108,11 +113,11 @@ def mixture_identity(settings: MixtureSettings, sources: dict[str, str]) -> dict
         "legacy_repeat": spec.legacy_repeat,
         "n_per_fold": spec.n_per_fold,
         "n_folds": spec.n_folds,
-        "seed": spec.seed if is_default else None,
+        "seed": spec.seed if is_free else None,
         "sample_rate": settings.sample_rate,
         "snrs": list(settings.snrs),
         "stems": settings.stems,
-        "rules": spec.rules.model_dump(mode="json") if is_default else None,
+        "rules": spec.rules.model_dump(mode="json") if is_free else None,
         "sources": sources,
     }
 
@@ -122,13 +127,19 @@ class _Sources(Strict):
     backgrounds: str
 
 
+def _known_recipe(name: str) -> str:
+    if name not in RECIPES:
+        raise ValueError(f"one of: {', '.join(RECIPES)}")
+    return name
+
+
 class _Identity(Strict):
     """The identity as it is stored."""
 
     kind: Literal["mixtures"]
     format: Literal[2]
     generator: str
-    recipe: Recipe
+    recipe: Annotated[str, AfterValidator(_known_recipe)]
     legacy_repeat: StrictBool
     n_per_fold: Annotated[StrictInt, Field(ge=1, le=MAX_SCENES)]
     n_folds: Annotated[StrictInt, Field(ge=1, le=MAX_FOLDS)]
@@ -142,8 +153,8 @@ class _Identity(Strict):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.recipe == "default" and (self.seed is None or self.rules is None):
-            raise misplaced("the seed and the rules of the default recipe", None, "seed")
+        if recipe_named(self.recipe).fixed_rules is None and (self.seed is None or self.rules is None):
+            raise misplaced(f"the seed and the rules of the {self.recipe} recipe", None, "seed")
         return self
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,27 @@ from pydantic import ValidationError
 
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.mixtures.manifest import MAX_FOLDS, SAMPLE_RATES, MixtureSettings, check_settings, per_fold
-from clear_gen.mixtures.graph import Recipe
-from clear_gen.mixtures.plan import KONG_DURATION_S, MixtureSpec
+from clear_gen.mixtures.recipes.registry import RECIPES
 from clear_gen.mixtures.rules import MixtureRules, load_rules
+from clear_gen.mixtures.spec import MixtureSpec
 
 DEFAULT_SNRS = (0.0, 10.0, 20.0)  # those of Kong et al.
 
 
-def mixture_rules(recipe: Recipe, config: Path | None, flags: dict[str, Any]) -> MixtureRules:
+def check_options(recipe: str, given: Iterable[str]) -> None:
+    """Raise InputError for an option, of those that some recipe takes, that this one does not take."""
+    takers = {option: [name for name, other in RECIPES.items() if option in other.options] for option in given}
+    for option, names in takers.items():
+        if names and recipe not in names:
+            expected = " or ".join(f"--recipe {name}" for name in names)
+            raise InputError(f"--{option.replace('_', '-')}: found with the recipe {recipe}, expected {expected}")
+
+
+def mixture_rules(config: Path | None, flags: dict[str, Any]) -> MixtureRules:
     """The rules of a file, or the default ones, with ``flags`` (those given) in their places.
 
-    Raises InputError naming file, line and field, or the option; also for a recipe that ignores them.
+    Raises InputError naming file, line and field, or the option.
     """
-    if recipe == "kong2018" and (config is not None or flags):
-        raise _ignored("--config, --duration, --snr-measure or --max-polyphony")
     rules = MixtureRules() if config is None else load_rules(config)
     if not flags:
         return rules
@@ -38,13 +46,8 @@ def mixture_rules(recipe: Recipe, config: Path | None, flags: dict[str, Any]) ->
         raise InputError(f"{where}: found {found!r}, expected: {expected}") from None
 
 
-def _ignored(given: str) -> InputError:
-    fixed = f"its own rules and seed, {KONG_DURATION_S:g} s a mixture"
-    return InputError(f"--recipe: found kong2018 with {given}, expected none of them: it has {fixed}")
-
-
 def mixture_settings(
-    recipe: Recipe,
+    recipe: str,
     rules: MixtureRules,
     n: int,
     n_folds: int,
@@ -57,12 +60,8 @@ def mixture_settings(
 ) -> MixtureSettings:
     """Settings for one dataset. ``seed`` is None where nothing was said of it.
 
-    Raises InputError naming the option, also for one that the recipe ignores.
+    Raises InputError naming the option.
     """
-    if recipe == "kong2018" and seed is not None:
-        raise _ignored("--seed")
-    if legacy_repeat and recipe != "kong2018":
-        raise InputError("--legacy-repeat: found with the recipe default, expected --recipe kong2018")
     limits = {"--folds": (n_folds, 1, MAX_FOLDS), "--sample-rate": (sample_rate, *SAMPLE_RATES)}
     for option, (value, least, most) in limits.items():
         if not least <= value <= most:

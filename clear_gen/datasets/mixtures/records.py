@@ -14,16 +14,18 @@ from clear_gen.core.parquet import AUDIO, dataset_schema
 from clear_gen.core.pcm import PCM24_STEPS, encode_flac, sha256_pcm, to_pcm16, to_pcm24
 from clear_gen.core.records import Rendered
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
-from clear_gen.mixtures.graph import MixtureGraph, Recipe, mixture_schema, row_of_mixture
-from clear_gen.mixtures.plan import Cast, cast_folds, plan_mixtures, samples_of
+from clear_gen.mixtures.graph import MixtureGraph, mixture_schema, row_of_mixture
+from clear_gen.mixtures.plan import assign_folds, plan_mixtures
+from clear_gen.mixtures.recipes.registry import recipe_named
+from clear_gen.mixtures.recordings.cache import Sources
 from clear_gen.mixtures.recordings.sources import Background, Event
-from clear_gen.mixtures.render import MixtureAudio, Sources, render_mixture, with_gains
+from clear_gen.mixtures.render import MixtureAudio, render_mixture, with_gains
+from clear_gen.mixtures.spec import FoldAssignment, samples_of
 from clear_gen.store.audio_column import AudioColumn, with_columns
 from clear_gen.store.layout import STEMS, Chunk, stems_config
 
 STEM_BITS = 24
 STEM_COLUMNS = ("background", "events")
-STEMS_PER_MIXTURE: dict[Recipe, int] = {"default": 1, "kong2018": 2}  # by which the stems' sum is divided
 PCM24_MOST = (1 << STEM_BITS - 1) - 1
 
 
@@ -36,9 +38,9 @@ class MixtureWork:
     backgrounds: tuple[Background, ...]
 
     def start(self) -> None:
-        global _casts, _sources, _last
+        global _assignments, _sources, _last
         _last = {}
-        _casts = cast_folds(self.events, self.backgrounds, self.settings.spec)
+        _assignments = assign_folds(self.events, self.backgrounds, self.settings.spec)
         _sources = Sources(self.events, self.backgrounds, self.settings.sample_rate)
 
     def schema(self, config: str, identity_sha256: str) -> pa.Schema:
@@ -54,9 +56,9 @@ class MixtureWork:
 
     def mixtures(self, chunk: Chunk, indices: Sequence[int] | None = None) -> Iterator[MixtureGraph]:
         """The graphs of the mixtures of a chunk, or of ``indices`` of its fold, drawn anew."""
-        cast = _casts[fold_number(chunk.split) - 1]
+        assignment = _assignments[fold_number(chunk.split) - 1]
         snr_db = self.settings.snr_of_config[chunk.config.replace(STEMS, "mixtures", 1)]
-        for plan in plan_mixtures(cast, self.settings.spec, indices or range(chunk.first, chunk.stop)):
+        for plan in plan_mixtures(assignment, self.settings.spec, indices or range(chunk.first, chunk.stop)):
             yield with_gains(plan, snr_db, _sources)
 
     def _mixtures(self, chunk: Chunk) -> pa.Table:
@@ -92,18 +94,18 @@ class MixtureWork:
         return (chunk.stop - chunk.first) * samples_of(self.settings.duration_s, self.settings.sample_rate)
 
 
-_casts: tuple[Cast, ...]
+_assignments: tuple[FoldAssignment, ...]
 _sources: Sources
 _last: dict[Chunk, list[MixtureGraph]]  # the mixtures made last, by the chunk of their stems, which comes next
 
 
-def stems_pcm24(made: MixtureAudio, recipe: Recipe) -> dict[str, np.ndarray]:
-    """The stems as they are stored, int32 [n] of 24 bit: their sum (``kong2018``: mean) is the mixture's PCM 16.
+def stems_pcm24(made: MixtureAudio, recipe: str) -> dict[str, np.ndarray]:
+    """The stems as they are stored, int32 [n] of 24 bit: their sum, or mean by the recipe, is the mixture's PCM 16.
 
     The background is what the events leave of it, and so has the noise of its rounding to 16 bit.
     """
     events = to_pcm24(made.events)
-    total = to_pcm16(made.mixture).astype(np.int32) * (PCM24_STEPS * STEMS_PER_MIXTURE[recipe])
+    total = to_pcm16(made.mixture).astype(np.int32) * (PCM24_STEPS * recipe_named(recipe).stem_divisor)
     return {"background": np.clip(total - events, -PCM24_MOST, PCM24_MOST), "events": events}
 
 

@@ -14,7 +14,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path, sha256_json
 from clear_gen.core.parquet import dataset_schema, metadata_of, open_parquet, parquet_writer
 from clear_gen.core.text import shown
-from clear_gen.mixtures.graph import Recipe
+from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.corpus_facts import CORPORA
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.store.layout import SOURCES
@@ -56,10 +56,10 @@ def source_name(kind: str) -> str:
     return f"{SOURCES}/{kind}.parquet"
 
 
-def source_tables(events: Sequence[Event], backgrounds: Sequence[Background], recipe: Recipe) -> dict[str, SourceTable]:
-    """The tables of recordings, by kind: in their order for ``kong2018``, where it decides which meet, else by id."""
+def source_tables(events: Sequence[Event], backgrounds: Sequence[Background], recipe: str) -> dict[str, SourceTable]:
+    """The tables of recordings, by kind: in their order where the recipe goes by it, else by id."""
     tables = {EVENTS: tuple(map(_row, events)), BACKGROUNDS: tuple(map(_row, backgrounds))}
-    if recipe == "kong2018":
+    if recipe_named(recipe).keeps_table_order:
         return tables
     return {kind: tuple(sorted(rows, key=lambda row: row.source_id)) for kind, rows in tables.items()}
 

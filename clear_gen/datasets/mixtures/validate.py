@@ -33,6 +33,7 @@ from clear_gen.datasets.mixtures.source_tables import (
 from clear_gen.datasets.mixtures.statistics import mixture_statistics
 from clear_gen.datasets.scenes.checks import Finding
 from clear_gen.datasets.scenes.validate import Validation, check_listed, chosen_places, outcome_lines
+from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.sources import Background, Event
 from clear_gen.store.finish import is_finished
 from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, data_folders
@@ -141,8 +142,8 @@ def _check_folds(
     used: set[tuple[str, str, str]],
     result: Validation,
 ) -> None:
-    """No group is heard in two folds. The folds of ``kong2018`` were drawn by recording: there none of these is."""
-    by_recording = settings.spec.recipe == "kong2018"
+    """No group is heard in two folds; no recording, where the recipe draws folds by recording."""
+    by_recording = not recipe_named(settings.spec.recipe).folds_by_group
     for kind, rows in tables.items():
         group_of = {row.source_id: row.source_id if by_recording else row.group for row in rows}
         folds: defaultdict[str, set[str]] = defaultdict(set)

@@ -1,0 +1,1 @@
+"""The ways to draw and combine mixtures: one file each, one row each in the registry."""
