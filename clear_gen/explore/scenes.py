@@ -16,7 +16,11 @@ from clear_gen.datasets.scenes.questions.files import program_of, read_asked
 from clear_gen.explore.query import Query, page_of, spread
 from clear_gen.explore.question_table import VERDICTS, Questions, prediction_files
 from clear_gen.explore.store import Store
-from clear_gen.questions.language.program import SET, SOUND, Facts, IllPosed, facts_of, problem_of, signatures
+from clear_gen.questions.language.execute import IllPosed
+from clear_gen.questions.language.functions.function import SET, SOUND
+from clear_gen.questions.language.functions.table import functions_of
+from clear_gen.questions.language.program import problem_of
+from clear_gen.questions.language.scene_facts import Facts, facts_of
 from clear_gen.questions.language.trace import Step, steps_of
 from clear_gen.scenes.graph import SceneGraph, Sound, graph_of_row, scene_schema
 from clear_gen.sounds.attributes import given, measured
@@ -206,7 +210,7 @@ class Scenes:
         if problem is not None:
             return row | {"steps": [], "outcome": f"altered program: {problem}"}
         steps, outcome = steps_of(program, facts)
-        kinds = signatures(facts.domain)
+        kinds = functions_of(facts.domain)
         said = f"ill-posed: {outcome.reason}" if isinstance(outcome, IllPosed) else outcome
         return row | {"steps": [_shown(step, kinds[step.node.function].output) for step in steps], "outcome": said}
 

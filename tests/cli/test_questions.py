@@ -17,7 +17,7 @@ from clear_gen.cli import run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.datasets.scenes.load import load_graph
 from clear_gen.datasets.scenes.questions.files import program_of
-from clear_gen.questions.language.program import execute
+from clear_gen.questions.language.execute import execute
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.bank import write_bank
 from tests.banks import tone_bank

@@ -13,7 +13,7 @@ from statistics import median
 
 import numpy as np
 
-from clear_gen.questions.audit.clause_ablation import Examined
+from clear_gen.questions.audit.clause_ablation import ClauseAblation
 from clear_gen.questions.audit.text_only_baselines import QuestionColumns
 from clear_gen.questions.language.vocabulary import ABSOLUTE, GLOBAL, RELATIVE, answers_of_type, is_count
 from clear_gen.scenes.domain import Domain
@@ -110,7 +110,9 @@ class Figures:
     clauses: Clauses
 
 
-def figures_of(asked: QuestionColumns, examined: Sequence[Examined], domain: Domain, types: Sequence[str]) -> Figures:
+def figures_of(
+    asked: QuestionColumns, ablations: Sequence[ClauseAblation], domain: Domain, types: Sequence[str]
+) -> Figures:
     """The figures of at least one question; ``types`` are those that were wanted, found or not."""
     names = [*types, *sorted({*asked.types} - {*types})]
     places = {name: asked.places_of(name) for name in names}
@@ -119,7 +121,7 @@ def figures_of(asked: QuestionColumns, examined: Sequence[Examined], domain: Dom
     uses = Counter(asked.templates)
     return Figures(
         n=n,
-        types={name: _of_type(name, places[name], asked, examined, domain) for name in names},
+        types={name: _of_type(name, places[name], asked, ablations, domain) for name in names},
         types_band=types_band([len(of) for of in places.values()], enough),
         use=_use(uses),
         uses=dict(uses.most_common()),
@@ -128,12 +130,12 @@ def figures_of(asked: QuestionColumns, examined: Sequence[Examined], domain: Dom
         different_words=_spread([len({*words}) for words in asked.words]),
         nodes=_spread(asked.n_nodes),
         lengths=dict(sorted(Counter(lengths).items())),
-        clauses=clauses_of(examined),
+        clauses=clauses_of(ablations),
     )
 
 
 def _of_type(
-    name: str, places: Sequence[int], asked: QuestionColumns, examined: Sequence[Examined], domain: Domain
+    name: str, places: Sequence[int], asked: QuestionColumns, ablations: Sequence[ClauseAblation], domain: Domain
 ) -> TypeFigures:
     counted = Counter(asked.answers[place] for place in places)
     possible = possible_answers(name, domain)
@@ -149,7 +151,7 @@ def _of_type(
         entropy_of_uniform=log2(max(len(answers), 1)),
         band=graded_band(answers, enough) if is_graded(name) else equal_band(answers, enough),
         use=_use(Counter(asked.templates[place] for place in places)),
-        clauses=clauses_of([examined[place] for place in places]),
+        clauses=clauses_of([ablations[place] for place in places]),
     )
 
 
@@ -222,14 +224,14 @@ def _spread(values: Sequence[int]) -> Spread:
     return Spread(min(values), sum(values) / len(values), max(values))
 
 
-def clauses_of(examined: Sequence[Examined]) -> Clauses:
+def clauses_of(ablations: Sequence[ClauseAblation]) -> Clauses:
     """What executing questions again showed, in numbers."""
-    removable = [one.removable for one in examined if one.removable is not None]
-    reversible = [one.reversible for one in examined if one.reversible is not None]
+    removable = [one.removable for one in ablations if one.removable is not None]
+    reversible = [one.reversible for one in ablations if one.reversible is not None]
     return Clauses(
-        n=len(examined),
-        confirmed=sum(one.confirmed for one in examined),
-        redundant=sum(one.redundant_words > 0 for one in examined),
+        n=len(ablations),
+        confirmed=sum(one.confirmed for one in ablations),
+        redundant=sum(one.redundant_words > 0 for one in ablations),
         removable=sum(removable),
         removable_of=len(removable),
         reversible=sum(reversible),

@@ -18,6 +18,9 @@ from math import sqrt
 from typing import Any
 
 from clear_gen.questions.audit.ngrams import Reader, Texts, train
+from clear_gen.questions.language.functions.function import ALL as ALL_OF_INPUTS
+from clear_gen.questions.language.functions.function import LABEL, SAME_LABEL
+from clear_gen.questions.language.functions.table import function_named
 from clear_gen.questions.language.program import Node
 
 ALL = "all"  # types, or splits, together
@@ -150,8 +153,9 @@ def look_up(program: Sequence[Node], bank: BankColumns) -> str | None:
     None if the program asks for something else, for an attribute that the bank's columns lack, or nothing fits. Of
     several equally frequent labels, the first in the alphabet.
     """
-    attribute = program[-1].function.removeprefix("query_")
-    if attribute not in bank or attribute == program[-1].function:
+    last = function_named(program[-1].function)
+    attribute = last.kind
+    if last.output != LABEL or attribute is None or attribute not in bank:
         return None
     named = [(name, value) for name, value in description(program, program[-1].inputs[0]) if name in bank]
     fitting = [
@@ -168,11 +172,11 @@ def description(program: Sequence[Node], place: int) -> list[tuple[str, str]]:
     Sounds with the same note as "the A# of the cello" have the note A#.
     """
     node = program[place]
-    kind, _, name = node.function.partition("_")
-    if kind == "filter":
-        return [(name, node.values[0]), *description(program, node.inputs[0])]
-    if kind == "same":
-        return [pair for pair in description(program, node.inputs[0]) if pair[0] == name]
-    if node.function in ("unique", "longest", "shortest", "intersect"):
-        return [pair for before in node.inputs for pair in description(program, before)]
-    return []
+    function = function_named(node.function)
+    known = [pair for before in node.inputs for pair in description(program, before)]
+    if function.keeps == SAME_LABEL:
+        return [pair for pair in known if pair[0] == function.kind]
+    if function.keeps != ALL_OF_INPUTS:
+        return []
+    own = [] if function.kind is None else [(function.kind, value) for value in node.values]
+    return own + known

@@ -1,4 +1,4 @@
-"""What an audit is to find: few shortcuts for a deaf reader, relations that matter, answers that are right."""
+"""What an audit is to find: few shortcuts for a text-only baseline, relations that matter, answers that are right."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from clear_gen.scenes.domain import Domain
 
 MOST_ABOVE_FLOOR = 0.03  # of a reader of the text, over all types
 MOST_ABOVE_FLOOR_OF_TYPE = 0.1
-BLIND_TO_RELATIONS = (0.48, 0.52)  # right answers to yes-or-no questions
+RELATION_BLIND_BAND = (0.48, 0.52)  # right answers to yes-or-no questions
 LOOKUP_TOLERANCE = 0.05  # around chance
-RELATION_BLIND = "relation_blind"  # the name of that baseline, which learns nothing (``clauses.relation_blind``)
+RELATION_BLIND = "relation_blind"  # name of the baseline that ``clause_ablation.relation_blind`` is; it learns nothing
 
 
 @dataclass(frozen=True)
-class Goal:
+class Threshold:
     """A share, or with ``is_difference`` a difference of shares, beside its limits; all 0..1.
 
     ``n``: questions it was found on; ``error``: its standard error, 0 where it is no estimate.
@@ -49,10 +49,10 @@ class Goal:
 Baselines = Mapping[str, Mapping[str, Scores]]  # baseline -> split -> scores
 
 
-def goals_of(
+def thresholds_of(
     figures: Figures, baselines: Baselines, split: str | None, independent: str | None, domain: Domain
-) -> list[Goal]:
-    """The goals that can be judged, from the figures of all splits together.
+) -> list[Threshold]:
+    """The thresholds that apply, from the figures of all splits together.
 
     What was trained is judged on ``split`` (None if nothing was); ``independent`` names the attribute that was drawn by
     a coin whatever the sound, if one was.
@@ -69,19 +69,19 @@ def goals_of(
     return found
 
 
-def _of_clauses(figures: Figures) -> list[Goal]:
+def _of_clauses(figures: Figures) -> list[Threshold]:
     of = figures.clauses
-    found = [Goal("answers that executing the program again confirms", of.confirmed / of.n, 1, 1, of.n, 0)]
+    found = [Threshold("answers that executing the program again confirms", of.confirmed / of.n, 1, 1, of.n, 0)]
     for how, hits, n in (
         ("removing", of.removable, of.removable_of),
         ("reversing", of.reversible, of.reversible_of),
     ):
         if n:
-            found.append(Goal(f"questions that {how} one relation leaves the same", hits / n, 0, 0, n, 0))
+            found.append(Threshold(f"questions that {how} one relation leaves the same", hits / n, 0, 0, n, 0))
     return found
 
 
-def _of_texts(floor: Scores, read: Scores, split: str) -> list[Goal]:
+def _of_texts(floor: Scores, read: Scores, split: str) -> list[Threshold]:
     def above(name: str) -> float:
         return read[name].share - floor[name].share
 
@@ -98,11 +98,11 @@ def _of_texts(floor: Scores, read: Scores, split: str) -> list[Goal]:
     ]
 
 
-def _difference(name: str, score: Score, from_: float, low: float, high: float) -> Goal:
-    return Goal(name, score.share - from_, low, high, score.n, score.error, is_difference=True)
+def _difference(name: str, score: Score, from_: float, low: float, high: float) -> Threshold:
+    return Threshold(name, score.share - from_, low, high, score.n, score.error, is_difference=True)
 
 
-def _of_relations(blind: Scores, domain: Domain) -> list[Goal]:
+def _of_relations(blind: Scores, domain: Domain) -> list[Threshold]:
     """Labels and numbers together, and each type that is answered by yes or no."""
     known = [name for name in [*domain.question_types, *blind] if name in blind]
     yes_no = [name for name in dict.fromkeys(known) if name != ALL and YES in possible_answers(name, domain)]
@@ -111,10 +111,12 @@ def _of_relations(blind: Scores, domain: Domain) -> list[Goal]:
     found = []
     if together.n:
         name = "relation-blind on labels and numbers"
-        found.append(Goal(name, together.share, 0, 0, together.n, together.error))
+        found.append(Threshold(name, together.share, 0, 0, together.n, together.error))
     for name in yes_no:
         score = blind[name]
         found.append(
-            Goal(f"relation-blind on {name.replace('_', ' ')}", score.share, *BLIND_TO_RELATIONS, score.n, score.error)
+            Threshold(
+                f"relation-blind on {name.replace('_', ' ')}", score.share, *RELATION_BLIND_BAND, score.n, score.error
+            )
         )
     return found

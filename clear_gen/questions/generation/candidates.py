@@ -15,23 +15,25 @@ import pyarrow as pa
 
 from clear_gen.core.records import SPLITS
 from clear_gen.core.streams import STAGE_QUESTIONS, stream
-from clear_gen.questions.generation.answerable_without_audio import entailed
-from clear_gen.questions.generation.balance_keys import N_FEATURES, features_of
-from clear_gen.questions.generation.value_sampler import BankLabels, Drawer, n_draws
+from clear_gen.questions.generation.answerable_without_audio import answerable_without_audio
+from clear_gen.questions.generation.balance_keys import N_KEYS, balance_keys
+from clear_gen.questions.generation.value_sampler import BankLabels, ValueSampler, n_draws
 from clear_gen.questions.language.execute_batch import (
     EVERYTHING,
     OTHERS,
     REVERSED,
+    BatchContext,
+    BatchExecutor,
     Change,
     Rows,
-    Run,
-    Setting,
-    setting_of,
+    batch_context,
 )
+from clear_gen.questions.language.functions.function import SOME
 from clear_gen.questions.language.program import n_relations
-from clear_gen.questions.language.scene_batch import UNKNOWN, SceneColumns, kinds_of
-from clear_gen.questions.language.vocabulary import answers_of_type, is_count, values_of
-from clear_gen.questions.templates.program_skeleton import ANY, SOME, Shape, shapes_of
+from clear_gen.questions.language.program_skeleton import ANY, ProgramSkeleton
+from clear_gen.questions.language.scene_batch import UNKNOWN, SceneBatch
+from clear_gen.questions.language.vocabulary import answers_of_type, is_count, label_kinds, values_of
+from clear_gen.questions.templates.skeletons import skeletons_of
 from clear_gen.questions.templates.template import Template
 from clear_gen.scenes.domain import Domain
 
@@ -40,7 +42,11 @@ CANDIDATES_PER_SLOT = 3
 ROUNDS = 2  # templates that a candidate tries
 TRIES = 2  # at finding values for a template
 FREE_DRAWS = 2  # of a candidate besides its templates and values: paraphrase, place among equals
-NO_RELATION, BLIND_WRONG, BLIND_RIGHT = -1, 0, 1  # whether the answer is the same without any relation
+NO_RELATION, RELATION_BLIND_WRONG, RELATION_BLIND_CORRECT = (
+    -1,
+    0,
+    1,
+)  # whether the answer is the same without any relation
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Maker:
-    """All that pass 1 needs besides the scenes: rules, templates in shapes, what the bank can give."""
+    """All that pass 1 needs besides the scenes: rules, templates by skeleton, what the bank can give."""
 
     domain: Domain
     rules: Rules
     templates: Sequence[Template]
-    shapes: list[Shape]
+    skeletons: list[ProgramSkeleton]
     bank: BankLabels
 
     @property
@@ -79,12 +85,12 @@ class Maker:
 def maker_of(domain: Domain, rules: Rules, templates: Sequence[Template], bank: BankLabels) -> Maker:
     """The maker of these templates' questions."""
     asked = [template for template in templates if template.question_type in rules.types]
-    return Maker(domain, rules, asked, shapes_of(asked, domain), bank)
+    return Maker(domain, rules, asked, skeletons_of(asked, domain), bank)
 
 
 def schema(maker: Maker) -> pa.Schema:
     """One row per candidate. ``values``: number of each parameter's value; ``answer``: place among its type's answers;
-    ``features``: hashes of what a deaf reader can know; ``order`` decides between equals."""
+    ``balance_keys``: hashes of what a text-only baseline can know; ``order`` decides between equals."""
     return pa.schema(
         {
             "scene": pa.int32(),
@@ -92,19 +98,19 @@ def schema(maker: Maker) -> pa.Schema:
             "template": pa.int32(),
             "values": pa.list_(pa.int16(), maker.n_parameters),
             "answer": pa.int16(),
-            "blind": pa.int8(),
+            "relation_blind": pa.int8(),
             "droppable": pa.int8(),
             "needs_holdout": pa.bool_(),
             "phrase": pa.float32(),
             "order": pa.float32(),
-            "features": pa.list_(pa.uint32(), N_FEATURES),
+            "balance_keys": pa.list_(pa.uint32(), N_KEYS),
         }
     )
 
 
 def bank_labels(columns: Mapping[str, Sequence[object]], domain: Domain) -> BankLabels:
     """The labels of a bank's sounds, given attribute -> value per sound."""
-    kinds = kinds_of(domain)
+    kinds = label_kinds(domain)
     names = {kind: values_of(kind, domain) for kind in kinds}
     n = len(next(iter(columns.values())))
     labels = np.full((n, len(kinds)), UNKNOWN, np.int16)
@@ -115,9 +121,9 @@ def bank_labels(columns: Mapping[str, Sequence[object]], domain: Domain) -> Bank
     return BankLabels(labels, np.array([len(names[kind]) for kind in kinds]))
 
 
-def candidates(maker: Maker, columns: SceneColumns, split: str, numbers: np.ndarray) -> pa.Table:
+def candidates(maker: Maker, scenes: SceneBatch, split: str, numbers: np.ndarray) -> pa.Table:
     """The candidates of scenes of a split, in their order; ``numbers`` int64 [S] are the scenes' in the split."""
-    drawing = _Drawing(maker, setting_of(columns, maker.domain), split, numbers)
+    drawing = _Drawing(maker, batch_context(scenes, maker.domain), split, numbers)
     drawing.draw()
     return drawing.table()
 
@@ -125,9 +131,9 @@ def candidates(maker: Maker, columns: SceneColumns, split: str, numbers: np.ndar
 class _Drawing:
     """The candidates of some scenes: which slots there are, and what was drawn for them."""
 
-    def __init__(self, maker: Maker, setting: Setting, split: str, numbers: np.ndarray) -> None:
-        self._maker, self._setting, self._split, self._numbers = maker, setting, split, numbers
-        self._n_values = max(n_draws(shape) for shape in maker.shapes)
+    def __init__(self, maker: Maker, context: BatchContext, split: str, numbers: np.ndarray) -> None:
+        self._maker, self._context, self._split, self._numbers = maker, context, split, numbers
+        self._n_values = max(n_draws(skeleton) for skeleton in maker.skeletons)
         uniform = _uniform(maker, split, numbers, FREE_DRAWS + ROUNDS * (1 + TRIES * self._n_values))
         self.slots = np.indices(uniform.shape[:3]).reshape(3, -1)  # scene, slot, candidate
         self._uniform = uniform.reshape(-1, uniform.shape[-1])
@@ -139,17 +145,17 @@ class _Drawing:
         """Draw candidates: a template each, values for it, and once more for those that found none; from the second
         round on also for the spare slots of scenes that lack a slot."""
         scene, slot, candidate = self.slots
-        choice, (shape_of, place_of) = _Choice(self._maker), _places(self._maker)
+        choice, (skeleton_of, place_of) = _Choice(self._maker), _places(self._maker)
         is_spare = slot >= self._maker.rules.per_scene
         left = np.flatnonzero(~is_spare)
         for round_ in range(ROUNDS):
             start = FREE_DRAWS + round_ * (1 + TRIES * self._n_values)
             uniform, easy = self._uniform[left, start], round_ > 0
             self._template[left] = choice.templates(self._types[left], uniform, candidate[left], easy)
-            for number, shape in enumerate(self._maker.shapes):
-                rows = left[shape_of[self._template[left]] == number]
+            for number, skeleton in enumerate(self._maker.skeletons):
+                rows = left[skeleton_of[self._template[left]] == number]
                 if len(rows):
-                    asking = _Asking(self._maker, shape, self._setting, self._split)
+                    asking = _Asking(self._maker, skeleton, self._context, self._split)
                     places, draws = place_of[self._template[rows]], self._uniform[rows, start + 1 :]
                     self._parts.append(asking.ask(scene[rows], places, draws, rows))
             passed = np.concatenate([np.empty(0, np.int64), *(part["row"] for part in self._parts)])
@@ -218,32 +224,32 @@ class _Choice:
 
 
 def _places(maker: Maker) -> tuple[np.ndarray, np.ndarray]:
-    """int64 [template]: its shape, and its place in it."""
-    shape_of, place_of = np.empty((2, len(maker.templates)), np.int64)
-    for number, shape in enumerate(maker.shapes):
-        shape_of[shape.templates] = number
-        place_of[shape.templates] = np.arange(len(shape.templates))
-    return shape_of, place_of
+    """int64 [template]: its skeleton, and its place in it."""
+    skeleton_of, place_of = np.empty((2, len(maker.templates)), np.int64)
+    for number, skeleton in enumerate(maker.skeletons):
+        skeleton_of[skeleton.templates] = number
+        place_of[skeleton.templates] = np.arange(len(skeleton.templates))
+    return skeleton_of, place_of
 
 
 class _Asking:
-    """Candidates of one shape's templates."""
+    """Candidates of one skeleton's templates."""
 
-    def __init__(self, maker: Maker, shape: Shape, setting: Setting, split: str) -> None:
-        self._maker, self._shape, self._setting = maker, shape, setting
+    def __init__(self, maker: Maker, skeleton: ProgramSkeleton, context: BatchContext, split: str) -> None:
+        self._maker, self._skeleton, self._context = maker, skeleton, context
         self._split = split
-        kinds = kinds_of(maker.domain)
+        kinds = label_kinds(maker.domain)
         domain = maker.domain
         self._holdout = [
             (kinds.index(name), values_of(name, domain).index(value)) for name, value in maker.rules.holdout
         ]
-        self._n_answers = np.array([len(answers_of_type(name, domain)) for name in shape.question_types])
+        self._n_answers = np.array([len(answers_of_type(name, domain)) for name in skeleton.question_types])
 
     def ask(self, scenes: np.ndarray, templates: np.ndarray, uniform: np.ndarray, numbers: np.ndarray) -> dict:
         """Draw values, up to TRIES times a row, until the question is worth asking; ``numbers`` names the rows."""
         left = np.arange(len(scenes))
         parts = []
-        n = n_draws(self._shape)
+        n = n_draws(self._skeleton)
         for attempt in range(TRIES):
             start = attempt * n
             values = np.full((len(left), self._maker.n_parameters), ANY)
@@ -257,42 +263,47 @@ class _Asking:
 
     def _attempt(self, rows: Rows, uniform: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The rows that passed, and what is to be known of them."""
-        run = Run(self._shape, rows, self._setting, open_=Drawer(uniform, self._maker.bank).open)
-        good = run.ok & self._differ(rows) & self._no_way_back(run) & (run.answer < self._n_answers[rows.templates])
+        executor = BatchExecutor(self._skeleton, rows, self._context, fill=ValueSampler(uniform, self._maker.bank).fill)
+        good = (
+            executor.ok
+            & self._differ(rows)
+            & self._no_way_back(executor)
+            & (executor.answer < self._n_answers[rows.templates])
+        )
         kept = np.flatnonzero(good)
         kept = kept[self._possible(rows.at(kept))]
-        needs = self._needs_holdout(rows, run)
+        needs = self._needs_holdout(rows, executor)
         if self._split == "train" and self._holdout:
             kept = kept[~needs[kept]]
         if self._maker.rules.strict:
-            kept = self._relations_matter(rows, run.answer, kept)
-        rows, answer = rows.at(kept), run.answer[kept]
+            kept = self._relations_matter(rows, executor.answer, kept)
+        rows, answer = rows.at(kept), executor.answer[kept]
         blind = np.full(len(kept), NO_RELATION)
-        if self._shape.related:
-            change = Change(dict.fromkeys(self._shape.related, EVERYTHING))
-            without = Run(self._shape, rows, self._setting, change)
-            blind = np.where(without.ok & (without.answer == answer), BLIND_RIGHT, BLIND_WRONG)
+        if self._skeleton.related:
+            change = Change(dict.fromkeys(self._skeleton.related, EVERYTHING))
+            without = BatchExecutor(self._skeleton, rows, self._context, change)
+            blind = np.where(without.ok & (without.answer == answer), RELATION_BLIND_CORRECT, RELATION_BLIND_WRONG)
         return kept, {
             "values": rows.values,
             "answer": answer,
-            "blind": blind,
+            "relation_blind": blind,
             "droppable": self._droppable(rows, answer),
             "needs_holdout": needs[kept],
-            "features": features_of(self._shape, rows),
+            "balance_keys": balance_keys(self._skeleton, rows),
         }
 
     def _differ(self, rows: Rows) -> np.ndarray:
         """Whether the values that must differ do."""
         differ = np.ones(len(rows), bool)
-        for left, right in self._shape.different[rows.templates].transpose(1, 2, 0):
+        for left, right in self._skeleton.different[rows.templates].transpose(1, 2, 0):
             is_pair, at = left != ANY, np.arange(len(rows))
             differ &= ~is_pair | (rows.values[at, left] != rows.values[at, right])
         return differ
 
-    def _no_way_back(self, run: Run) -> np.ndarray:
+    def _no_way_back(self, executor: BatchExecutor) -> np.ndarray:
         """Whether all sounds that the text singles out differ: "after the one before the flute" is that flute."""
-        sounds = [run.sound(number) for number in self._shape.singled_out]
-        apart = np.ones(len(run.rows), bool)
+        sounds = [executor.sound(number) for number in self._skeleton.singled_out]
+        apart = np.ones(len(executor.rows), bool)
         for place, sound in enumerate(sounds):
             for earlier in sounds[:place]:
                 apart &= sound != earlier
@@ -301,14 +312,14 @@ class _Asking:
     def _possible(self, rows: Rows) -> np.ndarray:
         """Whether the bank has sounds of every description, and, if one is asked about, sounds of several answers; and
         no answer follows from the description."""
-        possible = ~entailed(self._shape, rows, self._maker.bank, self._maker.domain)
-        described, asked = rows.named(self._shape).descriptions, self._shape.asked[rows.templates]
-        if self._shape.is_query:
-            referent, any_sound = self._shape.referent, np.full((len(rows), described.shape[2]), ANY)
+        possible = ~answerable_without_audio(self._skeleton, rows, self._maker.bank, self._maker.domain)
+        described, asked = rows.named(self._skeleton).descriptions, self._skeleton.asked[rows.templates]
+        if self._skeleton.is_query:
+            referent, any_sound = self._skeleton.referent, np.full((len(rows), described.shape[2]), ANY)
             named = any_sound if referent == ANY else described[:, referent]
             kind = np.where(asked < described.shape[2], asked, ANY)
             possible &= self._maker.bank.n_labels(named, kind) >= np.where(kind == ANY, 1, 2)
-        for slot, purpose in enumerate(self._shape.purposes):
+        for slot, purpose in enumerate(self._skeleton.purposes):
             if purpose == SOME:  # others are described after a sound that is there
                 possible &= self._maker.bank.n_labels(described[:, slot], np.full(len(rows), ANY)) >= 1
         return possible
@@ -316,16 +327,16 @@ class _Asking:
     def _relations_matter(self, rows: Rows, answer: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """Principle 5, each relation alone: removed (for labels, counts) or reversed (for counts, truth values); and
         having the same label as a sound, removed."""
-        is_label = self._shape.is_query
-        removed = [EVERYTHING, OTHERS] if is_label or is_count(self._shape.question_types[0]) else []
+        is_label = self._skeleton.is_query
+        removed = [EVERYTHING, OTHERS] if is_label or is_count(self._skeleton.question_types[0]) else []
         changes = [*removed, *([] if is_label else [REVERSED])]
-        tested = [Change({step: how}) for step in self._shape.related for how in changes]
+        tested = [Change({step: how}) for step in self._skeleton.related for how in changes]
         if removed:
-            tested += [Change({step: EVERYTHING}) for step in self._shape.compared]
-        if len(self._shape.related) > 1 and removed:
-            tested.append(Change(dict.fromkeys(self._shape.related, EVERYTHING)))
+            tested += [Change({step: EVERYTHING}) for step in self._skeleton.compared]
+        if len(self._skeleton.related) > 1 and removed:
+            tested.append(Change(dict.fromkeys(self._skeleton.related, EVERYTHING)))
         for change in tested:
-            without = Run(self._shape, rows.at(kept), self._setting, change)
+            without = BatchExecutor(self._skeleton, rows.at(kept), self._context, change)
             kept = kept[~without.might_be(answer[kept])]
         return kept
 
@@ -336,29 +347,29 @@ class _Asking:
         is a relative position, the kind among which it ranks has to be said.
         """
         n = np.zeros(len(rows), np.int64)
-        named = self._shape.descriptions[rows.templates] != ANY
-        if not (self._shape.is_query or is_count(self._shape.question_types[0])):
-            named[:, self._shape.targets] = False
-        relative = self._shape.asked[rows.templates] == self._setting.columns.labels.shape[1] + 1
-        if self._setting.among != ANY:
-            named[np.ix_(relative, self._shape.targets, [self._setting.among])] = False
+        named = self._skeleton.descriptions[rows.templates] != ANY
+        if not (self._skeleton.is_query or is_count(self._skeleton.question_types[0])):
+            named[:, self._skeleton.targets] = False
+        relative = self._skeleton.asked[rows.templates] == self._context.scenes.labels.shape[1] + 1
+        if self._context.among != ANY:
+            named[np.ix_(relative, self._skeleton.targets, [self._context.among])] = False
         for slot, kind in np.argwhere(named.any(axis=0)).tolist():
             here = np.flatnonzero(named[:, slot, kind])
-            without = Run(self._shape, rows.at(here), self._setting, Change({}, (slot, kind)))
+            without = BatchExecutor(self._skeleton, rows.at(here), self._context, Change({}, (slot, kind)))
             n[here] += without.ok & (without.answer == answer[here])
         return n
 
-    def _needs_holdout(self, rows: Rows, run: Run) -> np.ndarray:
+    def _needs_holdout(self, rows: Rows, executor: BatchExecutor) -> np.ndarray:
         """Whether a description names the combination that is held out, or a sound that is singled out has it."""
         needs = np.zeros(len(rows), bool)
         if not self._holdout:
             return needs
-        described = rows.named(self._shape).descriptions
+        described = rows.named(self._skeleton).descriptions
         for slot in range(described.shape[1]):
             needs |= np.all([described[:, slot, kind] == value for kind, value in self._holdout], axis=0)
-        labels = self._setting.columns.labels
-        for number in self._shape.singled_out:
-            sound = run.sound(number)
+        labels = self._context.scenes.labels
+        for number in self._skeleton.singled_out:
+            sound = executor.sound(number)
             has = [labels[rows.scenes, kind, sound] == value for kind, value in self._holdout]
             needs |= np.all(has, axis=0)
         return needs

@@ -1,6 +1,6 @@
-"""Pass 2: one question for every slot, chosen from the candidates so that a deaf reader learns nothing.
+"""Pass 2: one question for every slot, chosen from the candidates so that a text-only baseline learns nothing.
 
-For every feature that such a reader can see (``features``) the answers are kept near the shares they are to have. The
+For every key that such a baseline can see (``balance_keys``) the answers are kept near the shares they are to have. The
 slots of a few scenes at a time take the candidate that disturbs the balance least; then all choose once more, given the
 others. Everything is decided from the candidates of one split alone, in an order that a scene's own stream gives.
 """
@@ -14,19 +14,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clear_gen.questions.generation.balance_keys import N_FEATURES, NONE, RANKS, RELATIONS, SHAPE, SIGNATURE, TYPE
-from clear_gen.questions.generation.candidates import BLIND_RIGHT, NO_RELATION, SPARE_SLOTS
+from clear_gen.questions.generation.balance_keys import N_KEYS, NONE, RANKS, RELATIONS, SIGNATURE, SKELETON, TYPE
+from clear_gen.questions.generation.candidates import NO_RELATION, RELATION_BLIND_CORRECT, SPARE_SLOTS
+from clear_gen.questions.language.program_skeleton import ANY
 from clear_gen.questions.language.vocabulary import ABSOLUTE, RELATIVE, answers_of_type, is_count
-from clear_gen.questions.templates.program_skeleton import ANY
 from clear_gen.questions.templates.template import Template
 from clear_gen.scenes.domain import Domain
 
 SCENES_AT_A_TIME = 12
 SWEEPS = 3
 # How much the balance within a feature matters; what many questions share is seen best.
-WEIGHTS = np.ones(N_FEATURES, np.float32)
-WEIGHTS[[TYPE, RELATIONS, SHAPE, SIGNATURE, RANKS]] = 4.0, 2.0, 1.0, 1.0, 1.0
-BLIND_WEIGHT = 3.0
+WEIGHTS = np.ones(N_KEYS, np.float32)
+WEIGHTS[[TYPE, RELATIONS, SKELETON, SIGNATURE, RANKS]] = 4.0, 2.0, 1.0, 1.0, 1.0
+RELATION_BLIND_WEIGHT = 3.0
 TEMPLATE_WEIGHT = 0.5
 UNUSED_BONUS = 3.0  # of a template's first question: every template that has some is to be used
 DROPPABLE_COST = 4.0  # of a question with a word that could be left out
@@ -37,10 +37,10 @@ LEAST_CANDIDATES = {SIGNATURE: 3, RANKS: 6}  # so many with one answer, and no o
 
 @dataclass(frozen=True)
 class Pool:
-    """The candidates of one split, sorted by scene and slot. C candidates, F features.
+    """The candidates of one split, sorted by scene and slot. C candidates, F balance_keys.
 
-    ``scene``, ``slot``, ``template``, ``type``, ``answer``, ``blind``, ``droppable`` [C], ``values`` [C, P],
-    ``features`` uint32 [C, F], ``phrase``, ``order`` float [C], ``needs_holdout`` bool [C]; ``n_answers`` [type];
+    ``scene``, ``slot``, ``template``, ``type``, ``answer``, ``relation_blind``, ``droppable`` [C], ``values`` [C, P],
+    ``balance_keys`` uint32 [C, F], ``phrase``, ``order`` float [C], ``needs_holdout`` bool [C]; ``n_answers`` [type];
     ``is_graded`` [type]: whether the answers are ranks or numbers, whose natural shares differ.
     """
 
@@ -49,10 +49,10 @@ class Pool:
     template: np.ndarray
     type: np.ndarray
     answer: np.ndarray
-    blind: np.ndarray
+    relation_blind: np.ndarray
     droppable: np.ndarray
     values: np.ndarray
-    features: np.ndarray
+    balance_keys: np.ndarray
     phrase: np.ndarray
     order: np.ndarray
     needs_holdout: np.ndarray
@@ -64,13 +64,13 @@ def pool_of(table: pa.Table, templates: Sequence[Template], domain: Domain, type
     """The candidates of all scenes of a split, each question of a scene once."""
     if table.num_rows and pc.max(table["slot"]).as_py() >= len(types):  # slots of one type can hold the same
         table = _each_once(table)
-    lists = {name: table[name].combine_chunks() for name in ("values", "features")}
+    lists = {name: table[name].combine_chunks() for name in ("values", "balance_keys")}
     flat = {
         name: column.flatten().to_numpy().reshape(len(column), column.type.list_size) for name, column in lists.items()
     }
     template = table["template"].to_numpy()
     type_of = np.array([types.index(one.question_type) for one in templates], np.int64)
-    names = ("scene", "slot", "answer", "blind", "droppable", "phrase", "order", "needs_holdout")
+    names = ("scene", "slot", "answer", "relation_blind", "droppable", "phrase", "order", "needs_holdout")
     return Pool(
         **{name: table[name].to_numpy() for name in names},
         **flat,
@@ -104,7 +104,7 @@ def _usable(pool: Pool) -> np.ndarray:
     """The candidates without those whose signature, or whose ranks, have one possible answer."""
     usable = np.ones(len(pool.scene), bool)
     for feature, least in LEAST_CANDIDATES.items():
-        names, name = np.unique(pool.features[:, feature], return_inverse=True)
+        names, name = np.unique(pool.balance_keys[:, feature], return_inverse=True)
         low, high = np.full(len(names), pool.n_answers.max()), np.full(len(names), -1)
         np.minimum.at(low, name, pool.answer)
         np.maximum.at(high, name, pool.answer)
@@ -188,21 +188,21 @@ class _Columns:
     """
 
     def __init__(self, pool: Pool, chosen: np.ndarray, strict: bool) -> None:
-        features = pool.features[chosen]
-        names = np.unique(features)
-        places = [np.searchsorted(names, column).astype(np.int32) for column in features.T]
+        balance_keys = pool.balance_keys[chosen]
+        names = np.unique(balance_keys)
+        places = [np.searchsorted(names, column).astype(np.int32) for column in balance_keys.T]
         self._feature = np.column_stack(places)
         self._cell = self._feature * np.int32(pool.n_answers.max()) + pool.answer[chosen][:, None].astype(np.int32)
-        self._weight = np.where(features == NONE, np.float32(0), WEIGHTS)
+        self._weight = np.where(balance_keys == NONE, np.float32(0), WEIGHTS)
         if not strict:
-            self._weight[:, [column for column in range(N_FEATURES) if column != TYPE]] = 0.0
+            self._weight[:, [column for column in range(N_KEYS) if column != TYPE]] = 0.0
         types, self._template = pool.type[chosen], pool.template[chosen]
         self._share = _targets(pool, chosen)[types, pool.answer[chosen]]
         self._extra = DROPPABLE_COST * (pool.droppable[chosen] > 0) * strict + 1e-6 * pool.order[chosen]
         # the answer without any relation: to be right as often as wrong, where it ever is
-        blind = pool.blind[chosen]
-        counted = (blind != NO_RELATION) & np.isin(types, types[blind == BLIND_RIGHT]) & strict
-        self._blind = np.where(counted, 2 * types + (blind == BLIND_RIGHT), ANY)
+        blind = pool.relation_blind[chosen]
+        counted = (blind != NO_RELATION) & np.isin(types, types[blind == RELATION_BLIND_CORRECT]) & strict
+        self._blind = np.where(counted, 2 * types + (blind == RELATION_BLIND_CORRECT), ANY)
         self._counts = np.zeros(len(names) * int(pool.n_answers.max()))
         self._totals = np.zeros(len(names))
         self._templates = np.zeros(int(self._template.max()) + 1)
@@ -217,7 +217,7 @@ class _Columns:
         np.add.at(self._blinds, blind[blind != ANY], sign)
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
-        """float [R]: by how many standard deviations the answers are over-represented, weighted, over all features."""
+        """float [R]: by how many standard deviations the answers are over-represented, weighted, over all keys."""
         expected = self._totals[self._feature[rows]] * self._share[rows][:, None]
         excess = (self._counts[self._cell[rows]] - expected) / np.sqrt(expected + 1)
         used, blind = self._templates[self._template[rows]], self._blind[rows]
@@ -225,4 +225,4 @@ class _Columns:
         half = np.where(blind == ANY, 0.0, (same - other) / 2 / np.sqrt((same + other) / 2 + 1))
         cost: np.ndarray = (excess * self._weight[rows]).sum(axis=1) + self._extra[rows]
         cost += TEMPLATE_WEIGHT * used / np.sqrt(used + 1) - UNUSED_BONUS * (used == 0)
-        return cost + BLIND_WEIGHT * half
+        return cost + RELATION_BLIND_WEIGHT * half

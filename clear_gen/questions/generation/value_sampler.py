@@ -13,10 +13,11 @@ from functools import cached_property
 
 import numpy as np
 
-from clear_gen.questions.language.execute_batch import Rows, Run, Setting, popcount
-from clear_gen.questions.language.scene_batch import UNKNOWN
-from clear_gen.questions.language.vocabulary import ABSOLUTE, RELATIVE
-from clear_gen.questions.templates.program_skeleton import ANY, REFERENT, SOME, Shape, Step
+from clear_gen.questions.language.execute_batch import BatchContext, BatchExecutor, Rows
+from clear_gen.questions.language.functions.function import REFERENT, SOME
+from clear_gen.questions.language.program_skeleton import ANY, ProgramSkeleton, Step
+from clear_gen.questions.language.scene_batch import UNKNOWN, popcount
+from clear_gen.questions.language.vocabulary import RELATIVE
 
 INSIDE_SHARE = 0.5  # of the guides of descriptions that need not match
 DRAWS_PER_DESCRIPTION = 3
@@ -73,12 +74,14 @@ class BankLabels:
         return len(np.unique(labels[labels != UNKNOWN]))
 
 
-def n_draws(shape: Shape) -> int:
-    """Random numbers that one row of a shape takes."""
-    return DRAWS_PER_DESCRIPTION * shape.descriptions.shape[1] + shape.ranks.shape[1] + shape.relations.shape[1]
+def n_draws(skeleton: ProgramSkeleton) -> int:
+    """Random numbers that one row of a skeleton takes."""
+    return (
+        DRAWS_PER_DESCRIPTION * skeleton.descriptions.shape[1] + skeleton.ranks.shape[1] + skeleton.relations.shape[1]
+    )
 
 
-class Drawer:
+class ValueSampler:
     """Fills open values step by step. ``uniform`` float [R, n_draws]: random numbers of each row's scene."""
 
     def __init__(self, uniform: np.ndarray, bank: BankLabels) -> None:
@@ -86,16 +89,16 @@ class Drawer:
         self._next = 0
         self._guides: dict[int, np.ndarray] = {}  # description's step -> guide, a sound of the scene
 
-    def open(self, run: Run, number: int, step: Step) -> None:
+    def fill(self, executor: BatchExecutor, number: int, step: Step) -> None:
         """Give values to what a step leaves open; rows for which there are none are no longer ok."""
-        if step.function == "describe":
-            self._description(run, number, step)
-        elif step.function in (ABSOLUTE, RELATIVE):
-            self._rank(run, step)
-        elif step.function == "relate":
-            places = run.shape.relations[run.rows.templates, step.slot]
-            n = len(run.setting.relations.nearest)
-            _fill(run.rows, places, (self._draw() * n).astype(np.int64))
+        if step.is_description:
+            self._description(executor, number, step)
+        elif step.is_rank:
+            self._rank(executor, step)
+        elif step.is_relation:
+            places = executor.skeleton.relations[executor.rows.templates, step.slot]
+            n = len(executor.context.relations.nearest)
+            _fill(executor.rows, places, (self._draw() * n).astype(np.int64))
 
     def _draw(self) -> np.ndarray:
         self._next += 1
@@ -103,38 +106,38 @@ class Drawer:
 
     # --- descriptions ---
 
-    def _description(self, run: Run, number: int, step: Step) -> None:
-        rows, columns = run.rows, run.setting.columns
+    def _description(self, executor: BatchExecutor, number: int, step: Step) -> None:
+        rows, batch = executor.rows, executor.context.scenes
         mode, pick, part = (self._draw() for _ in range(DRAWS_PER_DESCRIPTION))
-        places = run.shape.descriptions[rows.templates, step.slot]  # [R, K]
-        base_may, base_must = run.bounds(step.inputs[0])
-        labels = columns.labels[rows.scenes]  # [R, K, N]
-        named, possible = places != ANY, (base_must[:, None] & columns.bits) != 0
-        purpose = run.shape.purposes[step.slot]
-        matches = _Matches(run.setting, rows.scenes, base_may, base_must, purpose)
+        places = executor.skeleton.descriptions[rows.templates, step.slot]  # [R, K]
+        base_may, base_must = executor.bounds(step.inputs[0])
+        labels = batch.labels[rows.scenes]  # [R, K, N]
+        named, possible = places != ANY, (base_must[:, None] & batch.bits) != 0
+        purpose = executor.skeleton.purposes[step.slot]
+        matches = _Matches(executor.context, rows.scenes, base_may, base_must, purpose)
         fits = np.ones_like(possible)
         given = rows.at_places(places)
-        for kind in run.shape.kinds[step.slot]:
+        for kind in executor.skeleton.kinds[step.slot]:
             here, wanted = named[:, kind], given[:, kind]
             fits &= (labels[:, kind] >= 0) | ~here[:, None]
             fits &= (labels[:, kind] == wanted[:, None]) | (wanted == ANY)[:, None]
             if purpose != SOME:
                 matches.narrow(kind, here)
         if purpose == SOME:
-            self._some(run, step, places, (possible & fits, ~possible & fits), mode, pick, part)
+            self._some(executor, step, places, (possible & fits, ~possible & fits), mode, pick, part)
             return
         suits = possible & fits & matches.suit()
         if purpose == REFERENT:
             terse = suits & matches.terse()
             suits = np.where(terse.any(axis=1)[:, None], terse, suits)
         guide = _chosen(suits, pick)
-        run.require(suits.any(axis=1))
+        executor.require(suits.any(axis=1))
         self._guides[number] = guide
         _fill_labels(rows, places, labels[np.arange(len(rows)), :, guide])
 
     def _some(
         self,
-        run: Run,
+        executor: BatchExecutor,
         step: Step,
         places: np.ndarray,
         pools: tuple[np.ndarray, np.ndarray],
@@ -143,12 +146,12 @@ class Drawer:
         part: np.ndarray,
     ) -> None:
         """A guide from the set, from the rest of the scene, or, where there is no rest, from the bank."""
-        rows, columns = run.rows, run.setting.columns
+        rows, batch = executor.rows, executor.context.scenes
         inside, outside = pools
-        outside = outside & ((run.everything[:, None] & columns.bits) != 0)
+        outside = outside & ((executor.everything[:, None] & batch.bits) != 0)
         take_inside = (mode < INSIDE_SHARE) & inside.any(axis=1)
         guide = _chosen(np.where(take_inside[:, None], inside, outside), pick)
-        found = columns.labels[rows.scenes, :, guide]
+        found = batch.labels[rows.scenes, :, guide]
         from_bank = ~take_inside & ~outside.any(axis=1)
         drawn = self._bank.labels[(pick * len(self._bank.labels)).astype(np.int64)]
         drawn = np.where(drawn == UNKNOWN, (part[:, None] * self._bank.n_values).astype(np.int64), drawn)
@@ -156,41 +159,43 @@ class Drawer:
 
     # --- ranks ---
 
-    def _rank(self, run: Run, step: Step) -> None:
+    def _rank(self, executor: BatchExecutor, step: Step) -> None:
         """The rank of the guide of the description before, or of any sound of the set."""
-        columns, rows = run.setting.columns, run.rows
+        batch, rows = executor.context.scenes, executor.rows
         pick = self._draw()
-        _, must = run.bounds(step.inputs[0])
+        _, must = executor.bounds(step.inputs[0])
         guide = self._guides.get(step.inputs[0])
         if guide is None:
-            guide = _chosen((must[:, None] & columns.bits) != 0, pick)
-        earlier = must & (columns.bits[guide] - np.uint64(1))
-        if step.function == RELATIVE:
-            earlier &= columns.same_must[rows.scenes, run.setting.among, guide]
+            guide = _chosen((must[:, None] & batch.bits) != 0, pick)
+        earlier = must & (batch.bits[guide] - np.uint64(1))
+        if step.row.value == RELATIVE:
+            earlier &= batch.same_must[rows.scenes, executor.context.among, guide]
         rank = popcount(earlier)
-        run.require(rank < run.setting.n_ranks)
-        _fill(rows, run.shape.ranks[rows.templates, step.slot], rank)
+        executor.require(rank < executor.context.n_ranks)
+        _fill(rows, executor.skeleton.ranks[rows.templates, step.slot], rank)
 
 
 class _Matches:
     """For every sound of a set, as a guide: the sounds of the set that may, and that must, match its description."""
 
-    def __init__(self, setting: Setting, scenes: np.ndarray, may: np.ndarray, must: np.ndarray, purpose: str) -> None:
-        n_sounds = setting.columns.labels.shape[2]
-        self._setting, self._scenes, self._purpose = setting, scenes, purpose
+    def __init__(
+        self, context: BatchContext, scenes: np.ndarray, may: np.ndarray, must: np.ndarray, purpose: str
+    ) -> None:
+        n_sounds = context.scenes.labels.shape[2]
+        self._context, self._scenes, self._purpose = context, scenes, purpose
         self._may = np.repeat(may[:, None], n_sounds, axis=1)
         self._must = np.repeat(must[:, None], n_sounds, axis=1)
         self._without: list[np.ndarray] = []  # of each kind: the sounds that must match all the other kinds
 
     def narrow(self, kind: int, here: np.ndarray) -> None:
         """Let the description name one more kind of label, in the rows that are ``here``."""
-        columns = self._setting.columns
+        batch = self._context.scenes
         keep = np.where(here, np.uint64(0), ~np.uint64(0))[:, None]
-        must = columns.same_must[self._scenes, kind] | keep
+        must = batch.same_must[self._scenes, kind] | keep
         if self._purpose == REFERENT:
             self._without = [before & must for before in self._without]
             self._without.append(np.where(here[:, None], self._must, ~np.uint64(0)))
-        self._may &= columns.same_may[self._scenes, kind] | keep
+        self._may &= batch.same_may[self._scenes, kind] | keep
         self._must &= must
 
     def suit(self) -> np.ndarray:

@@ -15,22 +15,28 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from clear_gen.questions.language.program import BOUNDARY_SHARE
-from clear_gen.questions.language.vocabulary import GLOBAL, values_of
+from clear_gen.questions.language.scene_facts import BOUNDARY_SHARE
+from clear_gen.questions.language.vocabulary import label_kinds, values_of
 from clear_gen.scenes.domain import Domain
 
 UNKNOWN = -1
 ABSENT = -2
 ONE = np.uint64(1)
+Bounds = tuple[np.ndarray, np.ndarray]  # of a set (may, must), of a number or a truth value (low, high)
 
 
-def kinds_of(domain: Domain) -> list[str]:
-    """The kinds of labels that sounds have: the attributes, then the part of the scene."""
-    return [*domain.attributes, *([GLOBAL] if domain.parts else [])]
+def popcount(masks: np.ndarray) -> np.ndarray:
+    """int64: the number of sounds in each mask."""
+    return np.bitwise_count(masks).astype(np.int64)
+
+
+def first_of(masks: np.ndarray) -> np.ndarray:
+    """int64: the first sound in each mask (64 if it is empty)."""
+    return popcount((masks & -masks) - ONE)
 
 
 @dataclass(frozen=True)
-class SceneColumns:
+class SceneBatch:
     """S scenes. ``labels`` int16 [S, K, N]: number of the value, UNKNOWN, or ABSENT beyond the scene's last sound;
     ``n_samples`` int64 [S, N]; ``n_sounds`` int64 [S]."""
 
@@ -85,15 +91,15 @@ class SceneColumns:
         return masks
 
 
-def columns_of(table: pa.Table, domain: Domain) -> SceneColumns:
-    """The columns of rows of the config ``scenes``; their audio is not needed."""
+def scene_batch(table: pa.Table, domain: Domain) -> SceneBatch:
+    """The scenes of a table, with the columns of the config ``scenes``; their audio is not needed."""
     lists = table["sounds"].combine_chunks()
     sounds, n_sounds = lists.flatten(), lists.value_lengths().to_numpy().astype(np.int64)
     within = np.arange(max(1, n_sounds.max(initial=0))) < n_sounds[:, None]
     onsets = _padded(sounds.field("onset_sample"), within, np.iinfo(np.int64).max)
     order = np.argsort(onsets, axis=1, kind="stable")
     n_samples = np.take_along_axis(_padded(sounds.field("n_samples"), within, 0), order, axis=1)
-    kinds = kinds_of(domain)
+    kinds = label_kinds(domain)
     values = {name: values_of(name, domain) for name in kinds}
     labels = np.full((len(n_sounds), len(kinds), within.shape[1]), ABSENT, np.int16)
     for number, name in enumerate(domain.attributes):
@@ -105,7 +111,7 @@ def columns_of(table: pa.Table, domain: Domain) -> SceneColumns:
         parts = _parts(middle, table["n_samples_dry"].to_numpy(), len(domain.parts))
         labels[:, -1] = np.where(within, parts, ABSENT)
     rate = table["sample_rate"][0].as_py() if table.num_rows else 1
-    return SceneColumns(labels, n_samples, n_sounds, rate, max(map(len, values.values())))
+    return SceneBatch(labels, n_samples, n_sounds, rate, max(map(len, values.values())))
 
 
 def _padded(column: pa.Array, within: np.ndarray, beyond: int) -> np.ndarray:

@@ -6,20 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from clear_gen.questions.language.program import (
-    SET,
-    SOUND,
-    Facts,
-    IllPosed,
-    NoAnswer,
-    Node,
-    Output,
-    answer_of,
-    completions,
-    execute_on,
-    facts_of,
-    signatures,
-)
+from clear_gen.questions.language.execute import IllPosed, Output, answer_of, completions, execute_on
+from clear_gen.questions.language.functions.function import SET, SOUND
+from clear_gen.questions.language.functions.table import function_named
+from clear_gen.questions.language.program import Node
+from clear_gen.questions.language.scene_facts import Facts, NoAnswer, facts_of
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SceneGraph
 
@@ -49,7 +40,7 @@ def steps_of(program: Sequence[Node], facts: Facts) -> tuple[list[Step], str | I
 
 
 def _step(node: Node, outputs: list[Output], before: Sequence[Step], facts: Facts) -> Step:
-    kind = signatures(facts.domain)[node.function].output
+    kind = function_named(node.function).output
     if kind not in (SET, SOUND):
         words = " or ".join(dict.fromkeys(map(answer_of, outputs)))
         applied_to = [before[place] for place in node.inputs]

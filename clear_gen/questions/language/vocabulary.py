@@ -7,7 +7,9 @@ from clear_gen.scenes.domain import Domain
 YES, NO = "yes", "no"
 ABSOLUTE, RELATIVE, GLOBAL = "absolute_position", "relative_position", "global_position"
 POSITIONS = (ABSOLUTE, RELATIVE, GLOBAL)
+RANKS = (ABSOLUTE, RELATIVE)
 RELATION = "relation"
+EXIST, COUNT, COUNT_COMPARE = "exist", "count", "count_compare"  # question types, besides labels and count_<kinds>
 _ONES = ["", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
 _ONES += ["eleventh", "twelfth", *(f"{name}teenth" for name in ["thir", "four", "fif", "six", "seven", "eigh", "nine"])]
 _TENS = ["", "", "twent", "thirt", "fort", "fift", "sixt"]
@@ -29,6 +31,11 @@ def ordinal(rank: int) -> str:
 def ordinals(domain: Domain) -> list[str]:
     """The ranks that a sound of this domain's scenes can have, in words."""
     return [ordinal(rank) for rank in range(1, domain.sampling.sounds.max + 1)]
+
+
+def label_kinds(domain: Domain) -> list[str]:
+    """The kinds of labels that sounds have: the attributes, then the part of the scene."""
+    return [*domain.attributes, *([GLOBAL] if domain.parts else [])]
 
 
 def values_of(kind: str, domain: Domain) -> list[str]:
@@ -56,7 +63,7 @@ def answers_of_type(question_type: str, domain: Domain) -> list[str]:
 
 def is_count(question_type: str) -> bool:
     """Whether a type's answers are numbers: ``count``, ``count_instruments``, but not ``count_compare``."""
-    return question_type.startswith("count") and question_type != "count_compare"
+    return question_type.startswith(COUNT) and question_type != COUNT_COMPARE
 
 
 def answers(domain: Domain) -> list[str]:

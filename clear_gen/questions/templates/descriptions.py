@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from clear_gen.core.config import Strict
-from clear_gen.questions.language.program import SET, signatures
+from clear_gen.questions.language.functions.function import SET
+from clear_gen.questions.language.functions.table import functions_of
 from clear_gen.scenes.domain import Domain
 
 ANY = "any"
@@ -54,7 +55,7 @@ class Naming(Strict):
         for noun in self.nouns:
             if "one" not in noun.forms:
                 raise ValueError(f"nouns: of {noun.of}: forms: found no 'one', expected it")
-        known = {name for name, signature in signatures(domain).items() if signature.inputs == (SET,)}
+        known = {name for name, function in functions_of(domain).items() if function.inputs == (SET,)}
         forms = {form for noun in self.nouns for form in noun.forms}
         for name, modifier in self.modifiers.items():
             if modifier.function not in known:
@@ -78,7 +79,7 @@ class Naming(Strict):
         steps: list[tuple[str, str | None]] = [(f"filter_{name}", name) for name in attributes]
         for name, modifier in self.modifiers.items():
             if name in names:
-                kind = signatures(domain)[modifier.function].value
+                kind = functions_of(domain)[modifier.function].value
                 steps.append((modifier.function, kind))
                 forms |= {form: new for form, texts in modifier.forms.items() if (new := _modified(texts, forms, kind))}
         return Description(forms, tuple(steps))

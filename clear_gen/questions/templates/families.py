@@ -50,7 +50,9 @@ from pydantic import Field
 
 from clear_gen.core.config import Strict, load_yaml
 from clear_gen.core.errors import InputError
-from clear_gen.questions.language.program import SOUND, Node, question_type, signatures
+from clear_gen.questions.language.functions.function import SOUND
+from clear_gen.questions.language.functions.table import functions_of
+from clear_gen.questions.language.program import Node, question_type
 from clear_gen.questions.language.vocabulary import RELATION, written
 from clear_gen.questions.templates.descriptions import Description, Forms, Naming
 from clear_gen.questions.templates.template import Parameter, Template, check_template
@@ -197,7 +199,7 @@ class _Expansion:
 
     def __init__(self, content: _File, domain: Domain) -> None:
         self.content, self.domain = content, domain
-        self.signatures = signatures(domain)
+        self.functions = functions_of(domain)
         self.descriptions: dict[str, Description] = {}
         self.phrases: dict[str, ast.expr] = {}
         for name, phrase in content.phrases.items():
@@ -220,7 +222,7 @@ class _Expansion:
         """The template of one combination. ``serial``: its number, so that wordings take turns."""
         parameters: list[Parameter] = []
         scope = {name: self.part(choice, parameters) for name, choice in choices.items()}
-        nodes = _Nodes(self.signatures)
+        nodes = _Nodes(self.functions)
         try:
             nodes.add(program, scope)
         except _Problem as error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from clear_gen.questions.language.functions.function import BOOLEAN, INTEGER
+from clear_gen.questions.language.functions.table import function_named, functions_of
 from clear_gen.questions.language.program import Node
 from clear_gen.questions.language.vocabulary import (
     ABSOLUTE,
     GLOBAL,
     NO,
+    RELATION,
     RELATIVE,
     YES,
     answers_of_type,
@@ -21,29 +24,7 @@ from clear_gen.questions.language.vocabulary import (
 from clear_gen.questions.templates.template import Template
 from clear_gen.scenes.domain import Domain
 
-# Words and the functions of which a program with them in its text has one.
-MEANINGS = {
-    r"fewer|less": {"less_than"},
-    r"more": {"greater_than"},
-    r"as many|equal|same number|same as the number": {"equal_integer"},
-    r"longest": {"longest"},
-    r"shortest": {"shortest"},
-    r"or": {"or", "union", "add"},
-    r"and|both|but": {"intersect", "union", "or", "add", "equal_integer"},
-    r"in total": {"add", "union"},
-}
-# Functions and words of which a text of a program with them has one.
-TOLD_BY = {
-    "less_than": r"fewer|less",
-    "greater_than": r"more",
-    "equal_integer": r"as many|equal|same number|same as the number",
-    "longest": r"longest",
-    "shortest": r"shortest",
-    "or": r"or|either",
-    "union": r"or|and|either",
-    "add": r"or|and|total",
-    "intersect": r"and|but|both|same",
-}
+DIFFERENT = "different"
 OPENS_YES_NO = re.compile(r"(^|, )(is|are|does|do|can|has|have)\b")
 ASKS = re.compile(r"\b(what|which|where|how)\b")
 ASKS_NUMBER = re.compile(r"\bhow many\b|\bwhat is the number of\b")
@@ -63,8 +44,9 @@ def question_words(pattern: str, template: Template, domain: Domain) -> Iterator
         yield f"found no what, which, where or how, but the program answers {of}"
     if not yes_no and is_count(of) != bool(ASKS_NUMBER.search(text)):
         yield f"found {'no' if is_count(of) else 'a'} question for a number, but the program answers {of}"
-    if ("different" in text.split()) != of.startswith("count_") and is_count(of):
-        yield f"'different' is {'missing' if of.startswith('count_') else 'there'}, but the program answers {of}"
+    counts_different = function_named(template.program[-1].function).told_by == DIFFERENT
+    if is_count(of) and (DIFFERENT in text.split()) != counts_different:
+        yield f"{DIFFERENT!r} is {'missing' if counts_different else 'there'}, but the program answers {of}"
     if (asked := _asked(text, domain)) and of not in asked:
         yield f"found a question for {' or '.join(asked)}, but the program answers {of}"
     if of in (ABSOLUTE, RELATIVE) and (of == RELATIVE) != _among_own_kind(pattern, template, domain):
@@ -94,19 +76,16 @@ def _among_own_kind(pattern: str, template: Template, domain: Domain) -> bool:
 def words_of_program(pattern: str, template: Template, domain: Domain) -> Iterator[str]:
     """Words that say what the program does not do, and what it does without a word for it."""
     text = pattern.lower()
-    functions = {node.function for node in template.program}
-    for words, meant in MEANINGS.items():
-        if (found := re.search(rf"\b({words})\b", text)) and not functions & meant:
-            yield f"found {found[0]!r}, but the program has no {' or '.join(sorted(meant))}"
-    for function, words in TOLD_BY.items():
-        if function in functions and not re.search(rf"\b({words})\b", text):
-            yield f"the program has {function}, but found none of the words {words.replace('|', ', ')}"
-    same = {function for function in functions if function.startswith("same_")}
-    told = {f"same_{name}" for name in domain.attributes if re.search(rf"\bsame {name.replace('_', ' ')}\b", text)}
-    if same != told:
-        yield f"the program has {_listed(same)}, but the words say {_listed(told)}"
-    if (found := re.search(r"\b(another|other|others|besides)\b", text)) and not same:
-        yield f"found {found[0]!r}, but the program has no same_..."
+    used = {node.function for node in template.program}
+    explaining: dict[str, set[str]] = {}  # words -> functions
+    for name, function in functions_of(domain).items():
+        for words in function.explains:
+            explaining.setdefault(words, set()).add(name)
+        if name in used and function.told_by and not re.search(rf"\b({function.told_by})\b", text):
+            yield f"the program has {name}, but found none of the words {function.told_by.replace('|', ', ')}"
+    for words, names in explaining.items():
+        if (found := re.search(rf"\b({words})\b", text)) and not used & names:
+            yield f"found {found[0]!r}, but the program has no {' or '.join(sorted(names))}"
     yield from _values(pattern, template.program, domain)
 
 
@@ -116,7 +95,7 @@ def _listed(names: set[str]) -> str:
 
 def _values(pattern: str, program: Sequence[Node], domain: Domain) -> Iterator[str]:
     """Constant values that only the text or only the program has."""
-    related = {written(node.values[0], domain) for node in program if node.function == "relate"}
+    related = {written(node.values[0], domain) for node in program if function_named(node.function).value == RELATION}
     filtered = {written(value, domain) for node in program for value in node.values} - related
     relations = sorted((written(name, domain) for name in domain.relations), key=len, reverse=True)
     text = ASKED_DEGREE.sub("", pattern[:1].lower() + pattern[1:])
@@ -137,7 +116,8 @@ def operands(pattern: str, template: Template, domain: Domain) -> Iterator[str]:
     """Values on the wrong side of "than"."""
     last = template.program[-1]
     left, than, right = pattern.partition(" than ")
-    if last.function not in ("greater_than", "less_than") or not than:
+    function = function_named(last.function)
+    if (function.inputs, function.output) != ((INTEGER, INTEGER), BOOLEAN) or not than:
         return
     values = [_values_above(template.program, number) for number in last.inputs]
     for own, other, side in ((values[0], values[1], left), (values[1], values[0], right)):

@@ -32,7 +32,8 @@ from clear_gen.core.config import Strict
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text
 from clear_gen.core.text import has_controls, shown
-from clear_gen.questions.language.program import Node, Program, problem_of, question_type, signatures
+from clear_gen.questions.language.functions.table import functions_of
+from clear_gen.questions.language.program import Node, Program, problem_of, question_type
 from clear_gen.scenes.domain import Domain
 
 MAX_JSON_BYTES = 50_000_000
@@ -67,7 +68,7 @@ def check_template(template: Template, domain: Domain) -> str | None:
     kinds = {parameter.name: parameter.kind for parameter in template.parameters}
     if len(kinds) != len(template.parameters):
         return "params: found a name twice"
-    known = {signature.value for signature in signatures(domain).values()} - {None}
+    known = {function.value for function in functions_of(domain).values()} - {None}
     for parameter in template.parameters:
         if not PLACEHOLDER.fullmatch(parameter.name):
             return f"params: name: found {parameter.name!r}, expected letters and digits in <>"

@@ -123,7 +123,7 @@ def test_workers_change_nothing(folder: Path, found: Audit) -> None:
 def test_the_paper_rules_are_told_apart(tmp_path: Path) -> None:
     found = audit(make(tmp_path, rules="paper"))
     assert found.figures[ALL].clauses.removable > 0
-    verdicts = {goal.name: goal.verdict for goal in found.goals}
+    verdicts = {one.name: one.verdict for one in found.thresholds}
     assert verdicts["questions that removing one relation leaves the same"] == "outside"
     assert found.questions["rules"] == "paper"
 
@@ -132,13 +132,13 @@ def test_a_level_drawn_by_a_coin_is_not_looked_up(tmp_path: Path) -> None:
     found = audit(make(tmp_path, "--levels", "independent"))
     for split in ("validation", "test"):
         assert found.baselines[BANK_LOOKUP][split]["loudness"] == found.baselines[CONSTANT_TYPE][split]["loudness"]
-    assert "bank look-up on loudness, above chance (test)" in {goal.name for goal in found.goals}
+    assert "bank look-up on loudness, above chance (test)" in {one.name for one in found.thresholds}
 
 
 def test_a_level_that_was_recorded_is_looked_up(folder: Path, found: Audit) -> None:
     settings = auditing.finished_settings(folder)
     assert auditing.independent_attribute(settings) is None
-    assert not any("look-up" in goal.name for goal in found.goals)
+    assert not any("look-up" in one.name for one in found.thresholds)
     banks = auditing._banks(folder, settings, auditing.scene_files(settings.sizes))
     bank = pq.read_table(folder / "bank/test.parquet").to_pydict()
     assert banks["test"] == {name: bank[name] for name in settings.domain.attributes}
@@ -198,7 +198,7 @@ def test_a_wrong_answer_is_reported_not_refused(folder: Path, altered: Any) -> N
     altered(rows)
     found = audit(folder)
     assert found.figures["test"].clauses.confirmed == found.figures["test"].n - 1
-    assert found.goals[0].verdict == "outside"
+    assert found.thresholds[0].verdict == "outside"
     assert found.figures["test"].types[rows[3]["question_type"]].answers["an orange"] == 1
 
 
@@ -261,7 +261,7 @@ def test_json(folder: Path, found: Audit) -> None:
             for kind, score in scores.items():
                 expected = {"n": score.n, "right": score.right, "share": score.share, "error": score.error}
                 assert read["baselines"][name][split][kind] == expected
-    assert [goal["verdict"] for goal in read["goals"]] == [goal.verdict for goal in found.goals]
+    assert [one["verdict"] for one in read["goals"]] == [one.verdict for one in found.thresholds]
     assert json.loads(json.dumps(read, allow_nan=False)) == read
 
 
@@ -279,7 +279,7 @@ def test_table(found: Audit) -> None:
     assert text[0].startswith(f"data: {found.figures[ALL].n} questions (train {found.figures['train'].n},")
     assert all(line == line.rstrip() for line in text)
     floors, reads = (found.baselines[name]["test"] for name in (CONSTANT_TYPE, NGRAMS))
-    at = text.index("right answers of baselines, test")
+    at = text.index("correct answers of text-only baselines, test")
     rows = dict(re.split(r"  +", line, maxsplit=1) for line in text[at + 2 : at + 2 + len(floors)])
     assert set(rows) == {name.replace("_", " ") for name in floors}
     for name, floor in floors.items():
@@ -316,11 +316,11 @@ def hostile(found: Audit) -> Audit:
     scores = {
         name: {HOSTILE: {**splits["test"], HOSTILE: splits["test"]["note"]}} for name, splits in found.baselines.items()
     }
-    goals = [replace(goal, name=HOSTILE) for goal in found.goals]
+    thresholds = [replace(one, name=HOSTILE) for one in found.thresholds]
     told: dict[str, Any] = {HOSTILE: HOSTILE, "types": [HOSTILE], "templates": {HOSTILE: HOSTILE}}
     return replace(
         found, folder=HOSTILE, environment={HOSTILE: HOSTILE}, scenes=told, questions=told, figures=names,
-        baselines=scores, goals=goals,
+        baselines=scores, thresholds=thresholds,
     )  # fmt: skip
 
 
@@ -349,6 +349,6 @@ def test_the_page_is_complete_in_itself(found: Audit, tmp_path: Path) -> None:
 
 def test_the_page_shows_every_verdict(found: Audit) -> None:
     texts = Page(page(found)).texts
-    verdicts = Counter(goal.verdict for goal in found.goals)
+    verdicts = Counter(one.verdict for one in found.thresholds)
     assert (texts.count("ok"), texts.count("outside")) == (verdicts["ok"], verdicts["outside"])
     assert texts.count("few") == 4 * (1 + len(found.figures[ALL].types))

@@ -19,7 +19,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.datasets.scenes import load as loading
 from clear_gen.datasets.scenes.load import Record, SceneRecord
-from clear_gen.questions.language.program import execute
+from clear_gen.questions.language.execute import execute
 from clear_gen.scenes.domain import Domain
 from tests.datasets.runs import RATE, make_scenes
 from tests.datasets.scenes.published import question, read_in, write_questions, write_source

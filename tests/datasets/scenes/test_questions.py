@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from clear_gen.datasets.scenes.load import load_graph
-from clear_gen.questions.language.program import IllPosed, Node, Program, execute
+from clear_gen.questions.language.execute import IllPosed, execute
+from clear_gen.questions.language.program import Node, Program
 from clear_gen.questions.templates.collection import read_templates
 from clear_gen.questions.templates.template import as_json
 from clear_gen.scenes.domain import Domain

@@ -1,4 +1,4 @@
-"""The computing behind an audit: figures and bands, clauses left out, baselines that do not hear, goals."""
+"""The computing behind an audit: figures and bands, clauses left out, text-only baselines, thresholds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from clear_gen.questions.audit import figures, ngrams
 from clear_gen.questions.audit.clause_ablation import (
-    Examined,
+    ClauseAblation,
+    ablate_clauses,
     droppable_filters,
-    examine,
     mirrored,
     relation_blind,
 )
@@ -34,8 +34,10 @@ from clear_gen.questions.audit.text_only_baselines import (
     scores_of,
     trained,
 )
-from clear_gen.questions.audit.thresholds import RELATION_BLIND, goals_of
-from clear_gen.questions.language.program import Facts, IllPosed, Node, Program, execute_on, facts_of, question_type
+from clear_gen.questions.audit.thresholds import RELATION_BLIND, thresholds_of
+from clear_gen.questions.language.execute import IllPosed, execute_on
+from clear_gen.questions.language.program import Node, Program, question_type
+from clear_gen.questions.language.scene_facts import Facts, facts_of
 from clear_gen.scenes.domain import packaged_domain
 from clear_gen.scenes.graph import SceneGraph, Sound
 from tests.questions import oracle
@@ -43,7 +45,7 @@ from tests.questions.test_oracle import RELATIONS, VALUES, scene, scenes
 from tests.questions.test_oracle import program as written_out
 
 CLEAR2 = packaged_domain("clear2")
-FINE = Examined(confirmed=True, redundant_words=0, removable=None, reversible=None, blind=None)
+FINE = ClauseAblation(confirmed=True, redundant_words=0, removable=None, reversible=None, relation_blind=None)
 
 
 def facts(row: oracle.Row) -> Facts:
@@ -70,11 +72,11 @@ FOUR = facts(
 )
 
 
-def examined(text: str, on: Facts = FOUR) -> Examined:
+def ablated(text: str, on: Facts = FOUR) -> ClauseAblation:
     """A question's program with the answer that it has."""
     answer = execute_on(of(text), on)
     assert not isinstance(answer, IllPosed)
-    return examine(of(text), answer, on)
+    return ablate_clauses(of(text), answer, on)
 
 
 def asked(*rows: tuple[str, str, str, str], looked_up: list[str | None] | None = None) -> QuestionColumns:
@@ -105,7 +107,7 @@ def asked(*rows: tuple[str, str, str, str], looked_up: list[str | None] | None =
     ],
 )
 def test_redundant_words(text: str, redundant: int) -> None:
-    assert examined(text).redundant_words == redundant
+    assert ablated(text).redundant_words == redundant
 
 
 def test_the_kind_that_a_relative_position_ranks_among_has_to_be_said() -> None:
@@ -150,14 +152,14 @@ AFTER_FLUTE = "scene | filter_instrument flute | unique | relate after"
     ],
 )
 def test_relations(text: str, removable: bool | None, reversible: bool | None, blind: bool | None) -> None:
-    found = examined(text)
-    assert (found.removable, found.reversible, found.blind) == (removable, reversible, blind)
+    found = ablated(text)
+    assert (found.removable, found.reversible, found.relation_blind) == (removable, reversible, blind)
     assert found.confirmed
 
 
 def test_a_wrong_answer_is_not_confirmed() -> None:
-    assert not examine(of("scene | count"), "5", FOUR).confirmed
-    assert not examine(of("scene | filter_note A | unique | query_note"), "A", FOUR).confirmed  # ill-posed
+    assert not ablate_clauses(of("scene | count"), "5", FOUR).confirmed
+    assert not ablate_clauses(of("scene | filter_note A | unique | query_note"), "A", FOUR).confirmed  # ill-posed
 
 
 def test_relation_blind_keeps_the_numbers_of_nodes() -> None:
@@ -195,7 +197,7 @@ def test_relations_as_the_oracle_finds_them(row: oracle.Row, rows: oracle.Progra
     answer = oracle.answer(rows, row)
     assume(answer is not None)
     assert answer is not None
-    found = examine(nodes(rows), answer, facts(row))
+    found = ablate_clauses(nodes(rows), answer, facts(row))
     kind = question_type(nodes(rows))
     places = range(len(oracle.relations_of(rows)))
     assert found.confirmed
@@ -487,7 +489,7 @@ def test_bank_look_up(text: str, expected: str | None) -> None:
 def test_relation_blind_is_always_right_where_relations_do_not_matter() -> None:
     texts = [f"{AFTER_FLUTE} | filter_instrument {name} | exist" for name in ("violin", "cello", "bass", "trumpet")]
     texts += [f"{AFTER_FLUTE} | filter_instrument violin | unique | query_{name}" for name in ("note", "loudness")]
-    found = [(question_type(of(text)), examined(text).blind) for text in texts]
+    found = [(question_type(of(text)), ablated(text).relation_blind) for text in texts]
     scores = scores_of([name for name, _ in found], [bool(hit) for _, hit in found])
     assert scores == {"exist": Score(4, 4), "note": Score(1, 1), "loudness": Score(1, 1), ALL: Score(6, 6)}
 
@@ -500,7 +502,7 @@ def test_scores_over_several_splits() -> None:
     assert (Score(0, 0).share, Score(0, 0).error) == (0.0, 0.0)
 
 
-# --- goals ------------------------------------------------------------------------------------------------------------
+# --- thresholds ------------------------------------------------------------------------------------------------------
 
 
 def of_goals(relation: dict[str, Score], read: tuple[int, int], looked: int, independent: str | None) -> dict[str, str]:
@@ -519,7 +521,7 @@ def of_goals(relation: dict[str, Score], read: tuple[int, int], looked: int, ind
         NGRAMS: {"test": texts},
         BANK_LOOKUP: {"test": {"loudness": Score(1000, looked)}},
     }
-    return {goal.name: goal.verdict for goal in goals_of(found, baselines, "test", independent, CLEAR2)}
+    return {one.name: one.verdict for one in thresholds_of(found, baselines, "test", independent, CLEAR2)}
 
 
 RELATED = {"note": Score(5, 0), "count": Score(5, 0), "exist": Score(100, 48), ALL: Score(110, 48)}
@@ -553,7 +555,7 @@ def test_goals() -> None:
 def test_goals_that_are_missed(changed: dict[str, object], name: str) -> None:
     arguments = {"relation": RELATED, "read": (500, 500), "looked": 500, "independent": "loudness", **changed}
     found = of_goals(**arguments)  # type: ignore[arg-type]
-    missed = {goal for goal, verdict in found.items() if verdict == "outside"}
+    missed = {one for one, verdict in found.items() if verdict == "outside"}
     assert missed == {name, "questions that reversing one relation leaves the same"}
 
 

@@ -21,10 +21,10 @@ import pytest
 from clear_gen.core.errors import InputError
 from clear_gen.questions.generation.balance_keys import NONE, RANKS, RELATIONS, SIGNATURE, TYPE
 from clear_gen.questions.generation.candidates import (
-    BLIND_RIGHT,
-    BLIND_WRONG,
     CANDIDATES_PER_SLOT,
     NO_RELATION,
+    RELATION_BLIND_CORRECT,
+    RELATION_BLIND_WRONG,
     SPARE_SLOTS,
     Rules,
     bank_labels,
@@ -32,8 +32,10 @@ from clear_gen.questions.generation.candidates import (
     maker_of,
 )
 from clear_gen.questions.generation.selection import pool_of, select
-from clear_gen.questions.language.program import Facts, Node, Program, execute_on
-from clear_gen.questions.language.scene_batch import columns_of
+from clear_gen.questions.language.execute import execute_on
+from clear_gen.questions.language.program import Node, Program
+from clear_gen.questions.language.scene_batch import scene_batch
+from clear_gen.questions.language.scene_facts import Facts
 from clear_gen.questions.language.vocabulary import GLOBAL, RELATIVE, answers_of_type, is_count
 from clear_gen.questions.templates.collection import read_templates
 from clear_gen.questions.templates.template import Template
@@ -121,7 +123,7 @@ def made(
     templates = templates or packaged()
     types = tuple(name for name in TYPES if name in {template.question_type for template in templates})
     maker = maker_of(CLEAR2, Rules(**{"seed": 3, "per_scene": PER_SCENE, "types": types, **rules}), templates, labels())
-    columns = columns_of(scenes(split).take(pa.array(numbers, pa.int64())), CLEAR2)
+    columns = scene_batch(scenes(split).take(pa.array(numbers, pa.int64())), CLEAR2)
     return candidates(maker, columns, split, np.array(numbers, np.int64))
 
 
@@ -187,10 +189,10 @@ def test_blind_says_whether_the_answer_is_the_same_without_relations(strict: Ask
         expected = NO_RELATION
         if relations:
             without = needed(rewritten(program, dict.fromkeys(relations, everything)))
-            expected = BLIND_RIGHT if execute_on(without, facts) == answer else BLIND_WRONG
-        assert row["blind"] == expected, (template.template_id, program)
-        found[row["blind"]] += 1
-    assert min(found[value] for value in (NO_RELATION, BLIND_RIGHT, BLIND_WRONG)) > 20
+            expected = RELATION_BLIND_CORRECT if execute_on(without, facts) == answer else RELATION_BLIND_WRONG
+        assert row["relation_blind"] == expected, (template.template_id, program)
+        found[row["relation_blind"]] += 1
+    assert min(found[value] for value in (NO_RELATION, RELATION_BLIND_CORRECT, RELATION_BLIND_WRONG)) > 20
 
 
 def targets_of(program: Program) -> set[int]:
@@ -331,8 +333,8 @@ def test_features_are_equal_where_the_text_tells_the_same_and_only_there(strict:
     hashes: dict[int, dict[object, set[int]]] = {number: {} for number in (TYPE, RELATIONS, SIGNATURE, RANKS)}
     for row, template, program, _, _ in strict:
         for number, told in told_by(program, template).items():
-            hashes[number].setdefault(told, set()).add(row["features"][number])
-        assert (row["features"][RANKS] == NONE) == (RANKS not in told_by(program, template))
+            hashes[number].setdefault(told, set()).add(row["balance_keys"][number])
+        assert (row["balance_keys"][RANKS] == NONE) == (RANKS not in told_by(program, template))
     for number, of in hashes.items():
         assert all(len(some) == 1 for some in of.values()), number
         assert len(set.union(*of.values())) == len(of), number
@@ -379,7 +381,7 @@ def key(row: Row) -> tuple[Any, ...]:
 
 def test_a_split_has_a_stream_of_its_own() -> None:
     maker = maker_of(CLEAR2, Rules(3, PER_SCENE, TYPES), packaged(), labels())
-    columns = columns_of(scenes().slice(0, 20), CLEAR2)
+    columns = scene_batch(scenes().slice(0, 20), CLEAR2)
     train, test = (candidates(maker, columns, split, np.arange(20)) for split in ("train", "test"))
     assert len({key(row) for row in train.to_pylist()} & {key(row) for row in test.to_pylist()}) < 100
 
@@ -398,7 +400,7 @@ def test_no_scenes_have_no_candidates() -> None:
 def test_the_papers_rules_have_no_relation_test(strict: Asking) -> None:
     """Well-posed all the same; some relations do not matter."""
     loose = asking(strict=False)
-    assert {row["blind"] for row in loose.rows} == {NO_RELATION, BLIND_WRONG, BLIND_RIGHT}
+    assert {row["relation_blind"] for row in loose.rows} == {NO_RELATION, RELATION_BLIND_WRONG, RELATION_BLIND_CORRECT}
     same = 0
     for _, _, program, answer, facts in loose:
         assert execute_on(program, facts) == answer
@@ -534,7 +536,7 @@ def test_scenes_with_more_sounds_than_the_domain_draws() -> None:
     by_rank = "filter_absolute_position <absolute_position> | unique | query_instrument"
     templates = templates_of(f"scene | {by_rank}", f"scene | filter_octave <octave> | {by_rank}", "scene | count")
     maker = maker_of(CLEAR2, Rules(0, 4, ("instrument", "count")), templates, labels())
-    found = candidates(maker, columns_of(table, CLEAR2), "train", np.arange(len(rows))).to_pylist()
+    found = candidates(maker, scene_batch(table, CLEAR2), "train", np.arange(len(rows))).to_pylist()
     assert found
     for row in found:
         template = maker.templates[row["template"]]

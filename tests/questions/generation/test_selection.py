@@ -10,8 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clear_gen.questions.generation.balance_keys import N_FEATURES, RANKS, RELATIONS, SHAPE, SIGNATURE, TYPE
-from clear_gen.questions.generation.candidates import BLIND_RIGHT, BLIND_WRONG, NO_RELATION, SPARE_SLOTS
+from clear_gen.questions.generation.balance_keys import N_KEYS, RANKS, RELATIONS, SIGNATURE, SKELETON, TYPE
+from clear_gen.questions.generation.candidates import (
+    NO_RELATION,
+    RELATION_BLIND_CORRECT,
+    RELATION_BLIND_WRONG,
+    SPARE_SLOTS,
+)
 from clear_gen.questions.generation.selection import FLATTEST, NATURAL_SHARE, Pool, select
 from tests.counts import examples
 
@@ -44,7 +49,7 @@ def pool_of(
                 answer = int(rng.binomial(15, 0.2) if kind == GRADED else rng.integers(N_ANSWERS[kind]))
                 if rng.random() < skew:
                     answer = int(favourite[kind, signature] % N_ANSWERS[kind])
-                blind = int(rng.choice([NO_RELATION, BLIND_WRONG, BLIND_RIGHT], p=[0.4, 0.4, 0.2]))
+                blind = int(rng.choice([NO_RELATION, RELATION_BLIND_WRONG, RELATION_BLIND_CORRECT], p=[0.4, 0.4, 0.2]))
                 rows.append((scene, slot, kind, signature, answer, blind))
     return _pool(np.array(rows, np.int64).reshape(-1, 6).T, signatures, rng)
 
@@ -52,9 +57,12 @@ def pool_of(
 def _pool(columns: np.ndarray, signatures: int, rng: np.random.Generator) -> Pool:
     scene, slot, kind, signature, answer, blind = columns
     n = len(scene)
-    features = np.zeros((n, N_FEATURES), np.uint32)
-    features[:, TYPE], features[:, RELATIONS] = 1 + kind, 10 + kind
-    features[:, SHAPE], features[:, SIGNATURE] = 20 + kind * 3 + signature % 3, 100 + kind * signatures + signature
+    balance_keys = np.zeros((n, N_KEYS), np.uint32)
+    balance_keys[:, TYPE], balance_keys[:, RELATIONS] = 1 + kind, 10 + kind
+    balance_keys[:, SKELETON], balance_keys[:, SIGNATURE] = (
+        20 + kind * 3 + signature % 3,
+        100 + kind * signatures + signature,
+    )
     return Pool(
         scene=scene.astype(np.int32),
         slot=slot.astype(np.int16),
@@ -64,7 +72,7 @@ def _pool(columns: np.ndarray, signatures: int, rng: np.random.Generator) -> Poo
         blind=blind.astype(np.int8),
         droppable=(rng.random(n) < 0.3).astype(np.int8),
         values=np.zeros((n, 2), np.int16),
-        features=features,
+        balance_keys=balance_keys,
         phrase=rng.random(n, np.float32),
         order=rng.random(n, np.float32),
         needs_holdout=np.zeros(n, bool),
@@ -110,14 +118,14 @@ def check(pool: Pool, per_scene: int, chosen: np.ndarray, usable: np.ndarray) ->
 def one_sided(pool: Pool) -> set[int]:
     """The signatures that have one answer, where more than chance can be the reason."""
     answers = defaultdict(list)
-    for signature, answer in zip(pool.features[:, SIGNATURE].tolist(), pool.answer.tolist(), strict=True):
+    for signature, answer in zip(pool.balance_keys[:, SIGNATURE].tolist(), pool.answer.tolist(), strict=True):
         answers[signature].append(answer)
     return {signature for signature, of in answers.items() if len(set(of)) == 1 and len(of) >= 3}
 
 
 def usable_of(pool: Pool, strict: bool) -> np.ndarray:
     without = one_sided(pool) if strict else set()
-    return np.flatnonzero([signature not in without for signature in pool.features[:, SIGNATURE].tolist()])
+    return np.flatnonzero([signature not in without for signature in pool.balance_keys[:, SIGNATURE].tolist()])
 
 
 @examples(60)
@@ -195,14 +203,14 @@ def test_rare_numbers_come_as_they_come_and_frequent_ones_are_flattened() -> Non
 def within(pool: Pool, chosen: np.ndarray, column: int) -> float:
     """How uneven two answers are within a feature: mean distance of the share from one half, weighted by questions."""
     here = chosen[pool.type[chosen] == TWO]
-    names = pool.features[here, column]
+    names = pool.balance_keys[here, column]
     unevenness = [
         abs(np.mean(pool.answer[here][names == name] == 0) - 0.5) * np.sum(names == name) for name in np.unique(names)
     ]
     return float(np.sum(unevenness) / len(here))
 
 
-@pytest.mark.parametrize("column", [TYPE, RELATIONS, SHAPE, SIGNATURE])
+@pytest.mark.parametrize("column", [TYPE, RELATIONS, SKELETON, SIGNATURE])
 def test_answers_are_even_within_what_a_deaf_reader_sees(large: tuple[Pool, np.ndarray], column: int) -> None:
     pool, chosen = large
     found, random = within(pool, chosen, column), within(pool, at_random(pool, 4), column)
@@ -225,17 +233,17 @@ def test_questions_with_a_word_too_many_are_rationed(large: tuple[Pool, np.ndarr
 def test_the_answer_without_any_relation_is_right_as_often_as_wrong(large: tuple[Pool, np.ndarray]) -> None:
     pool, chosen = large
     for kind in (TWO, TWELVE, GRADED):
-        blind = pool.blind[chosen][pool.type[chosen] == kind]
-        right, wrong = (np.sum(blind == value) for value in (BLIND_RIGHT, BLIND_WRONG))
+        blind = pool.relation_blind[chosen][pool.type[chosen] == kind]
+        right, wrong = (np.sum(blind == value) for value in (RELATION_BLIND_CORRECT, RELATION_BLIND_WRONG))
         assert abs(right / (right + wrong) - 0.5) < 0.02, kind
 
 
 def test_where_the_answer_without_relations_is_never_right_nothing_is_gained_by_avoiding_relations() -> None:
     pool = pool_of(600, 4)
-    blind = np.where(pool.blind == BLIND_RIGHT, BLIND_WRONG, pool.blind)
+    blind = np.where(pool.relation_blind == RELATION_BLIND_CORRECT, RELATION_BLIND_WRONG, pool.relation_blind)
     pool = replace(pool, blind=blind)
     chosen = select(pool, 4, True)
-    assert abs(np.mean(pool.blind[chosen] == NO_RELATION) - np.mean(pool.blind == NO_RELATION)) < 0.05
+    assert abs(np.mean(pool.relation_blind[chosen] == NO_RELATION) - np.mean(pool.relation_blind == NO_RELATION)) < 0.05
 
 
 def test_loose_rules_balance_types_only() -> None:
@@ -245,7 +253,9 @@ def test_loose_rules_balance_types_only() -> None:
     assert (np.abs(shares(pool, chosen, TWO) - 0.5) < 0.01).all()
     assert within(pool, chosen, SIGNATURE) > 0.5 * within(pool, at_random(pool, 4), SIGNATURE)
     assert abs(pool.droppable[chosen].mean() - pool.droppable.mean()) < 0.03
-    right, wrong = (np.sum(pool.blind[chosen] == value) for value in (BLIND_RIGHT, BLIND_WRONG))
+    right, wrong = (
+        np.sum(pool.relation_blind[chosen] == value) for value in (RELATION_BLIND_CORRECT, RELATION_BLIND_WRONG)
+    )
     assert abs(right / (right + wrong) - 1 / 3) < 0.05
 
 
@@ -254,14 +264,14 @@ def test_loose_rules_balance_types_only() -> None:
 
 def test_a_signature_with_one_answer_is_never_chosen() -> None:
     pool = pool_of(300, 4)
-    told = pool.features[:, SIGNATURE] % 4 == 0
+    told = pool.balance_keys[:, SIGNATURE] % 4 == 0
     pool = replace(pool, answer=np.where(told, 1, pool.answer).astype(np.int16))
     assert not told[select(pool, 4, True)].any()
     assert told[select(pool, 4, False)].any()
     other = np.flatnonzero(told)[0]  # one candidate with another answer is enough
     answer = pool.answer.copy()
     answer[other] = 0
-    alike = pool.features[:, SIGNATURE] == pool.features[other, SIGNATURE]
+    alike = pool.balance_keys[:, SIGNATURE] == pool.balance_keys[other, SIGNATURE]
     chosen = select(replace(pool, answer=answer), 4, True)
     assert alike[chosen].any()
     assert not (told & ~alike)[chosen].any()
@@ -271,13 +281,13 @@ def test_ranks_with_one_answer_are_never_chosen() -> None:
     """Whatever the signature: "the third" of whatever, of which only the rank tells the answer."""
     pool = pool_of(300, 4)
     told = (pool.type == TWELVE) & (pool.template % 3 == 0)
-    features = pool.features.copy()
-    features[told, RANKS] = 555
-    features[(pool.type == TWELVE) & (pool.template % 3 == 1), RANKS] = 556
-    pool = replace(pool, features=features, answer=np.where(told, 5, pool.answer).astype(np.int16))
+    balance_keys = pool.balance_keys.copy()
+    balance_keys[told, RANKS] = 555
+    balance_keys[(pool.type == TWELVE) & (pool.template % 3 == 1), RANKS] = 556
+    pool = replace(pool, balance_keys=balance_keys, answer=np.where(told, 5, pool.answer).astype(np.int16))
     chosen = select(pool, 4, True)
     assert not told[chosen].any()
-    assert (features[chosen, RANKS] == 556).any()
+    assert (balance_keys[chosen, RANKS] == 556).any()
     check(pool, 4, chosen, np.flatnonzero(~told))
     assert told[select(pool, 4, False)].any()
 
@@ -297,9 +307,9 @@ def test_spare_slots_only_where_a_slot_has_no_question() -> None:
 def test_a_slot_whose_candidates_are_told_by_their_signature_is_replaced_by_a_spare_one() -> None:
     pool = pool_of(100, 4, spare=1)
     told = (pool.slot == 0) & (pool.scene < 20)
-    features = pool.features.copy()
-    features[told, SIGNATURE] = 999
-    pool = replace(pool, features=features, answer=np.where(told, 1, pool.answer).astype(np.int16))
+    balance_keys = pool.balance_keys.copy()
+    balance_keys[told, SIGNATURE] = 999
+    pool = replace(pool, balance_keys=balance_keys, answer=np.where(told, 1, pool.answer).astype(np.int16))
     chosen = select(pool, 4, True)
     assert sorted(Counter(zip(pool.scene[chosen].tolist(), pool.slot[chosen].tolist(), strict=True))) == sorted(
         (scene, slot) for scene in range(100) for slot in (range(1, 5) if scene < 20 else range(4))

@@ -11,22 +11,25 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from clear_gen.questions.generation.value_sampler import BankLabels, Drawer, n_draws
+from clear_gen.questions.generation.value_sampler import BankLabels, ValueSampler, n_draws
+from clear_gen.questions.language.execute import IllPosed, execute_on
 from clear_gen.questions.language.execute_batch import (
     EVERYTHING,
     OTHERS,
     REVERSED,
     UNCHANGED,
+    BatchExecutor,
     Change,
     Rows,
-    Run,
-    setting_of,
+    batch_context,
 )
-from clear_gen.questions.language.program import Facts, IllPosed, Node, Program, execute_on, problem_of, question_type
-from clear_gen.questions.language.scene_batch import columns_of, kinds_of
-from clear_gen.questions.language.vocabulary import RELATION, answers_of_type, values_of
+from clear_gen.questions.language.program import Node, Program, problem_of, question_type
+from clear_gen.questions.language.program_skeleton import ANY, ProgramSkeleton
+from clear_gen.questions.language.scene_batch import scene_batch
+from clear_gen.questions.language.scene_facts import Facts
+from clear_gen.questions.language.vocabulary import RELATION, answers_of_type, label_kinds, values_of
 from clear_gen.questions.templates.collection import read_templates
-from clear_gen.questions.templates.program_skeleton import ANY, Shape, shapes_of
+from clear_gen.questions.templates.skeletons import skeletons_of
 from clear_gen.questions.templates.template import Parameter, Template
 from clear_gen.scenes.domain import Domain
 from tests.questions.language.test_program import nodes_of
@@ -115,7 +118,7 @@ def descriptions_of(program: Program, domain: Domain) -> list[dict[str, int]]:
     of_node: dict[int, int] = {}
     for place, node in enumerate(program):
         kind = node.function.removeprefix("filter_")
-        if not node.function.startswith("filter_") or kind not in kinds_of(domain):
+        if not node.function.startswith("filter_") or kind not in label_kinds(domain):
             continue
         before = node.inputs[0]
         users = sum(before in other.inputs for other in program)
@@ -128,13 +131,13 @@ def descriptions_of(program: Program, domain: Domain) -> list[dict[str, int]]:
     return found
 
 
-def altered(program: Program, shape: Shape, change: Change, domain: Domain) -> Program:
-    """What a change of a shape's steps means for a program; what only led to a relation that is left out goes, too."""
-    related = dict(zip(shape.related, relations_of(program), strict=True))
+def altered(program: Program, skeleton: ProgramSkeleton, change: Change, domain: Domain) -> Program:
+    """A program with a skeleton's steps changed, and without what only led to a relation that is left out."""
+    related = dict(zip(skeleton.related, relations_of(program), strict=True))
     instead = {related[step]: INSTEAD[how] for step, how in change.relations.items()}
     if change.dropped is not None:
         slot, kind = change.dropped
-        place = descriptions_of(program, domain)[slot].get(kinds_of(domain)[kind])
+        place = descriptions_of(program, domain)[slot].get(label_kinds(domain)[kind])
         if place is not None:
             instead[place] = left_out
     return needed(rewritten(program, instead))
@@ -154,72 +157,80 @@ class World:
     well: int = 0
     missed: int = 0  # well-posed, and the run does not say so
     facts: list[Facts] = field(init=False)
-    shapes: list[Shape] = field(init=False)
+    skeletons: list[ProgramSkeleton] = field(init=False)
 
     def __post_init__(self) -> None:
         table = table_of(self.rows, self.domain)
-        self.columns = columns_of(table, self.domain)
-        self.setting = setting_of(self.columns, self.domain)
-        self.facts, self.shapes = all_facts(table, self.domain), shapes_of(self.templates, self.domain)
+        self.columns = scene_batch(table, self.domain)
+        self.context = batch_context(self.columns, self.domain)
+        self.facts, self.skeletons = all_facts(table, self.domain), skeletons_of(self.templates, self.domain)
         self.known: bool = all(None not in labels for one in self.facts for labels in one.labels.values())
 
-    def template(self, shape: Shape, place: int) -> Template:
-        return self.templates[shape.templates[place]]
+    def template(self, skeleton: ProgramSkeleton, place: int) -> Template:
+        return self.templates[skeleton.templates[place]]
 
-    def _open(self, shape: Shape, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        place = np.repeat(np.arange(len(shape.templates)), n)
+    def _open(
+        self, skeleton: ProgramSkeleton, n: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        place = np.repeat(np.arange(len(skeleton.templates)), n)
         n_parameters = max(len(template.parameters) for template in self.templates)
         return place, rng.integers(len(self.rows), size=len(place)), np.full((len(place), n_parameters), ANY)
 
-    def random(self, shape: Shape, n: int, rng: np.random.Generator) -> Rows:
+    def random(self, skeleton: ProgramSkeleton, n: int, rng: np.random.Generator) -> Rows:
         """``n`` rows a template, most values those of a sound of the scene."""
-        place, scenes, values = self._open(shape, n, rng)
+        place, scenes, values = self._open(skeleton, n, rng)
         for row in range(len(place)):
             guide = rng.integers(self.columns.n_sounds[scenes[row]])
-            for number, parameter in enumerate(self.template(shape, place[row]).parameters):
+            for number, parameter in enumerate(self.template(skeleton, place[row]).parameters):
                 listed = values_of(parameter.kind, self.domain)
                 values[row, number] = rng.integers(len(listed))
                 if rng.random() < 0.3:
                     guide = rng.integers(self.columns.n_sounds[scenes[row]])
-                if parameter.kind in kinds_of(self.domain):
-                    label = self.columns.labels[scenes[row], kinds_of(self.domain).index(parameter.kind), guide]
+                if parameter.kind in label_kinds(self.domain):
+                    label = self.columns.labels[scenes[row], label_kinds(self.domain).index(parameter.kind), guide]
                     values[row, number] = label if label >= 0 else values[row, number]
                 elif parameter.kind != RELATION:
                     values[row, number] = rng.integers(min(4, len(listed)))
         return Rows(scenes, place, values)
 
-    def guided(self, shape: Shape, n: int, rng: np.random.Generator) -> Rows:
+    def guided(self, skeleton: ProgramSkeleton, n: int, rng: np.random.Generator) -> Rows:
         """``n`` rows a template, the values drawn as candidates are; those for which there were any."""
-        place, scenes, values = self._open(shape, n, rng)
+        place, scenes, values = self._open(skeleton, n, rng)
         rows = Rows(scenes, place, values)
-        n_values = np.array([len(values_of(kind, self.domain)) for kind in kinds_of(self.domain)])
+        n_values = np.array([len(values_of(kind, self.domain)) for kind in label_kinds(self.domain)])
         bank = BankLabels(np.stack([rng.integers(n_values) for _ in range(30)]).astype(np.int16), n_values)
-        uniform = rng.random((len(place), n_draws(shape)), np.float32)
-        run = Run(shape, rows, self.setting, open_=Drawer(uniform, bank).open)
-        again = Run(shape, Rows(scenes, place, rows.values), self.setting)
+        uniform = rng.random((len(place), n_draws(skeleton)), np.float32)
+        run = BatchExecutor(skeleton, rows, self.context, fill=ValueSampler(uniform, bank).fill)
+        again = BatchExecutor(skeleton, Rows(scenes, place, rows.values), self.context)
         assert np.array_equal(run.answer[run.ok], again.answer[run.ok])
         assert again.ok[run.ok].all()
-        kept = np.flatnonzero([self._filled(shape, place[row], rows.values[row]) for row in range(len(place))])
+        kept = np.flatnonzero([self._filled(skeleton, place[row], rows.values[row]) for row in range(len(place))])
         return Rows(scenes[kept], place[kept], rows.values[kept])
 
-    def _filled(self, shape: Shape, place: int, values: np.ndarray) -> bool:
-        return bool((values[: len(self.template(shape, place).parameters)] != ANY).all())
+    def _filled(self, skeleton: ProgramSkeleton, place: int, values: np.ndarray) -> bool:
+        return bool((values[: len(self.template(skeleton, place).parameters)] != ANY).all())
 
-    def check(self, shape: Shape, rows: Rows, change: Change = UNCHANGED) -> None:
+    def check(self, skeleton: ProgramSkeleton, rows: Rows, change: Change = UNCHANGED) -> None:
         """What a run says of every row against the execution of the row's program, altered naively."""
-        run = Run(shape, Rows(rows.scenes, rows.templates, rows.values), self.setting, change)
-        n_answers = max(len(answers_of_type(name, self.domain)) for name in shape.question_types)
+        run = BatchExecutor(skeleton, Rows(rows.scenes, rows.templates, rows.values), self.context, change)
+        n_answers = max(len(answers_of_type(name, self.domain)) for name in skeleton.question_types)
         might_be = np.stack([run.might_be(np.full(len(rows), place)) for place in range(n_answers)], axis=1)
         for row, (scene_, place) in enumerate(zip(rows.scenes.tolist(), rows.templates.tolist(), strict=True)):
-            template = self.template(shape, place)
-            nodes = altered(with_values(template, rows.values[row], self.domain), shape, change, self.domain)
+            template = self.template(skeleton, place)
+            nodes = altered(with_values(template, rows.values[row], self.domain), skeleton, change, self.domain)
             expected = execute_on(nodes, self.facts[scene_])
             answers = answers_of_type(template.question_type, self.domain)
             possible = {answer for answer, may in zip(answers, might_be[row], strict=False) if may}
             self.compare(run, row, answers, possible, expected, (nodes, self.rows[scene_], change))
 
     def compare(
-        self, run: Run, row: int, answers: list[str], possible: set[str], expected: str | IllPosed, about: object
+        self,
+        run: BatchExecutor,
+        row: int,
+        answers: list[str],
+        possible: set[str],
+        expected: str | IllPosed,
+        about: object,
     ) -> None:
         self.tried += 1
         if isinstance(expected, IllPosed):
@@ -239,13 +250,13 @@ class World:
             assert possible == {expected} & set(answers), about
 
 
-def changes_of(shape: Shape) -> Iterator[Change]:
+def changes_of(skeleton: ProgramSkeleton) -> Iterator[Change]:
     """Every change that is asked for anywhere: each relation alone in each way, all of them, each kind left out."""
-    for step in shape.related:
+    for step in skeleton.related:
         yield from (Change({step: how}) for how in (EVERYTHING, OTHERS, REVERSED))
-    if len(shape.related) > 1:
-        yield from (Change(dict.fromkeys(shape.related, how)) for how in (EVERYTHING, OTHERS, REVERSED))
-    for slot, kind in np.argwhere((shape.descriptions != ANY).any(axis=0)).tolist():
+    if len(skeleton.related) > 1:
+        yield from (Change(dict.fromkeys(skeleton.related, how)) for how in (EVERYTHING, OTHERS, REVERSED))
+    for slot, kind in np.argwhere((skeleton.descriptions != ANY).any(axis=0)).tolist():
         yield Change({}, (slot, kind))
 
 
@@ -266,9 +277,9 @@ def all_known(rows: list[Row]) -> list[Row]:
 def test_the_packaged_templates_on_scenes_with_unknown_labels(packaged: list[Template]) -> None:
     rng = np.random.default_rng(11)
     world = World(CLEAR2, packaged, random_rows(rng, 80, 0.3, 15, 4))
-    for shape in world.shapes:
-        world.check(shape, world.random(shape, 3, rng))
-        world.check(shape, world.guided(shape, 4, rng))
+    for skeleton in world.skeletons:
+        world.check(skeleton, world.random(skeleton, 3, rng))
+        world.check(skeleton, world.guided(skeleton, 4, rng))
     assert world.well > 2500
     assert world.missed < 0.08 * world.well  # few: whoever could be asked is asked
 
@@ -276,10 +287,10 @@ def test_the_packaged_templates_on_scenes_with_unknown_labels(packaged: list[Tem
 def test_changed_packaged_templates_on_scenes_with_unknown_labels(packaged: list[Template]) -> None:
     rng = np.random.default_rng(12)
     world = World(CLEAR2, packaged[::3], random_rows(rng, 80, 0.4, 12, 4))
-    for shape in world.shapes:
-        for change in changes_of(shape):
-            world.check(shape, world.guided(shape, 1, rng), change)
-            world.check(shape, world.random(shape, 1, rng), change)
+    for skeleton in world.skeletons:
+        for change in changes_of(skeleton):
+            world.check(skeleton, world.guided(skeleton, 1, rng), change)
+            world.check(skeleton, world.random(skeleton, 1, rng), change)
     assert world.well > 1200
 
 
@@ -289,10 +300,10 @@ def test_where_all_is_known_nothing_is_left_open(packaged: list[Template]) -> No
     world = World(CLEAR2, packaged[1::3], all_known(random_rows(rng, 400, 0.0, 15, 4)))
     assert world.known
     assert len(world.rows) > 30
-    for shape in world.shapes:
-        for change in (UNCHANGED, *changes_of(shape)):
-            world.check(shape, world.guided(shape, 1, rng), change)
-            world.check(shape, world.random(shape, 1, rng), change)
+    for skeleton in world.skeletons:
+        for change in (UNCHANGED, *changes_of(skeleton)):
+            world.check(skeleton, world.guided(skeleton, 1, rng), change)
+            world.check(skeleton, world.random(skeleton, 1, rng), change)
     assert world.well > 1500
 
 
@@ -356,10 +367,10 @@ def test_odd_programs() -> None:
     templates = templates_of(*ODD)
     for rows in (random_rows(rng, 60, 0.4, 8, 3), all_known(random_rows(rng, 200, 0.0, 8, 3))):
         world = World(CLEAR2, templates, rows)
-        for shape in world.shapes:
-            for change in (UNCHANGED, *changes_of(shape)):
-                world.check(shape, world.random(shape, 25, rng), change)
-                world.check(shape, world.guided(shape, 10, rng), change)
+        for skeleton in world.skeletons:
+            for change in (UNCHANGED, *changes_of(skeleton)):
+                world.check(skeleton, world.random(skeleton, 25, rng), change)
+                world.check(skeleton, world.guided(skeleton, 10, rng), change)
         assert world.well > 1000
 
 
@@ -375,9 +386,9 @@ def test_scenes_of_up_to_64_sounds() -> None:
         domain=domain,
     )
     world = World(domain, templates, [*rows, scene(*["flute A4 dark loud"] * 63, "cello B3 bright quiet")])
-    for shape in world.shapes:
-        for change in (UNCHANGED, *changes_of(shape)):
-            world.check(shape, world.random(shape, 12, rng), change)
+    for skeleton in world.skeletons:
+        for change in (UNCHANGED, *changes_of(skeleton)):
+            world.check(skeleton, world.random(skeleton, 12, rng), change)
     assert world.well > 200
 
 
@@ -390,19 +401,21 @@ def test_relations_of_another_domain() -> None:
     texts = ["count", "filter_note <note> | exist", "filter_instrument <instrument> | unique | query_relative_position"]
     templates = templates_of(*(f"{anchor} | {text}" for text in texts), domain=domain)
     world = World(domain, templates, random_rows(rng, 60, 0.3, 8, 3))
-    for shape in world.shapes:
-        rows = world.random(shape, 40, rng)
+    for skeleton in world.skeletons:
+        rows = world.random(skeleton, 40, rng)
         for change in (
             UNCHANGED,
-            *(change for change in changes_of(shape) if REVERSED not in change.relations.values()),
+            *(change for change in changes_of(skeleton) if REVERSED not in change.relations.values()),
         ):
-            world.check(shape, rows, change)
-        (step,) = shape.related
-        run = Run(shape, rows, world.setting, Change({step: REVERSED}))
-        related = [names.index("<relation>") for names in [[one.name for one in world.template(shape, 0).parameters]]]
+            world.check(skeleton, rows, change)
+        (step,) = skeleton.related
+        run = BatchExecutor(skeleton, rows, world.context, Change({step: REVERSED}))
+        related = [
+            names.index("<relation>") for names in [[one.name for one in world.template(skeleton, 0).parameters]]
+        ]
         one_way = rows.values[:, related[0]] == 2
         assert one_way.any()
         assert not run.ok[one_way].any()
-        anchored = ~Run(shape, rows, world.setting).ill
+        anchored = ~BatchExecutor(skeleton, rows, world.context).ill
         assert run.might_be(np.zeros(len(rows)))[one_way & anchored].all()
-        world.check(shape, rows.at(np.flatnonzero(~one_way)), Change({step: REVERSED}))
+        world.check(skeleton, rows.at(np.flatnonzero(~one_way)), Change({step: REVERSED}))

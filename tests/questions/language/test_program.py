@@ -7,15 +7,9 @@ import re
 import pytest
 from hypothesis import given
 
-from clear_gen.questions.language.program import (
-    IllPosed,
-    Node,
-    execute,
-    n_relations,
-    problem_of,
-    question_type,
-    signatures,
-)
+from clear_gen.questions.language.execute import IllPosed, execute
+from clear_gen.questions.language.functions.table import functions_of
+from clear_gen.questions.language.program import Node, n_relations, problem_of, question_type
 from clear_gen.questions.language.trace import trace
 from clear_gen.scenes.domain import Domain, packaged_domain
 from clear_gen.scenes.graph import SceneGraph, Sound
@@ -204,7 +198,7 @@ def test_functions(text: str, expected: str | None) -> None:
 
 def test_every_function_has_a_case() -> None:
     tried = {node["function"] for text, _ in CASES for node in program(text)}
-    assert tried == set(signatures(CLEAR2))
+    assert tried == set(functions_of(CLEAR2))
 
 
 def test_sounds_are_numbered_by_onset_not_as_they_are_stored() -> None:
@@ -382,7 +376,7 @@ def test_functions_and_values_are_those_of_the_domain() -> None:
     data |= {"relations": {"two after": {"side": "after", "nearest": 2}}, "relative_position_among": "note"}
     data["sampling"]["constraints"], data["sampling"]["independent_levels"] = [], None
     domain = Domain.model_validate(data)
-    assert "filter_instrument" not in signatures(domain)
+    assert "filter_instrument" not in functions_of(domain)
     assert "values of relate" in str(problem_of(nodes_of(program("scene | unique | relate after | count")), domain))
     row = scene("flute A4 dark loud", "flute B4 dark loud", "cello A3 dark loud", "cello A5 dark loud")
 
@@ -395,7 +389,7 @@ def test_functions_and_values_are_those_of_the_domain() -> None:
     assert asked(f"{two_after} | count_different_note") == "2"
     assert asked("scene | filter_octave 3 | unique | query_relative_position") == "second"
     data |= {"parts": [], "relative_position_among": None}
-    assert not {name for name in signatures(Domain.model_validate(data)) if "global" in name or "relative" in name}
+    assert not {name for name in functions_of(Domain.model_validate(data)) if "global" in name or "relative" in name}
     assert execute(nodes_of(program("scene | count")), graph_of(row), Domain.model_validate(data)) == "4"
     assert asked("scene | filter_octave 3 | unique | relate two after | unique | query_relative_position") == "third"
 

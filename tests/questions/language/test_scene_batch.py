@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clear_gen.questions.language.program import Facts, facts_of
-from clear_gen.questions.language.scene_batch import ABSENT, UNKNOWN, SceneColumns, columns_of, kinds_of
-from clear_gen.questions.language.vocabulary import values_of
+from clear_gen.questions.language.scene_batch import ABSENT, UNKNOWN, SceneBatch, scene_batch
+from clear_gen.questions.language.scene_facts import Facts, facts_of
+from clear_gen.questions.language.vocabulary import label_kinds, values_of
 from clear_gen.scenes.domain import Domain, packaged_domain
 from clear_gen.scenes.graph import graph_of_row, scene_schema
 from tests.counts import examples
@@ -72,7 +72,7 @@ def places(mask: Any) -> list[int]:
     return [place for place in range(64) if int(mask) >> place & 1]
 
 
-def check(columns: SceneColumns, facts: list[Facts], domain: Domain) -> None:
+def check(columns: SceneBatch, facts: list[Facts], domain: Domain) -> None:
     """Every column against a loop over the sounds."""
     assert len(columns.n_sounds) == len(facts)
     for number, of in enumerate(facts):
@@ -81,7 +81,7 @@ def check(columns: SceneColumns, facts: list[Facts], domain: Domain) -> None:
         assert columns.n_samples[number, :n].tolist() == of.n_samples
         assert places(columns.everything[number]) == list(range(n))
         assert (columns.labels[number, :, n:] == ABSENT).all()
-        for kind, name in enumerate(kinds_of(domain)):
+        for kind, name in enumerate(label_kinds(domain)):
             labels, values = of.labels[name], values_of(name, domain)
             codes = [UNKNOWN if label is None else values.index(label) for label in labels]
             assert columns.labels[number, kind, :n].tolist() == codes
@@ -105,7 +105,7 @@ def test_masks_are_those_of_a_loop(rows: list[Row], random: Any) -> None:
     for row in rows:
         random.shuffle(row["sounds"])
     table = table_of(rows)
-    check(columns_of(table, CLEAR2), all_facts(table), CLEAR2)
+    check(scene_batch(table, CLEAR2), all_facts(table), CLEAR2)
 
 
 @pytest.mark.parametrize("unknown", [0.0, 0.4, 1.0])
@@ -114,18 +114,18 @@ def test_masks_of_scenes_of_up_to_64_sounds(unknown: float) -> None:
     rows = [*random_rows(rng, 6, unknown, 64), _random_row(rng, 0, unknown, 64, 7), _random_row(rng, 0, 1.0, 1, 7)]
     table = table_of(rows)
     assert max(len(row["sounds"]) for row in rows) == 64
-    check(columns_of(table, CLEAR2), all_facts(table), CLEAR2)
+    check(scene_batch(table, CLEAR2), all_facts(table), CLEAR2)
 
 
 def test_parts_of_a_table_and_several_chunks_are_read_alike() -> None:
     rows = random_rows(np.random.default_rng(4), 12, 0.3)
     table = table_of(rows)
-    whole, facts = columns_of(table, CLEAR2), all_facts(table)
-    check(columns_of(table.slice(5, 3), CLEAR2), facts[5:8], CLEAR2)
+    whole, facts = scene_batch(table, CLEAR2), all_facts(table)
+    check(scene_batch(table.slice(5, 3), CLEAR2), facts[5:8], CLEAR2)
     several = pa.concat_tables([table.slice(0, 5), table.slice(5, 0), table.slice(5)])
-    check(columns_of(several, CLEAR2), facts, CLEAR2)
-    assert np.array_equal(columns_of(several, CLEAR2).labels, whole.labels)
-    assert len(columns_of(table.slice(0, 0), CLEAR2).n_sounds) == 0
+    check(scene_batch(several, CLEAR2), facts, CLEAR2)
+    assert np.array_equal(scene_batch(several, CLEAR2).labels, whole.labels)
+    assert len(scene_batch(table.slice(0, 0), CLEAR2).n_sounds) == 0
 
 
 def test_sounds_that_begin_together_keep_the_order_in_which_they_are_stored() -> None:
@@ -133,7 +133,7 @@ def test_sounds_that_begin_together_keep_the_order_in_which_they_are_stored() ->
     for sound in row["sounds"]:
         sound["onset_sample"] = 250
     table = table_of([row, {**row, "sounds": row["sounds"][::-1]}])
-    check(columns_of(table, CLEAR2), all_facts(table), CLEAR2)
+    check(scene_batch(table, CLEAR2), all_facts(table), CLEAR2)
 
 
 # ---- parts of the scene ----------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def test_parts_at_every_middle(n_parts: int) -> None:
             for sound, twice in zip(row["sounds"], asked[start : start + 60], strict=True):
                 sound |= {"onset_sample": (twice - 1) // 2, "n_samples": 2 - twice % 2}
             rows.append(row)
-        columns = columns_of(table_of(rows, domain), domain)
+        columns = scene_batch(table_of(rows, domain), domain)
         found = [label for labels, n in zip(columns.labels, columns.n_sounds, strict=True) for label in labels[-1, :n]]
         assert found == [exact_part(twice, dry, n_parts) for twice in asked], dry
 
@@ -170,8 +170,8 @@ def test_parts_at_every_middle(n_parts: int) -> None:
 def test_a_domain_without_parts_has_no_such_kind() -> None:
     domain = changed(CLEAR2, parts=[], wording={})
     table = table_of(random_rows(np.random.default_rng(5), 3, 0.3), domain)
-    assert kinds_of(domain) == list(CLEAR2.attributes)
-    check(columns_of(table, domain), all_facts(table, domain), domain)
+    assert label_kinds(domain) == list(CLEAR2.attributes)
+    check(scene_batch(table, domain), all_facts(table, domain), domain)
 
 
 def test_a_domain_of_many_values() -> None:
@@ -182,4 +182,4 @@ def test_a_domain_of_many_values() -> None:
     for sound, octave in zip(row["sounds"], (127, 128, 255, 300), strict=True):
         sound["octave"] = octave
     table = table_of([row], domain)
-    check(columns_of(table, domain), all_facts(table, domain), domain)
+    check(scene_batch(table, domain), all_facts(table, domain), domain)

@@ -16,7 +16,7 @@ from clear_gen.questions.audit.text_only_baselines import (
     Score,
     added,
 )
-from clear_gen.questions.audit.thresholds import RELATION_BLIND, Goal
+from clear_gen.questions.audit.thresholds import RELATION_BLIND, Threshold
 from clear_gen.questions.language.vocabulary import YES
 
 NAMES = {
@@ -43,9 +43,13 @@ def lines(audit: Audit) -> list[str]:
         ("types, all splits together", type_rows(audit.figures[ALL])),
         ("texts and programs", text_rows(audit)),
         ("clauses, all splits together", clause_rows(audit.figures[ALL])),
-        *((f"right answers of baselines, {split}", baseline_rows(audit, split)) for split in [audit.judged] if split),
-        ("right answers where every relation is left out, in %", relation_rows(audit)),
-        ("goals", goal_rows(audit.goals)),
+        *(
+            (f"correct answers of text-only baselines, {split}", baseline_rows(audit, split))
+            for split in [audit.judged]
+            if split
+        ),
+        ("correct answers where every relation is left out, in %", relation_rows(audit)),
+        ("thresholds", threshold_rows(audit.thresholds)),
     ]
     found = [summary(audit)]
     for title, rows in tables:
@@ -156,7 +160,7 @@ def clause_rows(figures: Figures) -> Rows:
 
 
 def baseline_rows(audit: Audit, split: str) -> Rows:
-    """Right answers in per cent, and by how much the reader of the text is above the floor."""
+    """Correct answers in per cent, and by how much the n-gram model is above the floor."""
     of = {name: audit.baselines[name][split] for name in TRAINED}
     rows = [["%", "questions", *(NAMES[name] for name in TRAINED), "n-grams above floor"]]
     for kind in kinds_of(audit, of[CONSTANT_TYPE]):
@@ -192,26 +196,26 @@ def is_yes_no(audit: Audit, kind: str) -> bool:
     return YES in audit.figures[ALL].types[kind].answers
 
 
-def goal_rows(goals: Sequence[Goal]) -> Rows:
+def threshold_rows(thresholds: Sequence[Threshold]) -> Rows:
     """What was found beside what it is held to."""
-    rows = [["", "", "found", "goal", "questions"]]
-    for goal in goals:
-        rows.append([goal.name, goal.verdict, goal_value(goal), goal_limits(goal), f"{goal.n:,}"])
+    rows = [["", "", "found", "threshold", "questions"]]
+    for one in thresholds:
+        rows.append([one.name, one.verdict, found_value(one), limits(one), f"{one.n:,}"])
     return rows
 
 
-def goal_value(goal: Goal) -> str:
+def found_value(one: Threshold) -> str:
     """With the standard error of an estimate."""
-    sign, unit = ("+", "points") if goal.is_difference else ("", "%")
-    error = f" ± {percent(goal.error)}" if goal.error else ""
-    return f"{100 * goal.value:{sign}.1f}{error} {unit}"
+    sign, unit = ("+", "points") if one.is_difference else ("", "%")
+    error = f" ± {percent(one.error)}" if one.error else ""
+    return f"{100 * one.value:{sign}.1f}{error} {unit}"
 
 
-def goal_limits(goal: Goal) -> str:
+def limits(one: Threshold) -> str:
     """One limit or two."""
-    unit = "points" if goal.is_difference else "%"
-    if goal.low == goal.high:
-        return f"{100 * goal.low:g} {unit}"
-    if goal.low == -1:
-        return f"at most {100 * goal.high:g} {unit}"
-    return f"{100 * goal.low:g} to {100 * goal.high:g} {unit}"
+    unit = "points" if one.is_difference else "%"
+    if one.low == one.high:
+        return f"{100 * one.low:g} {unit}"
+    if one.low == -1:
+        return f"at most {100 * one.high:g} {unit}"
+    return f"{100 * one.low:g} to {100 * one.high:g} {unit}"

@@ -19,7 +19,7 @@ from clear_gen.questions.audit.text_only_baselines import (
     NGRAMS,
 )
 from clear_gen.questions.audit.thresholds import (
-    BLIND_TO_RELATIONS,
+    RELATION_BLIND_BAND,
     MOST_ABOVE_FLOOR,
     MOST_ABOVE_FLOOR_OF_TYPE,
     RELATION_BLIND,
@@ -64,7 +64,7 @@ def page(audit: Audit) -> str:
         Path(__file__).with_name("page.html.j2"),
         title=f"Audit of {audit.folder}",
         summary=console.summary(audit),
-        goal_rows=console.goal_rows(audit.goals),
+        threshold_rows=console.threshold_rows(audit.thresholds),
         flattest=FLATTEST,
         natural_share=NATURAL_SHARE,
         cards=[_card(name, of) for name, of in figures.types.items() if of.n],
@@ -121,7 +121,7 @@ def _relations(audit: Audit) -> list[Row]:
     """How the relation-blind baseline does on each question type; empty if no question states a relation."""
     rows = []
     for kind, score in console.relation_scores(audit).items():
-        zone = BLIND_TO_RELATIONS if console.is_yes_no(audit, kind) else (0.0, 0.0)
+        zone = RELATION_BLIND_BAND if console.is_yes_no(audit, kind) else (0.0, 0.0)
         mark = Mark(2, score.share, f"{percent(score.share)} % of {score.n:,}", 2 * score.error)
         rows.append(Row(in_words(kind), [mark], zone=zone))
     return rows

@@ -24,7 +24,7 @@ from clear_gen.core.parquet import open_parquet, read_row_group
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.load import read_questions
 from clear_gen.datasets.scenes.questions.files import Checker, program_of, read_asked
-from clear_gen.questions.audit.clause_ablation import Examined, examine
+from clear_gen.questions.audit.clause_ablation import ClauseAblation, ablate_clauses
 from clear_gen.questions.audit.figures import Figures, figures_of
 from clear_gen.questions.audit.ngrams import words_of
 from clear_gen.questions.audit.text_only_baselines import (
@@ -36,8 +36,9 @@ from clear_gen.questions.audit.text_only_baselines import (
     scores_of,
     trained,
 )
-from clear_gen.questions.audit.thresholds import RELATION_BLIND, Goal, goals_of
-from clear_gen.questions.language.program import Facts, Program, facts_of
+from clear_gen.questions.audit.thresholds import RELATION_BLIND, Threshold, thresholds_of
+from clear_gen.questions.language.program import Program
+from clear_gen.questions.language.scene_facts import Facts, facts_of
 from clear_gen.questions.language.vocabulary import values_of
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import graph_of_row, scene_schema
@@ -66,7 +67,7 @@ class Audit:
     baselines: dict[str, dict[str, Scores]]
     readers: dict[str, dict[str, Any]]
     judged: str | None
-    goals: list[Goal]
+    thresholds: list[Threshold]
 
     def as_json(self) -> str:
         """The same as JSON, shares and verdicts beside the numbers that they follow from."""
@@ -78,7 +79,8 @@ class Audit:
             }
             for name, splits in self.baselines.items()
         }
-        content["goals"] = [{**asdict(goal), "verdict": goal.verdict} for goal in self.goals]
+        del content["thresholds"]
+        content["goals"] = [{**asdict(one), "verdict": one.verdict} for one in self.thresholds]
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -92,14 +94,14 @@ def audit(folder: Path, workers: int = 1) -> Audit:
     if about is None:
         raise InputError(f"{folder}: found no questions; run clear-gen questions {quote(str(folder))}")
     files = [file for file in scene_files(settings.sizes) if file.split in about.splits]
-    found = _examined(_Job(folder, settings, sha256_json(identity), _banks(folder, settings, files)), files, workers)
+    found = _ablated(_Job(folder, settings, sha256_json(identity), _banks(folder, settings, files)), files, workers)
     if not found:
         raise InputError(f"{folder}: found no question in its files, expected at least one")
     types = [name for name in settings.domain.question_types if name in about.identity.get("types", [name])]
     everything = (_together([asked for asked, _ in found.values()]), [*chain(*(parts for _, parts in found.values()))])
     figures = {
-        split: figures_of(asked, examined, settings.domain, types)
-        for split, (asked, examined) in [*found.items(), (ALL, everything)]
+        split: figures_of(asked, ablations, settings.domain, types)
+        for split, (asked, ablations) in [*found.items(), (ALL, everything)]
     }
     baselines, readers = _baselines(found)
     judged = next((split for split in ("test", "validation") if split in found and readers), None)
@@ -114,7 +116,7 @@ def audit(folder: Path, workers: int = 1) -> Audit:
         baselines=baselines,
         readers=readers,
         judged=judged,
-        goals=goals_of(figures[ALL], baselines, judged, independent_attribute(settings), settings.domain),
+        thresholds=thresholds_of(figures[ALL], baselines, judged, independent_attribute(settings), settings.domain),
     )
 
 
@@ -131,13 +133,17 @@ def independent_attribute(settings: Settings) -> str | None:
 
 
 def _baselines(
-    found: dict[str, tuple[QuestionColumns, list[Examined]]],
+    found: dict[str, tuple[QuestionColumns, list[ClauseAblation]]],
 ) -> tuple[dict[str, dict[str, Scores]], dict[str, dict[str, Any]]]:
     """Baseline -> split -> scores, and what the readers of the text chose. Without training questions nothing is
     learnt."""
     baselines: dict[str, dict[str, Scores]] = {RELATION_BLIND: {}}
-    for split, (asked, examined) in found.items():
-        hits = [(name, one.blind) for name, one in zip(asked.types, examined, strict=True) if one.blind is not None]
+    for split, (asked, ablations) in found.items():
+        hits = [
+            (name, one.relation_blind)
+            for name, one in zip(asked.types, ablations, strict=True)
+            if one.relation_blind is not None
+        ]
         baselines[RELATION_BLIND][split] = scores_of([name for name, _ in hits], [hit for _, hit in hits])
     others = [split for split in found if split != "train"]
     if "train" not in found or not others:
@@ -176,14 +182,16 @@ def start(job: _Job) -> None:
     _checker.cache_clear()
 
 
-def _examined(job: _Job, files: Sequence[DataFile], workers: int) -> dict[str, tuple[QuestionColumns, list[Examined]]]:
+def _ablated(
+    job: _Job, files: Sequence[DataFile], workers: int
+) -> dict[str, tuple[QuestionColumns, list[ClauseAblation]]]:
     """Split -> its questions and what executing them again showed; splits without questions are left out."""
     results = dict(_in_workers(job, [Task(file.name, examine_file, (file,)) for file in files], workers))
     found = {}
     for split in job.settings.sizes:
         parts = [results[file.name] for file in files if file.split == split]
         if any(part[1] for part in parts):
-            found[split] = (_together([asked for asked, _ in parts]), [*chain(*(examined for _, examined in parts))])
+            found[split] = (_together([asked for asked, _ in parts]), [*chain(*(ablations for _, ablations in parts))])
     return found
 
 
@@ -219,15 +227,15 @@ def _banks(folder: Path, settings: Settings, files: Sequence[DataFile]) -> dict[
     return banks
 
 
-def examine_file(file: DataFile) -> tuple[QuestionColumns, list[Examined]]:
+def examine_file(file: DataFile) -> tuple[QuestionColumns, list[ClauseAblation]]:
     """The questions about the scenes of one file, and what executing them again shows."""
     bank, names = _job.banks[BANK_OF_SPLIT[file.split]], names_of(_job.settings.domain)
-    asked, examined = QuestionColumns([], [], [], [], [], []), []
+    asked, ablations = QuestionColumns([], [], [], [], [], []), []
     by_scene = _rows_by_scene(file)
     for scene_id, facts in _facts(file):
         for row in by_scene.get(scene_id, ()):
             program = _program(row)
-            examined.append(examine(program, row["answer"], facts))
+            ablations.append(ablate_clauses(program, row["answer"], facts))
             asked.words.append(words_of(row["question"], names))
             asked.looked_up.append(look_up(program, bank))
             asked.n_nodes.append(len(program))
@@ -235,7 +243,7 @@ def examine_file(file: DataFile) -> tuple[QuestionColumns, list[Examined]]:
             asked.answers.append(sys.intern(row["answer"]))
             asked.types.append(sys.intern(row["question_type"]))
             asked.templates.append(sys.intern(row["template_id"]))
-    return asked, examined
+    return asked, ablations
 
 
 def _program(row: dict[str, Any]) -> Program:

@@ -39,6 +39,7 @@ from clear_gen.datasets.scenes.exports.source import (
     row_groups,
     rows,
 )
+from clear_gen.questions.language.functions.table import function_named
 from clear_gen.questions.language.vocabulary import ordinal
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.attributes import Attribute
@@ -51,17 +52,6 @@ WRITTEN = ("scenes/CLEAR_{0}_scenes.json", "questions/CLEAR_{0}_questions.json",
 PATTERNS = ("attributes.json", *(name.format(split) for split in PUBLISHED_SPLITS.values() for name in WRITTEN))
 OBJECT_FIELDS = ("duration", "filename", "id", "is_ref", "pack", "silence_after")
 EXACT_SCENE_FIELDS = ("scene_id", "domain", "sample_rate", "n_samples", "n_samples_dry", "reverb", "noise", "rendered")
-# Our names of functions -> theirs, where they differ
-PUBLISHED_FUNCTIONS = {
-    "query_absolute_position": "query_position",
-    "filter_absolute_position": "filter_position",
-    "query_relative_position": "query_position_instrument",
-    "filter_relative_position": "filter_position_instrument",
-    "query_global_position": "query_position_global",
-    "filter_global_position": "filter_position_global",
-    "longest": "filter_longest_duration",
-    "shortest": "filter_shortest_duration",
-}
 OWN_QUESTION_FIELDS = ("question_id", "question_type", "n_relations")
 EXACT_SOUND_FIELDS = ("sound_id", "onset_sample", "n_samples", "gain_db")
 
@@ -239,7 +229,7 @@ def published_question(row: Mapping[str, Any], number: int) -> dict[str, Any]:
         own["needs_holdout"] = row["needs_holdout"]
     program = []
     for node in row["program"]:
-        name = PUBLISHED_FUNCTIONS.get(node["function"], node["function"])
+        name = function_named(node["function"]).published_name
         program.append({"type": name, "inputs": node["inputs"], "value_inputs": node["values"]})
     return {
         "question_index": number,

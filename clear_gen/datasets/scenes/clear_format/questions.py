@@ -21,16 +21,15 @@ from clear_gen.datasets.scenes.clear_format.json_stream import JsonList
 from clear_gen.datasets.scenes.clear_format.layout import (
     OWN_KEY,
     OWN_QUESTION_FIELDS,
-    PUBLISHED_FUNCTIONS,
     questions_path,
 )
 from clear_gen.datasets.scenes.clear_format.scenes import entry, filename_of, scene_index, text_of, wrong
 from clear_gen.datasets.scenes.questions.files import Checker
 from clear_gen.questions.generation.records import FIELDS, NEEDS_HOLDOUT
-from clear_gen.questions.language.program import Node, Program, n_relations, question_type, signatures
+from clear_gen.questions.language.functions.table import functions_of
+from clear_gen.questions.language.program import Node, Program, n_relations, question_type
 from clear_gen.scenes.domain import Domain
 
-OUR_FUNCTIONS = {theirs: ours for ours, theirs in PUBLISHED_FUNCTIONS.items()}
 SEVERAL = "not_unique"  # gives back the set that it takes, after a look whether it holds several sounds
 MAX_NODES = 100
 MAX_QUESTION = 2000  # characters
@@ -91,7 +90,9 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self._checker = Checker(self.domain)
-        self._functions = {PUBLISHED_FUNCTIONS.get(name, name) for name in signatures(self.domain)} | {SEVERAL}
+        self._functions = {row.published_name: name for name, row in functions_of(self.domain).items()} | {
+            SEVERAL: SEVERAL
+        }
 
     def row(self, raw: Any, at: str) -> dict[str, Any]:
         """The record of one question, and where it belongs."""
@@ -159,7 +160,7 @@ class _Reader:
         if not isinstance(values, list):
             raise wrong(at, f"{where}.value_inputs", values, "a list of texts")
         texts = tuple(_text_or_number(at, f"{where}.value_inputs", value) for value in values)
-        return Node(OUR_FUNCTIONS.get(name, name), tuple(inputs), texts)
+        return Node(self._functions[name], tuple(inputs), texts)
 
 
 def _used(nodes: Mapping[int, Node], last: int) -> list[int]:

@@ -10,10 +10,11 @@ from typing import Any
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text
-from clear_gen.core.text import shown, table
+from clear_gen.core.text import table
 from clear_gen.datasets.scenes.load import load_graph, read_questions
 from clear_gen.datasets.scenes.questions.files import program_of
-from clear_gen.questions.language.program import IllPosed, Node, Program, execute, problem_of
+from clear_gen.questions.language.execute import IllPosed, execute
+from clear_gen.questions.language.program import Program, parse_program, problem_of
 from clear_gen.questions.language.trace import trace
 from clear_gen.scenes.domain import Domain
 from clear_gen.store.finish import finished_settings
@@ -21,7 +22,6 @@ from clear_gen.store.layout import IDENTITY, questions_name
 from clear_gen.store.manifest import read_provenance
 
 MAX_PROGRAM_BYTES = 1_000_000
-MAX_NODES = 200
 
 
 def summary(folder: Path) -> str:
@@ -115,26 +115,4 @@ def read_program(path: Path, domain: Domain) -> Program:
         content = json.loads(read_text(path, MAX_PROGRAM_BYTES, "a program as JSON"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable JSON ({first_line(error)})") from None
-    nodes = content.get("program") if isinstance(content, dict) else content
-    if not isinstance(nodes, list) or not nodes:
-        raise InputError(f"{path}: found {type(nodes).__name__}, expected a list of nodes, or one under 'program'")
-    if len(nodes) > MAX_NODES:
-        raise InputError(f"{path}: found {len(nodes):,} nodes, expected at most {MAX_NODES}")
-    program = tuple(_node(node, f"{path}: node {number}") for number, node in enumerate(nodes))
-    if problem := problem_of(program, domain):
-        raise InputError(f"{path}: {problem}")
-    return program
-
-
-def _node(raw: Any, at: str) -> Node:
-    expected = "an object with function, and perhaps inputs (numbers) and values (texts)"
-    if not isinstance(raw, dict) or not isinstance(raw.get("function"), str):
-        raise InputError(f"{at}: found {shown(str(raw)[:60])}, expected {expected}")
-    if extra := sorted(set(raw) - {"function", "inputs", "values"}):
-        raise InputError(f"{at}: {shown(extra[0][:60])}: found an unknown field, expected {expected}")
-    inputs, values = raw.get("inputs", []), raw.get("values", [])
-    if not isinstance(inputs, list) or any(type(place) is not int for place in inputs):
-        raise InputError(f"{at}: inputs: found {shown(str(inputs)[:60])}, expected a list of numbers")
-    if not isinstance(values, list) or any(not isinstance(value, str) for value in values):
-        raise InputError(f"{at}: values: found {shown(str(values)[:60])}, expected a list of texts")
-    return Node(raw["function"], tuple(inputs), tuple(values))
+    return parse_program(content, domain, str(path))

@@ -21,7 +21,7 @@ from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, questions_
 from clear_gen.questions.generation.candidates import Maker, Rules, bank_labels, candidates, maker_of
 from clear_gen.questions.generation.records import Chosen, Recorder
 from clear_gen.questions.generation.selection import pool_of, select
-from clear_gen.questions.language.scene_batch import columns_of
+from clear_gen.questions.language.scene_batch import scene_batch
 from clear_gen.questions.templates.template import Template
 from clear_gen.store.chunks import check_file
 from clear_gen.store.layout import BANK_OF_SPLIT, PARTIAL, QUESTIONS, DataFile, questions_name, scene_files
@@ -98,8 +98,8 @@ def write_candidates(files: tuple[DataFile, ...]) -> int:
         opened = check_file(path, file, _job.scenes_sha256)
         tables += [read_row_group(opened, number, path, GRAPH_COLUMNS) for number in range(opened.num_row_groups)]
     split, numbers = files[0].split, np.concatenate([np.arange(file.first, file.stop) for file in files])
-    columns = columns_of(pa.concat_tables(tables), _job.settings.domain)
-    found = candidates(_maker(BANK_OF_SPLIT[split]), columns, split, numbers)
+    scenes = scene_batch(pa.concat_tables(tables), _job.settings.domain)
+    found = candidates(_maker(BANK_OF_SPLIT[split]), scenes, split, numbers)
     scene = found["scene"].to_numpy()
     for file in files:
         start, stop = np.searchsorted(scene, [file.first, file.stop]).tolist()
