@@ -270,8 +270,8 @@ def test_figures() -> None:
         [
             FINE,
             replace(FINE, redundant_words=1),
-            replace(FINE, reversible=True, blind=True),
-            replace(FINE, removable=True, reversible=False, blind=False),
+            replace(FINE, reversible=True, relation_blind=True),
+            replace(FINE, removable=True, reversible=False, relation_blind=False),
             replace(FINE, confirmed=False, removable=False),
             FINE,
         ],

@@ -69,7 +69,7 @@ def _pool(columns: np.ndarray, signatures: int, rng: np.random.Generator) -> Poo
         template=(kind * 20 + rng.integers(20, size=n)).astype(np.int32),
         type=kind,
         answer=answer.astype(np.int16),
-        blind=blind.astype(np.int8),
+        relation_blind=blind.astype(np.int8),
         droppable=(rng.random(n) < 0.3).astype(np.int8),
         values=np.zeros((n, 2), np.int16),
         balance_keys=balance_keys,
@@ -241,7 +241,7 @@ def test_the_answer_without_any_relation_is_right_as_often_as_wrong(large: tuple
 def test_where_the_answer_without_relations_is_never_right_nothing_is_gained_by_avoiding_relations() -> None:
     pool = pool_of(600, 4)
     blind = np.where(pool.relation_blind == RELATION_BLIND_CORRECT, RELATION_BLIND_WRONG, pool.relation_blind)
-    pool = replace(pool, blind=blind)
+    pool = replace(pool, relation_blind=blind)
     chosen = select(pool, 4, True)
     assert abs(np.mean(pool.relation_blind[chosen] == NO_RELATION) - np.mean(pool.relation_blind == NO_RELATION)) < 0.05
 

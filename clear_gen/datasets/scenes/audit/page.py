@@ -19,10 +19,10 @@ from clear_gen.questions.audit.text_only_baselines import (
     NGRAMS,
 )
 from clear_gen.questions.audit.thresholds import (
-    RELATION_BLIND_BAND,
     MOST_ABOVE_FLOOR,
     MOST_ABOVE_FLOOR_OF_TYPE,
     RELATION_BLIND,
+    RELATION_BLIND_BAND,
 )
 
 STYLES = {CONSTANT_TYPE: 0, CONSTANT_TEMPLATE: 1, NGRAMS: 2, BANK_LOOKUP: 3}
