@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from hypothesis import settings
 
 NIGHTLY = bool(os.environ.get("CLEAR_NIGHTLY"))
+Item = TypeVar("Item")
 FEW = 15  # examples of a property in make test
 
 settings.register_profile("ci", max_examples=FEW, deadline=None)
 settings.register_profile("nightly", max_examples=100, deadline=None)
 settings.load_profile("nightly" if NIGHTLY else "ci")  # for properties that say no number
+
+
+def thinned(items: Sequence[Item], step: int = 3) -> Sequence[Item]:
+    """Cases that are much alike: all of them in ``make nightly``, else every ``step``-th and the last."""
+    return items if NIGHTLY or len(items) < step else [*items[:-1:step], items[-1]]
 
 
 def examples(full: int, **options: Any) -> settings:

@@ -18,6 +18,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.analysis import NOTES
 from clear_gen.sounds.recording import Recording
+from tests.once import made_once
 
 ATTRIBUTES = load_domain("clear2").attributes
 RATE = 16_000  # Hz, of the synthetic notes
@@ -119,17 +120,18 @@ def run_ok(*arguments: object) -> None:
     assert run([str(argument) for argument in arguments]) == 0
 
 
-_REAL: dict[Path, dict[str, Path]] = {}
-
-
 def real_banks(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The recordings in ``shared`` imported by the command line, once: train, test (official), orchestral."""
-    if shared not in _REAL:
-        folder = tmp_path_factory.mktemp("real-banks")
-        paths = {name: folder / f"{name}.parquet" for name in ("train", "test", "orchestral")}
+
+    def make(folder: Path) -> None:
+        paths = paths_in(folder)
         labels, official = ("--labels-from", paths["train"]), shared / "banks" / "clear2-official"
         run_ok("bank", "import", "clear", official / "train", "--out", paths["train"])
         run_ok("bank", "import", "clear", official / "test", "--out", paths["test"], *labels)
         run_ok("bank", "import", "folder", shared / "banks" / "orchestral", "--out", paths["orchestral"], *labels)
-        _REAL[shared] = paths
-    return _REAL[shared]
+
+    return paths_in(made_once(tmp_path_factory, "real-banks", make))
+
+
+def paths_in(folder: Path) -> dict[str, Path]:
+    return {name: folder / f"{name}.parquet" for name in ("train", "test", "orchestral")}

@@ -31,6 +31,7 @@ from clear_gen.questions.templates.template import as_json
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SceneGraph
 from clear_gen.store.finish import finished_settings
+from tests.counts import NIGHTLY, thinned
 from tests.datasets.faultpoints import workers_of
 from tests.datasets.runs import RATE, Done, Runner, environment, hashes, write_banks
 from tests.datasets.scenes.published import write_source
@@ -235,7 +236,7 @@ def unfinished(run: Runner, scenes: Scenes, folder: Path, options: list[str], *w
 # --- however they are made --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", [2, 4] if NIGHTLY else [2])
 def test_any_number_of_workers_makes_the_same_bytes(
     run: Runner, scenes: Scenes, some: list[str], many: Path, tmp_path: Path, workers: int
 ) -> None:
@@ -244,7 +245,7 @@ def test_any_number_of_workers_makes_the_same_bytes(
     assert hashes(folder) == hashes(many)
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)] if NIGHTLY else [(2, 0, 1)])
 def test_three_shards_in_any_order_make_the_same_bytes(
     run: Runner, scenes: Scenes, some: list[str], many: Path, tmp_path: Path, order: tuple[int, ...]
 ) -> None:
@@ -404,7 +405,7 @@ def test_a_run_stopped_before_every_step_in_turn_goes_on_to_the_same_bytes(
     skipped = "unlink" if action == "kill" else ("unlink", "rmdir", "mkdir .partial")
     making = [step for step in steps[: steps.index("replace clear.json")] if not step.startswith(skipped)]
     assert len(making) > 15
-    for step in dict.fromkeys(making):
+    for step in thinned(list(dict.fromkeys(making)), 1 if action == "kill" else 4):
         done = ask(run, folder, *four, **stop(folder, step, action))
         if action == "full":
             one_line(done, 1, str(folder), "No space left on device")
@@ -441,7 +442,7 @@ def test_what_a_killed_run_left_is_removed(
     assert hashes(folder) == hashes(few)
 
 
-@pytest.mark.parametrize(("workers", "kills"), [(1, 10), (2, 2)])
+@pytest.mark.parametrize(("workers", "kills"), [(1, 10), (2, 2)] if NIGHTLY else [(1, 3), (2, 1)])
 def test_a_run_killed_at_random_moments_goes_on_to_the_same_bytes(
     run: Runner, scenes: Scenes, some: list[str], many: Path, tmp_path: Path, workers: int, kills: int
 ) -> None:
@@ -458,7 +459,7 @@ def test_a_run_killed_at_random_moments_goes_on_to_the_same_bytes(
     assert files(folder) == files(many)
 
 
-def wait_until_gone(run: Runner, within_s: float = 5) -> None:
+def wait_until_gone(run: Runner, within_s: float = 30) -> None:
     """Workers whose parent was killed alone notice that, and end."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline and run.pid in map(session_of, Path("/proc").glob("[0-9]*/stat")):
