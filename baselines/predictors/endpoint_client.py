@@ -1,35 +1,33 @@
 """One POST to a chat endpoint, tried a bounded number of times, each within a total time, and stoppable at any moment.
 
-Every attempt has a connection of its own. A timer shuts its socket down when the time is up: the usual timeouts are per
-read, and a server that sends a byte now and then would never meet them. Redirects are not followed, lest the key goes
-elsewhere.
+Every attempt has a connection of its own, and runs as a task of asyncio: httpx's timeouts are per read, and a server
+that sends a byte now and then would never meet them; a task can be cancelled. Redirects are not followed, lest the key
+goes elsewhere.
 """
 
 from __future__ import annotations
 
-import http.client
+import asyncio
 import json
+import logging
 import os
 import re
-import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http.client import responses
 from typing import Any
 
+import httpx
 import numpy as np
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError
-from urllib3.response import BaseHTTPResponse
-from urllib3.util import Retry, Url, parse_url
 
 from clear_gen.core.errors import InputError, first_line
 
 PATH = "/chat/completions"
-CONNECT_S = 10.0  # longest wait for a connection, which nothing can cut short
+CONNECT_S = 10.0  # longest wait for a connection
 BACKOFF_S = 0.5  # before the first retry; twice as long before each further one
 MAX_BACKOFF_S = 30.0
 MAX_RETRY_AFTER_S = 60.0  # a server may ask for hours
@@ -44,7 +42,8 @@ REFUSED = {  # status: what to do. No question will ever be answered.
     404: "check the address and the name of the model",
 }
 REDIRECTED = "redirects are not followed; give the address that it leads to"
-TRANSPORT = (OSError, http.client.HTTPException, HTTPError)  # what a connection can raise
+for name in ("httpx", "httpcore"):  # they log addresses and headers, which may hold a key
+    logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Failed(Exception):
         self.again, self.after_s, self.is_refusal = again, after_s, is_refusal
 
 
-def completions_url(url: str) -> Url:
+def completions_url(url: str) -> httpx.URL:
     """The address to post to, from a base address or itself. Raises InputError if it is no address of http or https.
 
     >>> for url in ("http://localhost:8000/v1/", "https://host/v1/chat/completions", "https://host/gpt?version=1"):
@@ -74,20 +73,20 @@ def completions_url(url: str) -> Url:
     https://host/gpt/chat/completions?version=1
     """
     try:
-        parsed = parse_url(url.strip())
-    except LocationParseError:
-        parsed = Url()
+        parsed = httpx.URL(url.strip())
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise InputError("endpoint: URL: found another kind of address, expected http://HOST/... or https://HOST/...")
-    if parsed.auth is not None:
+    if parsed.userinfo:
         raise InputError("endpoint: URL: found a user or password in it; put the API key in the environment instead")
-    path = (parsed.path or "").rstrip("/")
-    return parsed._replace(path=path if path.endswith(PATH) else path + PATH, fragment=None)
+    path = parsed.path.rstrip("/")
+    return parsed.copy_with(path=path if path.endswith(PATH) else path + PATH, fragment=None)
 
 
 def address_of(url: str) -> str:
     """The address for messages: without the query, which may hold a key."""
-    return completions_url(url)._replace(query=None).url
+    return str(completions_url(url).copy_with(query=None))
 
 
 class Client:
@@ -97,99 +96,92 @@ class Client:
     """
 
     def __init__(self, url: str, api_key_variable: str, timeout_s: float, retries: int) -> None:
-        self._target = completions_url(url)
-        self.url = self._target.url
+        self.url = str(completions_url(url))
         self._address = address_of(url)
         self._variable, self._key = api_key_variable, _api_key(api_key_variable)
         self._timeout_s, self._retries = timeout_s, retries
-        self._tls = ssl.create_default_context() if self._target.scheme == "https" else None
-        self._stopped = threading.Event()
+        self._tls = ssl.create_default_context()
         self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
+        self._is_stopped = False
+        self._tasks: set[asyncio.Task[Any]] = set()  # one per question that is being asked
 
     def stop(self) -> None:
-        """End every attempt and every wait; what is asked from now on fails at once."""
-        self._stopped.set()
+        """End every attempt and every wait; later requests fail at once."""
         with self._lock:
-            for sock in self._open:
-                _shut(sock)
+            self._is_stopped = True
+            for task in self._tasks:
+                task.get_loop().call_soon_threadsafe(task.cancel)
 
     def complete(self, body: dict[str, Any], rng: np.random.Generator) -> Reply:
         """The text of the reply to ``body``. ``rng`` spreads the retries in time."""
-        data = json.dumps(body).encode()
-        for attempt in range(1 + self._retries):
-            try:
-                return Reply(self._attempt(data))
-            except Failed as failed:
-                message = f"{failed}, in attempt {attempt + 1}" if attempt else str(failed)
-                reply = Reply(None, message, failed.is_refusal)
-                if not failed.again or attempt == self._retries:
-                    break
-                backoff_s = min(MAX_BACKOFF_S, BACKOFF_S * 2**attempt) * rng.uniform(0.5, 1)
-                if self._stopped.wait(max(backoff_s, min(failed.after_s, MAX_RETRY_AFTER_S))):
-                    break
-        return reply
+        try:
+            return asyncio.run(self._complete(json.dumps(body).encode(), rng))
+        except asyncio.CancelledError:
+            return Reply(None, "stopped")
 
-    def _attempt(self, data: bytes) -> str:
-        status, retry_after, found = self._exchange(data)
+    async def _complete(self, data: bytes, rng: np.random.Generator) -> Reply:
+        task = asyncio.current_task()
+        assert task is not None
+        with self._lock:
+            if self._is_stopped:
+                raise asyncio.CancelledError
+            self._tasks.add(task)
+        try:
+            return await self._attempts(data, rng)
+        finally:
+            with self._lock:
+                self._tasks.discard(task)
+
+    async def _attempts(self, data: bytes, rng: np.random.Generator) -> Reply:
+        attempt = 0
+        while True:
+            try:
+                return Reply(await self._attempt(data))
+            except Failed as failed:
+                if not failed.again or attempt == self._retries:
+                    message = f"{failed}, in attempt {attempt + 1}" if attempt else str(failed)
+                    return Reply(None, message, failed.is_refusal)
+                backoff_s = min(MAX_BACKOFF_S, BACKOFF_S * 2**attempt) * rng.uniform(0.5, 1)
+                await asyncio.sleep(max(backoff_s, min(failed.after_s, MAX_RETRY_AFTER_S)))
+            attempt += 1
+
+    async def _attempt(self, data: bytes) -> str:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                status, retry_after, body = await self._exchange(data)
+        except TimeoutError:
+            raise Failed(f"no reply within {self._timeout_s:g} s", again=True) from None
+        except httpx.TransportError as error:
+            raise Failed(_shown(self._without_key(_cause(error).encode())), again=True) from None
+        body = self._without_key(body)
         if 200 <= status < 300:
-            return content_of(found)
-        said = f"status {status} {http.client.responses.get(status, '')}".strip()
+            return content_of(body)
+        found = f"status {status} {responses.get(status, '')}".strip()
         if status in REFUSED or 300 <= status < 400:
             advice = REFUSED.get(status, REDIRECTED).format(variable=self._variable)
-            raise Failed(f"{self._address}: {said}: {advice}", again=False, is_refusal=True)
-        after_s = _seconds(retry_after)
-        raise Failed(f"{said}: {_shown(found)}", again=status in AGAIN or status >= 500, after_s=after_s)
+            raise Failed(f"{self._address}: {found}: {advice}", again=False, is_refusal=True)
+        again = status in AGAIN or status >= 500
+        raise Failed(f"{found}: {_shown(body)}", again, after_s=_seconds(retry_after))
 
-    def _exchange(self, data: bytes) -> tuple[int, str | None, bytes]:
-        """Send ``data``; the status, the header Retry-After and the body of what comes back."""
-        deadline = time.monotonic() + self._timeout_s
-        connection = self._connection()
-        try:
-            connection.connect()
-            assert connection.sock is not None
-            connection.timeout = max(0.001, deadline - time.monotonic())
-            with self._cut_after(connection.timeout, connection.sock):
-                connection.request("POST", self._target.request_uri, data, self._headers(), preload_content=False)
-                with closing(connection.getresponse()) as response:
-                    found = self._without_key(_body(response))
-            if response.status < 300 and time.monotonic() >= deadline:  # a body without a length ends anywhere
-                raise TimeoutError
-            return response.status, response.headers.get("Retry-After"), found
-        except TRANSPORT as error:
-            said = _shown(self._without_key(first_line(error).encode()))
-            late = time.monotonic() >= deadline
-            raise Failed(f"no reply within {self._timeout_s:g} s" if late else said, again=True) from None
-        finally:
-            connection.close()
-
-    def _connection(self) -> HTTPConnection:
-        assert self._target.host is not None
-        host, timeout_s = self._target.host.strip("[]"), min(CONNECT_S, self._timeout_s)
-        if self._tls is None:
-            return HTTPConnection(host, self._target.port, timeout=timeout_s)
-        return HTTPSConnection(host, self._target.port, timeout=timeout_s, ssl_context=self._tls)
-
-    def _headers(self) -> dict[str, str]:
-        key = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        return {"Content-Type": "application/json", "Accept": "application/json", "Connection": "close", **key}
-
-    @contextmanager
-    def _cut_after(self, seconds: float, sock: socket.socket) -> Iterator[None]:
-        """Shut ``sock`` down after so long, or when everything is stopped."""
-        timer = threading.Timer(seconds, _shut, [sock])
-        timer.daemon = True
-        with self._lock:
-            self._open.add(sock)
-        if self._stopped.is_set():
-            _shut(sock)
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            with self._lock:
-                self._open.discard(sock)
+    async def _exchange(self, data: bytes) -> tuple[int, str, bytes]:
+        """Send ``data``; the status, the header Retry-After and the start of the body of what comes back."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
+        headers |= {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        limits = httpx.Timeout(None, connect=CONNECT_S)
+        async with (
+            httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=limits) as client,
+            client.stream("POST", self.url, content=data, headers=headers) as response,
+        ):
+            body = b""
+            try:
+                async for part in response.aiter_raw():
+                    body += part
+                    if len(body) > MAX_REPLY_BYTES:
+                        break
+            except httpx.TransportError:
+                if response.is_success:  # of an error, what there is
+                    raise
+        return response.status_code, response.headers.get("Retry-After", ""), body
 
     def _without_key(self, data: bytes) -> bytes:
         """A body without the key, which some servers repeat, perhaps escaped."""
@@ -217,21 +209,20 @@ def content_of(data: bytes) -> str:
     return content
 
 
-def _body(response: BaseHTTPResponse) -> bytes:
-    """What is needed of a response's body; of an error, what there is."""
-    if response.status < 300:
-        return response.read(MAX_REPLY_BYTES + 1, decode_content=False)
-    with suppress(*TRANSPORT):
-        return response.read(MAX_ERROR_BYTES, decode_content=False)
-    return b""
-
-
-def _seconds(retry_after: str | None) -> float:
+def _seconds(retry_after: str) -> float:
     """What a Retry-After header asks for, in seconds or as a date; 0 if nothing, or nothing that makes sense."""
-    try:
-        return Retry().parse_retry_after(retry_after) if retry_after else 0.0
-    except (InvalidHeader, ValueError, OverflowError):
-        return 0.0
+    if retry_after.isdecimal():
+        return float(retry_after)
+    with suppress(ValueError, OverflowError):
+        return parsedate_to_datetime(retry_after).timestamp() - time.time()
+    return 0.0
+
+
+def _cause(error: BaseException) -> str:
+    """What the system said: httpx itself says of any address that all attempts failed."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else first_line(error)
 
 
 def _api_key(variable: str) -> str:
@@ -239,12 +230,6 @@ def _api_key(variable: str) -> str:
     if not (key.isascii() and key.isprintable()):
         raise InputError(f"{variable}: found characters that no HTTP header can hold, expected an API key")
     return key
-
-
-def _shut(sock: socket.socket) -> None:
-    """End what another thread reads or writes; under TLS too, whose own ``shutdown`` would wait for the other side."""
-    with suppress(OSError):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def _shown(data: bytes) -> str:
