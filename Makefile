@@ -13,7 +13,7 @@ MARKERS := not peers and not ray and not wheel and not soundfont and not browser
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test nightly docs-test wheel-test browser-test soundfont-test ray-test fuzz peers-test clean
+.PHONY: demo test nightly docs-test wheel-test browser-test soundfont-test ray-test fuzz peers-test lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/clear-gen scenes --n 100 --out $(DEMO)
@@ -47,11 +47,11 @@ browser-test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m browser
 
 soundfont-test: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[soundfont]'
+	$(BIN)/python -m pip install -q -c requirements.lock -e '.[soundfont]'
 	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m soundfont
 
 ray-test: $(VENV)/.installed-dev
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[ray]'
+	$(BIN)/python -m pip install -q -c requirements.lock -e '.[ray]'
 	$(BIN)/pytest -m ray
 
 fuzz: $(VENV)/.installed-dev
@@ -65,15 +65,30 @@ peers-test: $(BIN)/python
 	$(VENV)-peers/bin/pip install -q --no-deps timbral_models==0.4.0
 	CLEAR_SHARED=$(abspath $(SHARED)) $(VENV)-peers/bin/python -m pytest -m peers
 
+# The newest versions that constraints.txt allows; run it on the oldest supported Python, then make test.
+lock: $(BIN)/python
+	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed --report $(VENV)/lock.json -c constraints.txt \
+		'.[dev,formats,ray,soundfont]'
+	$(BIN)/python -c "$$FREEZE" < $(VENV)/lock.json > requirements.lock
+	rm $(VENV)/lock.json
+
+define FREEZE
+import json, sys
+found = [item["metadata"] for item in json.load(sys.stdin)["install"]]
+pinned = [f"{one['name']}=={one['version'].partition('+')[0]}" for one in found if one["name"] != "clear-gen"]
+print("# Every dependency that make installs, pinned. Written by make lock.", *sorted(pinned, key=str.lower), sep="\n")
+endef
+export FREEZE
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[figures]'
+$(VENV)/.installed: pyproject.toml requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[figures]'
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+$(VENV)/.installed-dev: pyproject.toml requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c requirements.lock -e '.[dev]'
 	@touch $@ $(VENV)/.installed
 
 clean:
