@@ -36,5 +36,5 @@ def test_the_wheel_makes_the_demo_dataset_away_from_the_checkout(tmp_path: Path)
     assert "app.js" in {path.name for path in (tmp_path / "page").iterdir()}
     where = run(python, "-c", "import clear_gen; print(clear_gen.__file__)")
     assert Path(where.strip()).is_relative_to(tmp_path / "env")
-    count = "import clear_gen; print(sum(1 for _ in clear_gen.load('demo', 'train')))"
+    count = "import clear_gen; print(sum(1 for _ in clear_gen.open_dataset('demo').scenes('train')))"
     assert run(python, "-c", count).strip() == "70"

@@ -29,16 +29,11 @@ from baselines.predictors.endpoint_client import Client, Reply, address_of
 from baselines.tasks.aqa.questions import Questions, read_split
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import atomic_path
-from clear_gen.core.pcm import from_pcm16, to_pcm16
-from clear_gen.datasets.scenes.banks import read_banks
+from clear_gen.core.pcm import to_pcm16
 from clear_gen.datasets.scenes.load import load_scenes
 from clear_gen.dsp.resample import resampled
 from clear_gen.questions.language.vocabulary import answers_of_type
 from clear_gen.scenes.domain import Domain
-from clear_gen.scenes.render import render_pcm
-from clear_gen.sounds.bank import resampled_bank
-from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import BANK_OF_SPLIT
 
 log = logging.getLogger(__name__)
 
@@ -203,22 +198,10 @@ def _jobs(folder: Path, questions: Questions, n: int, sample_rate: int) -> Itera
 
 def _waveforms(folder: Path, split: str, wanted: set[int]) -> Iterator[tuple[int, np.ndarray, int]]:
     """The wanted scenes: index in the split, float32 [n_samples], sample rate in Hz; without audio, rendered now."""
-    settings = finished_settings(folder)
-    bank = None
-    if not settings.audio and not settings.imported:
-        bank = resampled_bank(read_banks(folder, settings)[BANK_OF_SPLIT[split]], settings.sample_rate)
-    for index, scene in enumerate(load_scenes(folder, split)):
-        if index > max(wanted, default=-1):
-            return
-        if index not in wanted:
-            continue
-        waveform = scene.waveform
-        if waveform is None and bank is not None:  # quantised as the dataset would, or adding audio changed the clip
-            waveform = from_pcm16(render_pcm(scene.graph, bank)[0])
-        if waveform is None:
-            where = f"{folder}: {scene.graph.scene_id}: audio: found none"
-            raise InputError(f"{where}, and no bank to render it from; import the dataset again with its audio")
-        yield index, waveform, scene.sample_rate
+    scenes = load_scenes(folder, split)
+    for index in sorted(wanted):
+        scene = scenes[index]
+        yield index, scene.waveform, scene.sample_rate
 
 
 # --- Asking -----------------------------------------------------------------------------------------------------------

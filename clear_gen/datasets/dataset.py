@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, overload
 
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.kind import DatasetKind
+from clear_gen.datasets.mixtures.load import Mixture, load_mixtures
 from clear_gen.datasets.registry import kind_of
 from clear_gen.store.layout import IDENTITY
 from clear_gen.store.manifest import read_provenance
 from clear_gen.store.rows import Rows
 
 if TYPE_CHECKING:
-    from clear_gen.datasets.scenes.load import QuestionRecord, SceneRecord
+    from clear_gen.datasets.scenes.scene import Question, Scene
 
 
 @dataclass(frozen=True)
@@ -70,18 +71,29 @@ class Dataset(Sequence[Any]):
         """
         return self.kind.rows(self.folder, self.manifest, config, split)
 
-    def scenes(self, split: str) -> Rows[SceneRecord]:
+    def scenes(self, split: str) -> Rows[Scene]:
         """The scenes of a split, in order. Raises InputError if the dataset is of another kind or lacks the split."""
         return self._rows_of_scenes("scenes", split)
 
-    def questions(self, split: str) -> Rows[QuestionRecord]:
+    def questions(self, split: str) -> Rows[Question]:
         """The questions of a split, in order. Raises InputError if the dataset has none."""
         return self._rows_of_scenes("questions", split)
 
+    def mixtures(self, snr: str | float | None = None, fold: str | int | None = None) -> Rows[Mixture]:
+        """The mixtures at an SNR in dB (the dataset's first if None) and of a fold: 1 or ``fold1``, all if None.
+
+        Raises InputError if the dataset is of another kind, or has no such SNR or fold.
+        """
+        self._check_kind("mixtures")
+        return load_mixtures(self.folder, snr, fold)
+
     def _rows_of_scenes(self, config: str, split: str) -> Rows[Any]:
-        if self.kind.name != "scenes":
-            raise InputError(f"{self.folder}: found a dataset of {self.kind.name}, expected one of scenes")
+        self._check_kind("scenes")
         return self.rows(config, split)
+
+    def _check_kind(self, name: str) -> None:
+        if self.kind.name != name:
+            raise InputError(f"{self.folder}: found a dataset of {self.kind.name}, expected one of {name}")
 
     @cached_property
     def _all(self) -> Rows[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,13 @@ def graph_of_row(row: Mapping[str, Any]) -> SceneGraph:
         reverb=Reverb(**row["reverb"]) if row["reverb"] else None,
         noise=Noise(**row["noise"]) if row["noise"] else None,
     )
+
+
+def row_of_graph(graph: SceneGraph) -> dict[str, Any]:
+    """The row of a graph in the scenes' Parquet table, ``rendered`` and ``audio`` None; inverse of ``graph_of_row``."""
+    row = asdict(graph)
+    row["sounds"] = [sound | sound.pop("attributes") for sound in row["sounds"]]
+    return {**row, "rendered": None, "audio": None}
 
 
 _SOUND_FIELDS = ("sound_id", "onset_sample", "n_samples", "gain_db")

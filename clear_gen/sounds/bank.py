@@ -86,6 +86,11 @@ class Bank:
     thresholds: Thresholds
     sounds: tuple[ElementarySound, ...]
 
+    @classmethod
+    def open(cls, path: str | Path) -> Bank:
+        """The bank of a file; see ``read_bank``."""
+        return read_bank(Path(path))
+
     @cached_property
     def by_id(self) -> dict[str, ElementarySound]:
         """Sounds by ``sound_id``."""

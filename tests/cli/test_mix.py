@@ -55,7 +55,7 @@ def test_mix_then_everything_one_does_with_it(
     assert run(["validate", str(out), "--workers", "1", *sources]) == DONE
     shown = capsys.readouterr()
     assert "identical 12, within rounding 0, different 0" in shown.out
-    assert sum(1 for _ in clear_gen.load_mixtures(out, -5)) == 6
+    assert sum(1 for _ in clear_gen.open_dataset(out).mixtures(-5)) == 6
     (out / "annotations/fold1.weak.tsv").write_text("x")
     assert run(["validate", str(out), "--workers", "1"]) == FAILED
     assert run(["finish", str(out)]) == FAILED
@@ -70,7 +70,7 @@ def test_show_and_export(
     assert (tmp_path / "one.png").stat().st_size > 10_000
     for layout in ("dcase", "jams"):
         assert run(["export", out, str(tmp_path / layout), "--format", layout]) == DONE
-    (graph, _, _), *_ = clear_gen.load_mixtures(out, 10, 2)
+    (graph, _, _), *_ = clear_gen.open_dataset(out).mixtures(10, 2)
     name = graph.mixture_id
     audio = (tmp_path / f"dcase/mixtures-snr10/audio/fold2/{name}.flac").read_bytes()
     assert (tmp_path / f"jams/mixtures-snr10/fold2/{name}.flac").read_bytes() == audio
@@ -205,7 +205,7 @@ def test_the_real_recordings(shared: Path, tmp_path: Path, capsys: pytest.Captur
     command += ["--allow-missing", "--snr", "0", "--snr", "20"]
     assert run(command) == DONE
     assert run(["validate", str(tmp_path / "data"), "--workers", "1", *sources]) == DONE
-    graphs = [graph for graph, _, _ in clear_gen.load_mixtures(tmp_path / "data", 20)]
+    graphs = [graph for graph, _, _ in clear_gen.open_dataset(tmp_path / "data").mixtures(20)]
     assert {graph.n_samples for graph in graphs} == {320_000}
     achieved = [event.snr_achieved_db for graph in graphs for event in graph.events]
     assert len(achieved) == 36

@@ -36,7 +36,7 @@ def test_scenes_then_everything_one_does_with_them(tmp_path: Path, capsys: pytes
     assert run(["show", str(out), "--scene", "test-000002", "--out", str(tmp_path / "scene.png")]) == DONE
     assert (tmp_path / "scene.png").stat().st_size > 10_000
     assert run(["finish", str(out)]) == DONE
-    assert sum(1 for _ in clear_gen.load(out, "train")) == 14
+    assert sum(1 for _ in clear_gen.open_dataset(out).scenes("train")) == 14
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,15 +53,15 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path, capsys: pyte
 def test_overwrite_replaces_and_its_absence_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["scenes", *FEW, "--out", str(tmp_path), "--no-audio"]
     assert run([*command, "--seed", "1"]) == DONE
-    first = [scene.graph for scene in clear_gen.load(tmp_path, "train")]
+    first = [scene.graph for scene in clear_gen.open_dataset(tmp_path).scenes("train")]
     capsys.readouterr()
     assert run([*command, "--seed", "2"]) == WRONG_INPUT
     message = capsys.readouterr().err
     assert "seed: found 1, asked 2" in message
     assert message.count("\n") == 1
-    assert [scene.graph for scene in clear_gen.load(tmp_path, "train")] == first
+    assert [scene.graph for scene in clear_gen.open_dataset(tmp_path).scenes("train")] == first
     assert run([*command, "--seed", "2", "--overwrite"]) == DONE
-    assert [scene.graph for scene in clear_gen.load(tmp_path, "train")] != first
+    assert [scene.graph for scene in clear_gen.open_dataset(tmp_path).scenes("train")] != first
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,8 @@ def test_banks_of_the_user(tmp_path: Path, embedded: dict[str, Bank]) -> None:
     banks = ["--bank", str(tmp_path / "train.parquet"), "--test-bank", str(tmp_path / "test.parquet")]
     assert run(["scenes", *FEW, *banks, "--no-audio", "--out", str(tmp_path / "data")]) == DONE
     for split, side in (("train", "train"), ("validation", "train"), ("test", "test")):
-        ids = {sound.sound_id for scene in clear_gen.load(tmp_path / "data", split) for sound in scene.graph.sounds}
+        scenes = clear_gen.open_dataset(tmp_path / "data").scenes(split)
+        ids = {sound.sound_id for scene in scenes for sound in scene.graph.sounds}
         assert ids <= set(embedded[side].by_id)
 
 

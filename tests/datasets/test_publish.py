@@ -206,7 +206,7 @@ def test_what_others_read_is_the_folder_byte_for_byte(client: Client, data: Path
     (tmp_path / "read/.gitattributes").unlink()
     shutil.rmtree(tmp_path / "read/.cache", ignore_errors=True)
     assert contents(tmp_path / "read") == contents(data)
-    assert sum(1 for _ in clear_gen.load(tmp_path / "read", "train")) == 56
+    assert len(clear_gen.open_dataset(tmp_path / "read").questions("train")) == 56
 
 
 READ = """
@@ -426,9 +426,9 @@ def test_without_audio(client: Client, data: Path, tmp_path: Path, capsys: pytes
     shutil.rmtree(read / ".cache", ignore_errors=True)
     assert on_the_hub(client.hub) == contents(read)
     assert "- audio: none, graphs only;" in (read / "README.md").read_text()
-    records = list(clear_gen.load(read, "test"))
-    assert [record.question for record in records] == [record.question for record in clear_gen.load(data, "test")]
-    assert {record.waveform is None for record in records} == {True}
+    kept, asked = (clear_gen.open_dataset(one).questions("test") for one in (read, data))
+    assert [one.text for one in kept] == [one.text for one in asked]
+    assert not any(one.scene.has_stored_audio for one in kept)
     name = "scenes/test-00000-of-00001.parquet"
     published, original = (open_parquet(folder / name).read(["rendered"]) for folder in (read, data))
     assert published.equals(original)
@@ -475,7 +475,7 @@ def test_recordings_that_must_not_be_published(
     (read / ".gitattributes").unlink()
     shutil.rmtree(read / ".cache", ignore_errors=True)
     assert "audio: left out" in (read / "README.md").read_text()
-    kept, original = (list(clear_gen.load_mixtures(one)) for one in (read, folder))
+    kept, original = (list(clear_gen.open_dataset(one).mixtures()) for one in (read, folder))
     assert [one.graph for one in kept] == [one.graph for one in original]
     assert {one.waveform is None for one in kept} == {True}
     capsys.readouterr()

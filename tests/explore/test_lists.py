@@ -12,7 +12,8 @@ import pytest
 
 import clear_gen
 from clear_gen.core.errors import InputError
-from clear_gen.datasets.scenes.load import Record, load_scenes
+from clear_gen.datasets.scenes.load import load_scenes
+from clear_gen.datasets.scenes.scene import Question
 from clear_gen.explore.query import PAGE_ROWS
 from clear_gen.explore.server import Server
 from tests.explore.conftest import HOSTILE, Get, getter, listed
@@ -36,36 +37,38 @@ QUERIES: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-def records(heard: Path) -> list[Record]:
-    return [record for split in SPLITS for record in clear_gen.load(heard, split)]
+def records(heard: Path) -> list[Question]:
+    return [record for split in SPLITS for record in clear_gen.open_dataset(heard).questions(split)]
 
 
-def keeps(record: Record, query: dict[str, Any]) -> bool:
+def keeps(record: Question, query: dict[str, Any]) -> bool:
     """Whether a question, with its scene, is to be kept."""
-    graph, text = record.graph, query.get("text", "").lower()
+    graph, text = record.scene.graph, query.get("text", "").lower()
     return (
         query.get("split") in (None, graph.split)
         and query.get("type") in (None, record.question_type)
         and query.get("answer") in (None, record.answer)
         and query.get("from_s", 0) <= graph.n_samples / graph.sample_rate <= query.get("to_s", 1e9)
-        and (text in str(record.question).lower() or text in str(record.question_id))
+        and (text in record.text.lower() or text in record.question_id)
     )
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_questions(get: Get, records: list[Record], query: dict[str, Any]) -> None:
+def test_questions(get: Get, records: list[Question], query: dict[str, Any]) -> None:
     rows = listed(get, f"/lists/questions?{urlencode(query)}")
     expected = [record for record in records if keeps(record, query)]
     assert [row["id"] for row in rows] == [record.question_id for record in expected]
     for row, record in zip(rows, expected, strict=True):
-        assert (row["title"], row["answer"], row["type"]) == (record.question, record.answer, record.question_type)
-        assert row["record"] == f"scenes/{record.graph.scene_id}"
+        assert (row["title"], row["answer"], row["type"]) == (record.text, record.answer, record.question_type)
+        assert row["record"] == f"scenes/{record.scene.graph.scene_id}"
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_scenes_are_those_with_a_question_that_is_kept(get: Get, records: list[Record], query: dict[str, Any]) -> None:
+def test_scenes_are_those_with_a_question_that_is_kept(
+    get: Get, records: list[Question], query: dict[str, Any]
+) -> None:
     rows = listed(get, f"/lists/scenes?{urlencode(query)}")
-    expected = dict.fromkeys(record.graph.scene_id for record in records if keeps(record, query))
+    expected = dict.fromkeys(record.scene.graph.scene_id for record in records if keeps(record, query))
     assert [row["title"] for row in rows] == list(expected)
 
 
@@ -79,7 +82,7 @@ def test_pages(get: Get) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_what_there_is(get: Get, records: list[Record]) -> None:
+def test_what_there_is(get: Get, records: list[Question]) -> None:
     about = get("/dataset.json").json
     assert about["lists"] == ["scenes", "questions"]
     assert about["filters"]["split"] == list(SPLITS)
@@ -128,17 +131,17 @@ def write(path: Path, answers: dict[str, Any]) -> Path:
 
 
 def test_predictions_beside_the_truth(
-    heard: Path, records: list[Record], serve: Callable[..., Server], tmp_path: Path
+    heard: Path, records: list[Question], serve: Callable[..., Server], tmp_path: Path
 ) -> None:
-    test = [record for record in records if record.graph.split == "test"]
+    test = [record for record in records if record.scene.graph.split == "test"]
     said: dict[str, str | None] = {}
     expected: dict[str, str] = {}
     for number, record in enumerate(test):
         other = next(one.answer for one in test if one.question_type == record.question_type and one != record)
-        text = (f" {str(record.answer).upper()} ", other, "a violin, perhaps", None)[number % 4]
+        text = (f" {record.answer.upper()} ", other, "a violin, perhaps", None)[number % 4]
         wrong = "right" if text == record.answer else "wrong"
-        said[str(record.question_id)] = text
-        expected[str(record.question_id)] = ("right", wrong, "unread", "unread")[number % 4]
+        said[record.question_id] = text
+        expected[record.question_id] = ("right", wrong, "unread", "unread")[number % 4]
     write(tmp_path / "predictions-test.jsonl", said)
     get = getter(serve(heard, tmp_path))  # the folder of a run
     assert get("/dataset.json").json["filters"]["verdict"] == ["none", "right", "wrong", "unread"]
@@ -197,7 +200,7 @@ def test_predictions_of_what_is_not_asked(
 def test_mixtures(mixed: Path, serve: Callable[..., Server], query: dict[str, str]) -> None:
     expected = []
     for config in ("mixtures-snr0", "mixtures-snr10"):
-        for graph, _, _ in clear_gen.load_mixtures(mixed, config):
+        for graph, _, _ in clear_gen.open_dataset(mixed).mixtures(config):
             labels = sorted({event.label for event in graph.events})
             kept = query.get("config") in (None, config) and query.get("fold") in (None, f"fold{graph.fold}")
             kept &= "label" not in query or query["label"] in labels

@@ -114,7 +114,7 @@ def test_audio_is_what_is_stored(heard: Path, get: Get) -> None:
 
 def test_mixtures_have_their_labels(mixed: Path, serve: Callable[..., Server]) -> None:
     get = getter(serve(mixed))
-    for graph, waveform, _ in list(clear_gen.load_mixtures(mixed, 10, 2))[:6]:
+    for graph, waveform, _ in list(clear_gen.open_dataset(mixed).mixtures(10, 2))[:6]:
         record = get(f"/records/mixtures-snr10/{graph.mixture_id}.json").json
         events = sorted(graph.events, key=lambda event: event.onset_s)
         assert record["lanes"] == list(graph.weak_labels)

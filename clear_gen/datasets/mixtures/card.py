@@ -157,7 +157,8 @@ def _use(settings: MixtureSettings) -> str:
     return f"""```python
 import clear_gen
 
-for graph, waveform, sample_rate in clear_gen.load_mixtures("this/folder", "{config}", "{split}"):
+mixtures = clear_gen.open_dataset("this/folder").mixtures("{config}", "{split}")
+for graph, waveform, sample_rate in mixtures:
     print(graph.mixture_id, waveform.shape, [(event.label, event.onset_s, event.offset_s) for event in graph.events])
 ```
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,19 +33,15 @@ class Mixture(NamedTuple):
     sample_rate: int
 
 
-def load_mixtures(
-    folder: str | Path, snr: str | float | None = None, fold: str | int | None = None
-) -> Iterator[Mixture]:
+def load_mixtures(folder: str | Path, snr: str | float | None = None, fold: str | int | None = None) -> Rows[Mixture]:
     """The mixtures of a finished dataset in order, one row group in memory at a time.
 
     ``snr``: an SNR in dB or the name of a config; the first config if None. ``fold``: a number from 1 or ``fold1``; all
-    folds if None. Raises InputError if there is no such dataset, config or fold, and on the way if a file is damaged.
+    folds if None. Raises InputError if there is no such dataset, config or fold, and on reading if a file is damaged.
     """
     folder = Path(folder)
-    settings = finished_mixtures(folder, stored_identity(folder))
-    config, split = config_of(folder, settings, snr), _split_of(folder, settings, fold)
-    files = [file for file in settings.files if file.config == config and split in (None, file.split)]
-    return (_mixture(row, path) for row, path in _rows(folder, files))
+    identity = stored_identity(folder) or {}
+    return rows(folder, finished_mixtures(folder, identity), identity, snr, fold)
 
 
 def rows(
@@ -111,13 +106,6 @@ def _checked(path: Path, file: DataFile, identity_sha256: str) -> pq.ParquetFile
 
 def _read(files: dict[Path, DataFile], identity_sha256: str, path: Path, number: int) -> pa.Table:
     return read_row_group(_checked(path, files[path], identity_sha256), number, path)
-
-
-def _rows(folder: Path, files: list[DataFile]) -> Iterator[tuple[dict[str, Any], Path]]:
-    for file in files:
-        opened, path = _open(folder, file), folder / file.name
-        for number in range(opened.num_row_groups):
-            yield from ((row, path) for row in read_row_group(opened, number, path).to_pylist())
 
 
 def _mixture(row: dict[str, Any], path: Path) -> Mixture:

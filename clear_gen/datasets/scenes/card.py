@@ -216,7 +216,7 @@ def _imported(settings: Settings) -> str:
     return (
         f"Imported from the layout of the published CLEAR generator: {cell(str(settings.imported.get('name')))}, "
         f"version {cell(str(settings.imported.get('version')))}. The audio is as it was found; hashes and "
-        "`clear_gen.load` use the upper 16 bits of samples that have more. The elementary sounds are not in the "
+        "`clear_gen` use the upper 16 bits of samples that have more. The elementary sounds are not in the "
         f"dataset, so no scene can be rendered again.\n\n{files}"
     )
 
@@ -250,14 +250,14 @@ text, answer, type, template and program, and the `scene_id` of its scene"""
 
 def _scenes_loop(settings: Settings, split: str) -> str:
     waveform = "scene.waveform.shape, " if settings.audio and not settings.imported else ""
-    return f"""for scene in clear_gen.load("this/folder", "{split}"):
+    return f"""for scene in clear_gen.open_dataset("this/folder").scenes("{split}"):
     print(scene.graph.scene_id, {waveform}[sound.attributes for sound in scene.graph.sounds])"""
 
 
 def _questions_loop(settings: Settings, split: str) -> str:
-    waveform = ", record.waveform.shape" if settings.audio and not settings.imported else ""
-    return f"""for record in clear_gen.load("this/folder", "{split}"):
-    print(record.question_id{waveform}, record.question, record.answer)"""
+    waveform = ", question.scene.waveform.shape" if settings.audio and not settings.imported else ""
+    return f"""for question in clear_gen.open_dataset("this/folder").questions("{split}"):
+    print(question.question_id{waveform}, question.text, question.answer)"""
 
 
 def _limitations(settings: Settings, banks: dict[str, Bank]) -> list[str]:

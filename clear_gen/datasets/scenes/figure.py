@@ -15,11 +15,11 @@ import numpy as np
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
-from clear_gen.datasets.scenes.load import SceneRecord, load_scene
+from clear_gen.datasets.scenes.load import load_scene
+from clear_gen.datasets.scenes.scene import Scene
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SceneGraph, Sound
 from clear_gen.sounds.attributes import given, measured
-from clear_gen.store.finish import finished_settings
 
 FORMATS = ("png", "svg", "pdf")
 DPI = 100
@@ -49,7 +49,7 @@ def draw_scene(folder: Path, scene_id: str | None, path: Path) -> None:
     """
     kind = suffix_of(path)
     scene = load_scene(folder, scene_id)
-    figure = scene_figure(scene, finished_settings(folder).domain)
+    figure = scene_figure(scene)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=DPI)
 
@@ -109,12 +109,13 @@ def _mel_bands(bins_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 # --- picture ---------------------------------------------------------------------------------------------------------
 
 
-def scene_figure(scene: SceneRecord, domain: Domain) -> Any:
-    """The picture of ``scene``, a scene of ``domain``, as a ``matplotlib.figure.Figure``.
+def scene_figure(scene: Scene) -> Any:
+    """The picture of ``scene`` as a ``matplotlib.figure.Figure``: labels alone where no audio is stored.
 
     Raises InputError if matplotlib is not installed.
     """
-    graph, waveform = scene.graph, scene.waveform
+    graph, domain = scene.graph, scene.domain
+    waveform = scene.waveform if scene.has_stored_audio else None
     height = HEIGHT_WITHOUT_AUDIO_INCHES if waveform is None else HEIGHT_INCHES
     ratios = (1,) if waveform is None else (2, 5, 4)
     figure = new_figure((WIDTH_INCHES, height))
@@ -133,12 +134,12 @@ def scene_figure(scene: SceneRecord, domain: Domain) -> Any:
     return figure
 
 
-def _title(scene: SceneRecord) -> str:
+def _title(scene: Scene) -> str:
     graph = scene.graph
     room = f"RT60 {graph.reverb.rt60_s:.2f} s, DRR {graph.reverb.drr_db:.1f} dB" if graph.reverb else "none"
     noise = f"{graph.noise.level_dbfs:.0f} dBFS" if graph.noise else "none"
     parts = [graph.scene_id, f"{len(graph.sounds)} sounds", f"room: {room}", f"noise: {noise}"]
-    if scene.waveform is None:
+    if not scene.has_stored_audio:
         parts.append("no audio in this dataset")
     return "   |   ".join(parts).replace(" -", " −")
 

@@ -1,99 +1,34 @@
-"""Reading a dataset back, question by question or scene by scene, without torch."""
+"""Reading scenes and questions back, without torch: by number, in order, in shards; one row group is in memory."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.parquet import open_parquet, read_row_group
-from clear_gen.core.pcm import decode_flac, from_pcm16
-from clear_gen.core.text import shown
-from clear_gen.datasets.scenes.questions.files import (
-    Asked,
-    asked_of,
-    open_questions,
-    program_of,
-    question_rows,
-    read_asked,
-)
-from clear_gen.questions.language.program import Program
+from clear_gen.datasets.scenes.banks import bank_path
+from clear_gen.datasets.scenes.questions.files import Asked, asked_of, open_questions, read_asked, read_question_group
+from clear_gen.datasets.scenes.scene import Question, Scene
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema
 from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import CHUNK_SCENES, IDENTITY, QUESTIONS, SCENES, DataFile, questions_name, scene_files
+from clear_gen.store.layout import (
+    BANK_OF_SPLIT,
+    CHUNK_SCENES,
+    IDENTITY,
+    QUESTIONS,
+    SCENES,
+    DataFile,
+    questions_name,
+    scene_files,
+)
 from clear_gen.store.manifest import Settings
 from clear_gen.store.rows import RowGroup, Rows, row_groups
-
-
-@dataclass(frozen=True)
-class SceneRecord:
-    """One scene. ``waveform``: float32 [n_samples], full scale 1; None in a dataset without audio."""
-
-    graph: SceneGraph
-    waveform: np.ndarray | None
-    sample_rate: int
-
-
-@dataclass(frozen=True)
-class QuestionRecord:
-    """One question of a dataset. Its scene is read when it is first asked for: graph, waveform (float32 [n_samples],
-    full scale 1, this record's own; None in a scene without audio) and sample rate in Hz."""
-
-    question_id: str
-    scene_id: str
-    question: str
-    answer: str
-    question_type: str
-    program: Program
-    _scenes: SceneReader = field(repr=False, compare=False)
-
-    @cached_property
-    def scene(self) -> SceneRecord:
-        """The scene that the question is about. Raises InputError if its file is missing or damaged."""
-        return self._scenes.scene(self.scene_id)
-
-    @property
-    def graph(self) -> SceneGraph:
-        return self.scene.graph
-
-    @property
-    def waveform(self) -> np.ndarray | None:
-        return self.scene.waveform
-
-    @property
-    def sample_rate(self) -> int:
-        return self.scene.sample_rate
-
-
-class SceneReader:
-    """The scenes of a split by id. The last one is kept: questions of one scene follow one another."""
-
-    def __init__(self, scenes: Rows[SceneRecord], split: str) -> None:
-        self._scenes, self._split = scenes, split
-        self._last: tuple[str, SceneRecord] | None = None
-
-    def scene(self, scene_id: str) -> SceneRecord:
-        """A scene, its waveform a copy of its own. Raises InputError if there is none of this id."""
-        if self._last is None or self._last[0] != scene_id:
-            digits = scene_id.removeprefix(f"{self._split}-")
-            index = int(digits) if digits.isdecimal() else len(self._scenes)
-            if index >= len(self._scenes):
-                expected = f"{self._split}-000000 to {self._split}-{len(self._scenes) - 1:06d}"
-                raise InputError(f"scene_id: found {shown(scene_id)}, expected {expected}")
-            self._last = scene_id, self._scenes[index]
-        kept = self._last[1]
-        return kept if kept.waveform is None else replace(kept, waveform=kept.waveform.copy())
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_last": None}
 
 
 def rows(
@@ -104,11 +39,12 @@ def rows(
     ``questions`` is that section of ``clear.json``, None if there is none. Raises InputError naming what there is if
     there is no such config or split.
     """
-    if split is not None:
-        _check_split(folder, settings, split)
+    if split is not None and not settings.sizes.get(split):
+        expected = ", ".join(name for name, size in settings.sizes.items() if size)
+        raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
     if config in (None, SCENES):
         files = [file for file in scene_files(settings.sizes) if split in (None, file.split)]
-        return Rows(row_groups(folder, files), partial(_read_scenes, settings), _scene)
+        return Rows(row_groups(folder, files), partial(_read_scenes, settings), partial(_scene, folder, settings))
     if config != QUESTIONS:
         raise InputError(f"{folder}: config: found {config!r}, expected scenes or questions")
     asked = None if questions is None else asked_of(questions, settings, folder / IDENTITY)
@@ -117,100 +53,60 @@ def rows(
         raise InputError(f"{folder}: found no questions{where}; run clear-gen questions {folder}")
     path, opened = folder / questions_name(split), open_questions(folder, split, asked, settings.sample_rate)
     sizes = [opened.metadata.row_group(number).num_rows for number in range(opened.num_row_groups)]
-    reader = SceneReader(rows(folder, settings, None, SCENES, split), split)
     groups = [RowGroup(path, number, n_rows) for number, n_rows in enumerate(sizes)]
-    return Rows(
-        groups, partial(_read_questions, folder, split, asked, settings.sample_rate), partial(_question, reader)
-    )
+    scenes = SceneReader(rows(folder, settings, None, SCENES, split), split)
+    read = partial(_read_questions, folder, split, asked, settings.sample_rate)
+    return Rows(groups, read, partial(_question, scenes))
+
+
+class SceneReader:
+    """The scenes of a split by id."""
+
+    def __init__(self, scenes: Rows[Scene], split: str) -> None:
+        self._scenes, self._split = scenes, split
+
+    def __call__(self, scene_id: str) -> Scene:
+        """The scene of this id. Raises InputError if its file is missing or damaged."""
+        return self._scenes[_index_of(scene_id, self._split)]
+
+    def has(self, scene_id: str) -> bool:
+        """Whether the split has a scene of this id."""
+        return 0 <= _index_of(scene_id, self._split) < len(self._scenes)
 
 
 def _read_scenes(settings: Settings, path: Path, number: int) -> pa.Table:
     return read_row_group(open_scene_file(path, settings), number, path)
 
 
+def _scene(folder: Path, settings: Settings, row: dict[str, Any], _path: Path) -> Scene:
+    bank = None if settings.imported else bank_path(folder, BANK_OF_SPLIT[row["split"]])
+    flac = row["audio"]["bytes"] if row["audio"] else None
+    return Scene(graph_of_row(row), settings.domain, settings.levels, bank, flac)
+
+
 def _read_questions(folder: Path, split: str, asked: Asked, sample_rate: int, path: Path, number: int) -> pa.Table:
-    return read_row_group(open_questions(folder, split, asked, sample_rate), number, path)
+    return read_question_group(open_questions(folder, split, asked, sample_rate), number, path)
 
 
-def _question(reader: SceneReader, row: dict[str, Any], _path: Path) -> QuestionRecord:
-    texts = {name: row[name] for name in ("question_id", "scene_id", "question", "answer", "question_type")}
-    return QuestionRecord(**texts, program=program_of(row["program"]), _scenes=reader)
+def _question(scenes: SceneReader, row: dict[str, Any], path: Path) -> Question:
+    expected = row["question_id"].rpartition("-")[0]
+    if row["scene_id"] != expected or not scenes.has(expected):
+        where = f"{path}: {row['question_id']}: scene_id: found {row['scene_id']!r}"
+        raise InputError(f"{where}, expected the scene {expected} of this split")
+    return Question.of_record(row, scenes)
 
 
-@dataclass(frozen=True)
-class Record:
-    """One question with its scene, or a scene alone, where the fields of the question are None.
-
-    ``waveform``: float32 [n_samples], full scale 1; None in a scene without audio. The questions of a scene share it,
-    so it is read-only.
-    """
-
-    graph: SceneGraph
-    waveform: np.ndarray | None
-    sample_rate: int
-    question: str | None = None
-    answer: str | None = None
-    question_type: str | None = None
-    question_id: str | None = None
-    program: Program | None = None
-
-
-def load(folder: str | Path, split: str) -> Iterator[Record]:
-    """The questions of one split of a finished dataset, each with its scene; without questions, its scenes.
-
-    They come in order; a scene is decoded once, and one row group of scenes and one of questions are in memory at a
-    time.
-
-    Raises InputError if there is no dataset in ``folder`` or no such split in it, and on the way if a file is damaged.
-    """
-    folder = Path(folder)
-    settings = _settings_with(folder, split)
-    asked = read_asked(folder, settings)
-    scenes = _rows(folder, split, settings)
-    if asked is None:
-        return (_record(row, path) for row, path in scenes)
-    return _joined(question_rows(folder, split, asked, settings.sample_rate), scenes, folder / questions_name(split))
-
-
-def _joined(
-    questions: Iterator[dict[str, Any]], scenes: Iterator[tuple[dict[str, Any], Path]], at: Path
-) -> Iterator[Record]:
-    scene_id, record = None, None
-    for question in questions:
-        if question["scene_id"] != scene_id:
-            found = next((row for row in scenes if row[0]["scene_id"] == question["scene_id"]), None)
-            if found is None:
-                where = f"{at}: {question['question_id']}: scene_id: found {question['scene_id']!r}"
-                raise InputError(f"{where}, expected the scenes of this split in order")
-            scene_id, record = question["scene_id"], _record(*found)
-        assert record is not None
-        asked = {name: question[name] for name in ("question", "answer", "question_type", "question_id")}
-        yield replace(record, **asked, program=program_of(question["program"]))
-
-
-def load_scenes(folder: str | Path, split: str) -> Iterator[SceneRecord]:
-    """The scenes of one split of a finished dataset, in order, one row group in memory at a time.
+def load_scenes(folder: str | Path, split: str) -> Rows[Scene]:
+    """The scenes of one split of a finished dataset.
 
     Raises InputError if there is no dataset in ``folder`` or no such split in it.
     """
     folder = Path(folder)
-    return (_scene(row, path) for row, path in _rows(folder, split, _settings_with(folder, split)))
+    found: Rows[Scene] = rows(folder, finished_settings(folder), None, SCENES, split)
+    return found
 
 
-def _settings_with(folder: Path, split: str) -> Settings:
-    """The settings of a dataset that has such a split."""
-    settings = finished_settings(folder)
-    _check_split(folder, settings, split)
-    return settings
-
-
-def _check_split(folder: Path, settings: Settings, split: str) -> None:
-    if not settings.sizes.get(split):
-        expected = ", ".join(name for name, size in settings.sizes.items() if size)
-        raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
-
-
-def load_scene(folder: str | Path, scene_id: str | None = None) -> SceneRecord:
+def load_scene(folder: str | Path, scene_id: str | None = None) -> Scene:
     """One scene of a finished dataset, the first if no id is given; reads one row group.
 
     Raises InputError if there is no dataset in ``folder`` or no such scene in it.
@@ -218,11 +114,8 @@ def load_scene(folder: str | Path, scene_id: str | None = None) -> SceneRecord:
     folder = Path(folder)
     settings = finished_settings(folder)
     file, index = _place(folder, settings.sizes, scene_id)
-    row_group, row = divmod(index - file.first, CHUNK_SCENES)
-    table = read_row_group(open_scene_file(folder / file.name, settings), row_group, folder / file.name)
-    if row >= table.num_rows:
-        raise InputError(f"{folder / file.name}: row group {row_group}: found {table.num_rows} scenes, expected more")
-    return _scene(table.slice(row, 1).to_pylist()[0], folder / file.name)
+    found: Rows[Scene] = rows(folder, settings, None, SCENES, file.split)
+    return found[index]
 
 
 def read_questions(folder: Path, split: str) -> pa.Table:
@@ -232,7 +125,7 @@ def read_questions(folder: Path, split: str) -> pa.Table:
     if asked is None or split not in asked.splits:
         raise InputError(f"{folder}: found no questions of the split {split}; run clear-gen questions {folder}")
     opened, path = open_questions(folder, split, asked, settings.sample_rate), folder / questions_name(split)
-    groups = [read_row_group(opened, number, path) for number in range(opened.num_row_groups)]
+    groups = [read_question_group(opened, number, path) for number in range(opened.num_row_groups)]
     return pa.concat_tables(groups) if groups else opened.schema_arrow.empty_table()
 
 
@@ -250,14 +143,6 @@ def load_graph(folder: Path, scene_id: str) -> SceneGraph:
     return graph_of_row(table.slice(row, 1).to_pylist()[0])
 
 
-def _rows(folder: Path, split: str, settings: Settings) -> Iterator[tuple[dict[str, Any], Path]]:
-    """The rows of a split's scenes, and the files that they are in."""
-    for path in [folder / file.name for file in scene_files(settings.sizes) if file.split == split]:
-        file = open_scene_file(path, settings)
-        for number in range(file.num_row_groups):
-            yield from ((row, path) for row in read_row_group(file, number, path).to_pylist())
-
-
 def open_scene_file(path: Path, settings: Settings) -> pq.ParquetFile:
     """The file, if its columns are those of the dataset's domain."""
     file = open_parquet(path)
@@ -267,19 +152,10 @@ def open_scene_file(path: Path, settings: Settings) -> pq.ParquetFile:
     return file
 
 
-def _scene(row: dict[str, Any], path: Path) -> SceneRecord:
-    graph = graph_of_row(row)
-    if row["audio"] is None:
-        return SceneRecord(graph, None, graph.sample_rate)
-    pcm, _ = decode_flac(row["audio"]["bytes"], f"{path}: {graph.scene_id}")
-    return SceneRecord(graph, from_pcm16(pcm), graph.sample_rate)
-
-
-def _record(row: dict[str, Any], path: Path) -> Record:
-    scene = _scene(row, path)
-    if scene.waveform is not None:
-        scene.waveform.flags.writeable = False
-    return Record(scene.graph, scene.waveform, scene.sample_rate)
+def _index_of(scene_id: str, split: str) -> int:
+    """The number in an id of this split, -1 if it is none."""
+    named = re.fullmatch(r"([a-z]+)-(\d{6,12})", scene_id)
+    return int(named[2]) if named and scene_id == f"{split}-{int(named[2]):06d}" else -1
 
 
 def _place(folder: Path, sizes: dict[str, int], scene_id: str | None) -> tuple[DataFile, int]:
@@ -287,10 +163,8 @@ def _place(folder: Path, sizes: dict[str, int], scene_id: str | None) -> tuple[D
     files = scene_files(sizes)
     if scene_id is None:
         return files[0], files[0].first
-    named = re.fullmatch(r"[a-z]+-(\d{6,12})", scene_id)
-    index = int(named[1]) if named else -1
     for file in files:
-        if file.first <= index < file.stop and scene_id == f"{file.split}-{index:06d}":
+        if file.first <= (index := _index_of(scene_id, file.split)) < file.stop:
             return file, index
     expected = ", ".join(f"{split}-000000 to {split}-{size - 1:06d}" for split, size in sizes.items() if size)
     raise InputError(f"{folder}: scene: found {scene_id!r}, expected {expected}")

@@ -68,7 +68,7 @@ def _node(raw: Any, at: str) -> Node:
     expected = "an object with function, and perhaps inputs (numbers) and values (texts)"
     if not isinstance(raw, dict) or not isinstance(raw.get("function"), str):
         raise InputError(f"{at}: found {shown(str(raw)[:60])}, expected {expected}")
-    if extra := sorted(set(raw) - {"function", "inputs", "values"}):
+    if extra := sorted(map(str, set(raw) - {"function", "inputs", "values"})):
         raise InputError(f"{at}: {shown(extra[0][:60])}: found an unknown field, expected {expected}")
     inputs, values = raw.get("inputs", []), raw.get("values", [])
     if not isinstance(inputs, list) or any(type(place) is not int for place in inputs):

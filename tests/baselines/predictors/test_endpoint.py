@@ -89,15 +89,13 @@ def test_every_question_is_asked_with_its_scene(data: Path, questions: Questions
             settings_for(chat, sample_rate=rate, limit=None), data, "test", tmp_path / "new" / "predictions.jsonl"
         )
     expected = []
-    records = list(clear_gen.load(data, "test"))
+    records = clear_gen.open_dataset(data).questions("test")
     asked_of = {(one.prompt, one.pcm.tobytes()): one for one in chat.asked}
     assert len(asked_of) == len(chat.asked) == len(records) == len(questions) == 80
     for record in records:
-        assert record.waveform is not None
-        assert record.question_type is not None
-        prompt = prompt_of(str(record.question), record.question_type, questions.domain)
-        one = asked_of[prompt, to_pcm16(resampled(record.waveform, RATE, rate)).tobytes()]
-        assert len(one.pcm) == -(-record.graph.n_samples * rate // RATE)
+        prompt = prompt_of(record.text, record.question_type, questions.domain)
+        one = asked_of[prompt, to_pcm16(resampled(record.scene.waveform, RATE, rate)).tobytes()]
+        assert len(one.pcm) == -(-record.scene.graph.n_samples * rate // RATE)
         assert one.sample_rate == rate
         assert one.path == "/v1/chat/completions"
         assert "Authorization" not in one.headers
@@ -106,7 +104,7 @@ def test_every_question_is_asked_with_its_scene(data: Path, questions: Questions
             "temperature": 0,
             "max_tokens": endpoint.MAX_TOKENS,
         }
-        text = f"Question: {record.question}"
+        text = f"Question: {record.text}"
         expected.append({"question_id": record.question_id, "answer": text, "raw": f" {text}\n"})
     assert lines_of(out) == expected
     assert [path.name for path in out.parent.iterdir()] in ([out.name, "cache"], ["cache", out.name])

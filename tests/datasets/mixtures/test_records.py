@@ -76,7 +76,7 @@ def test_the_tables_of_sources_name_every_recording(reference: Path, corpus: Pat
 def test_records_are_what_rendering_gives(reference: Path, corpus: Path) -> None:
     sources = Sources(read_events(corpus / "events"), read_backgrounds(corpus / "under"), RATE)
     for snr_db in (0, 10):
-        for mixture in list(clear_gen.load_mixtures(reference, snr_db, 2))[97:102]:
+        for mixture in list(clear_gen.open_dataset(reference).mixtures(snr_db, 2))[97:102]:
             audio = render_mixture(mixture.graph, sources)
             assert np.array_equal(to_pcm16(audio.mixture), to_pcm16(mixture.waveform))
             assert mixture.sample_rate == RATE
@@ -268,7 +268,7 @@ def test_what_cannot_be_read(reference: Path, how: dict, message: str) -> None:
 
 def test_scenes_and_mixtures_are_told_apart(reference: Path) -> None:
     with pytest.raises(InputError, match="found a dataset of mixtures"):
-        clear_gen.load(reference, "train")
+        clear_gen.open_dataset(reference).scenes("train")
 
 
 def test_a_job_knows_the_schema_of_each_config(settings: MixtureSettings) -> None:

@@ -143,7 +143,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def graphs(folder: Path, split: str) -> list[SceneGraph]:
-    return [scene.graph for scene in clear_gen.load(folder, split)]
+    return [scene.graph for scene in clear_gen.open_dataset(folder).scenes(split)]
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:

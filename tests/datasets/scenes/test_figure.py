@@ -14,7 +14,8 @@ import pytest
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.build import Shard, create
 from clear_gen.datasets.scenes.figure import FLOOR_DB, HOP, N_BANDS, draw_scene, mel_spectrogram, scene_figure
-from clear_gen.datasets.scenes.load import SceneRecord, load
+from clear_gen.datasets.scenes.load import load_scenes
+from clear_gen.datasets.scenes.scene import Scene
 from clear_gen.scenes.domain import load_domain
 from clear_gen.scenes.graph import Noise, Reverb, SceneGraph, Sound
 from clear_gen.sounds.attributes import GivenAttribute
@@ -122,7 +123,7 @@ def test_other_formats(silent, tmp_path, suffix, start):
 def test_the_scene_asked_for_is_drawn(dataset, tmp_path, monkeypatch, scene_id):
     drawn = drawn_scenes(monkeypatch)
     draw_scene(dataset, scene_id, tmp_path / "scene.png")
-    (scene,) = (scene for scene in load(dataset, "train") if scene.graph.scene_id == scene_id)
+    (scene,) = (scene for scene in load_scenes(dataset, "train") if scene.graph.scene_id == scene_id)
     assert drawn[0].graph == scene.graph
     np.testing.assert_array_equal(drawn[0].waveform, scene.waveform)
 
@@ -132,17 +133,15 @@ def test_scenes_are_found_across_row_groups_and_files(silent, tmp_path, monkeypa
     drawn = drawn_scenes(monkeypatch)
     draw_scene(silent, f"validation-{index:06d}" if index else None, tmp_path / "scene.png")
     assert drawn[0].graph.scene_id == f"validation-{index:06d}"
-    assert drawn[0].waveform is None
+    assert not drawn[0].has_stored_audio
 
 
-def drawn_scenes(monkeypatch) -> list[SceneRecord]:
+def drawn_scenes(monkeypatch) -> list[Scene]:
     """The scenes that are drawn from now on; the picture itself is a blank one."""
     from matplotlib.figure import Figure
 
     drawn = []
-    monkeypatch.setattr(
-        "clear_gen.datasets.scenes.figure.scene_figure", lambda scene, _: drawn.append(scene) or Figure()
-    )
+    monkeypatch.setattr("clear_gen.datasets.scenes.figure.scene_figure", lambda scene: drawn.append(scene) or Figure())
     return drawn
 
 
@@ -174,7 +173,7 @@ def test_without_matplotlib(dataset, tmp_path, monkeypatch):
 # --- texts -----------------------------------------------------------------------------------------------------------
 
 
-def crowded(shortest_s: float, instrument: str = "clarinet") -> SceneRecord:
+def crowded(shortest_s: float, instrument: str = "clarinet") -> Scene:
     """15 sounds of 1.2 s without a gap, every fifth of them short instead, in a room with the shortest tail."""
     sounds, onset = [], 0
     for k in range(15):
@@ -184,15 +183,15 @@ def crowded(shortest_s: float, instrument: str = "clarinet") -> SceneRecord:
         onset += n_samples
     room, noise = Reverb(0.15, 3.0, 0.0, 4000.0, 1), Noise(-63.2, 1)
     graph = SceneGraph("train-000000", "train", "clear2", RATE, onset + 2400, onset, tuple(sounds), room, noise)
-    return SceneRecord(graph, None, RATE)
+    attributes = {**CLEAR2.attributes, "instrument": GivenAttribute(values=[instrument])}
+    return Scene(graph, CLEAR2.model_copy(update={"attributes": attributes}), "recorded")
 
 
 @pytest.mark.parametrize(("shortest_s", "rotation"), [(1.2, 0), (0.9, 0), (0.4, 90), (0.2, 90)])
 @pytest.mark.parametrize("instrument", ["clarinet", "contrabass clarinet"])
 def test_texts_lie_within_their_blocks(shortest_s, rotation, instrument):
     scene = crowded(shortest_s, instrument)
-    attributes = {**CLEAR2.attributes, "instrument": GivenAttribute(values=[instrument])}
-    panel = scene_figure(scene, CLEAR2.model_copy(update={"attributes": attributes})).axes[0]
+    panel = scene_figure(scene).axes[0]
     scale = panel.get_window_extent().width / panel.get_xlim()[1]
     origin = panel.get_window_extent().x0
     texts = iter(panel.texts)
@@ -210,6 +209,6 @@ def test_texts_lie_within_their_blocks(shortest_s, rotation, instrument):
 
 
 def test_title_says_what_the_scene_is_in():
-    title = scene_figure(crowded(1.0), CLEAR2).get_suptitle()
+    title = scene_figure(crowded(1.0)).get_suptitle()
     for part in ("train-000000", "15 sounds", "RT60 0.15 s, DRR 3.0 dB", "−63 dBFS", "no audio"):
         assert part in title

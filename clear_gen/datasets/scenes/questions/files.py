@@ -166,17 +166,22 @@ def _schemas(asked: Asked, sample_rate: int) -> list[pa.Schema]:
     return [questions_schema(sample_rate, asked.sha256, with_holdout) for with_holdout in possible]
 
 
+def read_question_group(opened: pq.ParquetFile, number: int, path: Path) -> pa.Table:
+    """One row group of an open question file. Raises InputError if it was altered."""
+    table = read_row_group(opened, number, path)
+    for name in table.column_names:
+        if name != NEEDS_HOLDOUT.name and _has_null(table[name].combine_chunks()):
+            raise InputError(f"{path}: row group {number}: {name}: found nothing in a row, expected a value")
+    return table
+
+
 def question_rows(folder: Path, split: str, asked: Asked, sample_rate: int) -> Iterator[dict[str, Any]]:
     """The rows of a split in order, one row group in memory at a time. Raises InputError if the file was altered."""
     if split not in asked.splits:
         return
     opened, path = open_questions(folder, split, asked, sample_rate), folder / questions_name(split)
     for number in range(opened.num_row_groups):
-        table = read_row_group(opened, number, path)
-        for name in table.column_names:
-            if name != NEEDS_HOLDOUT.name and _has_null(table[name].combine_chunks()):
-                raise InputError(f"{path}: row group {number}: {name}: found nothing in a row, expected a value")
-        yield from table.to_pylist()
+        yield from read_question_group(opened, number, path).to_pylist()
 
 
 def _has_null(column: pa.Array) -> bool:

@@ -71,7 +71,7 @@ def records(path: Path) -> list[dict[str, Any]]:
 
 def truth_of(data: Path, fold: int) -> dict[str, set[str]]:
     """The labels of every mixture, from the dataset itself."""
-    return {graph.mixture_id: {*graph.weak_labels} for graph, _, _ in clear_gen.load_mixtures(data, 0, fold)}
+    return {graph.mixture_id: {*graph.weak_labels} for graph, _, _ in clear_gen.open_dataset(data).mixtures(0, fold)}
 
 
 def slow_ap(pairs: list[tuple[float, bool]]) -> float:
@@ -392,7 +392,7 @@ def test_a_runs_own_predictions(sed_folds: Path, sed_data: Path, tmp_path: Path,
 
 def perfect(data: Path) -> list[dict[str, Any]]:
     rows = []
-    for graph, _, _ in clear_gen.load_mixtures(data, 0, 2):
+    for graph, _, _ in clear_gen.open_dataset(data).mixtures(0, 2):
         scores = {label: float(label in graph.weak_labels) for label in LABELS}
         events = [[event.label, event.onset_s, event.offset_s] for event in graph.events]
         rows.append({"mixture_id": graph.mixture_id, "scores": scores, "events": events})
