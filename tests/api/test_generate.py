@@ -250,7 +250,7 @@ def test_questions_that_cannot_be_are_refused(scene: cg.Scene, arguments: dict[s
 
 BAD_PROGRAMS: dict[str, tuple[Any, str]] = {
     "text": ("scene", "program: found str, expected a list of nodes"),
-    "nothing": ([], "program: found none, expected a list of nodes"),
+    "nothing": ([], "program: found list, expected a list of nodes"),
     "no object": (["scene"], "node 0: found scene, expected an object with function"),
     "unknown function": ([{"function": "sing"}], "node 0: function: found 'sing', expected one of: add, count"),
     "unknown field": ([{"function": "scene", "input": [0]}], "node 0: input: found an unknown field"),

@@ -13,7 +13,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.questions.generation.candidates import Rules, bank_labels, candidates, maker_of
 from clear_gen.questions.generation.records import Chosen, Recorder
 from clear_gen.questions.generation.selection import pool_of, select
-from clear_gen.questions.language.scene_batch import columns_of
+from clear_gen.questions.language.scene_batch import scene_batch
 from clear_gen.questions.templates.template import Template
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SceneGraph, row_of_graph, scene_schema
@@ -43,9 +43,9 @@ def questions_of_scene(
         labels.pop(domain.sampling.independent_levels.attribute)  # drawn by a coin, whatever the sound
     maker = maker_of(domain, rules, templates, bank_labels(labels, domain))
     schema = scene_schema(domain.attributes, graph.sample_rate)
-    columns = columns_of(pa.Table.from_pylist([row_of_graph(graph)], schema=schema), domain)
+    batch = scene_batch(pa.Table.from_pylist([row_of_graph(graph)], schema=schema), domain)
     numbers = np.array([int(graph.scene_id.rpartition("-")[2])])
-    found = candidates(maker, columns, graph.split, numbers)
+    found = candidates(maker, batch, graph.split, numbers)
     if not found.num_rows:
         return []
     pool = pool_of(found, maker.templates, domain, rules.types)
