@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -133,24 +134,22 @@ def workers_of(parent: int) -> list[int]:
 # --- a process that forks one per command -----------------------------------------------------------------------------
 
 
-def serve() -> None:
-    """Run the commands that come as JSON lines on standard input; answer with id, then [exit status, seconds]."""
-    import rich.progress  # noqa: F401  and all that the commands import late
+def serve(program: str, *late: str) -> None:
+    """Run the commands that come as JSON lines on standard input; answer with id, then [exit status, seconds].
 
-    import clear_gen.cli
-    import clear_gen.datasets.scenes.build
-    import clear_gen.datasets.scenes.console
-    import clear_gen.datasets.scenes.validate  # noqa: F401
-
+    ``program``: the module whose ``run`` takes a command's arguments; ``late``: what its commands would import.
+    """
+    run = import_module(program).run
+    for name in ("rich.progress", *late):
+        import_module(name)
     with suppress(ImportError):
-        import pandas  # noqa: F401  as pyarrow does where it is installed
-
+        import_module("pandas")  # as pyarrow does where it is installed
     for line in sys.stdin:
         request = json.loads(line)
         start = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            _run(request)
+            _run(run, request)
         print(json.dumps(pid), flush=True)
         status = _wait(pid, request)
         print(json.dumps([status, time.monotonic() - start]), flush=True)
@@ -171,7 +170,7 @@ def _wait(pid: int, request: dict[str, Any]) -> int:
             time.sleep(POLL_S)
 
 
-def _run(request: dict[str, Any]) -> NoReturn:
+def _run(run: Callable[[list[str]], int], request: dict[str, Any]) -> NoReturn:
     code = 99
     try:
         os.setsid()
@@ -184,8 +183,6 @@ def _run(request: dict[str, Any]) -> NoReturn:
             _let_permissions_bind()
         if request.get("fault"):
             arm(request["fault"])
-        from clear_gen.cli import run
-
         code = run(request["arguments"])
     except BaseException:
         import traceback

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -26,6 +26,7 @@ from tests.banks import tone_bank
 
 RATE = 8000  # Hz, the lowest there is
 ROOT = Path(__file__).parents[2]
+SCENES = tuple(f"clear_gen.datasets.scenes.{name}" for name in ("build", "console", "validate"))
 BAR = re.compile(r"scenes .* \d+/\d+ ")
 
 
@@ -138,11 +139,12 @@ class Runner:
 
 
 @contextmanager
-def runner(folder: Path) -> Iterator[Runner]:
-    """A ``Runner`` whose output lies below ``folder``."""
+def runner(folder: Path, program: str = "clear_gen.cli", late: Sequence[str] = SCENES) -> Iterator[Runner]:
+    """A ``Runner`` of a program's commands, whose output lies below ``folder``; see ``faultpoints.serve``."""
     folder.mkdir(exist_ok=True)
+    served = ", ".join(map(repr, [program, *late]))
     process = subprocess.Popen(
-        [sys.executable, "-c", "from tests.datasets import faultpoints; faultpoints.serve()"],
+        [sys.executable, "-c", f"from tests.datasets import faultpoints; faultpoints.serve({served})"],
         env={**os.environ, **environment(folder)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

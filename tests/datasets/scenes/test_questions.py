@@ -10,11 +10,8 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +30,7 @@ from clear_gen.scenes.graph import SceneGraph
 from clear_gen.store.finish import finished_settings
 from tests.counts import NIGHTLY, thinned
 from tests.datasets.faultpoints import workers_of
-from tests.datasets.runs import RATE, Done, Runner, environment, hashes, write_banks
+from tests.datasets.runs import RATE, SCENES, Done, Runner, hashes, runner, write_banks
 from tests.datasets.scenes.published import write_source
 
 FEW = ["--n", "40", "--splits", "0.5,0,0.5"]  # two scene files
@@ -41,10 +38,7 @@ MANY = ["--n", "2600", "--splits", "0.95,0.02,0.03"]  # five, three of them of t
 TRAIN, TEST = "questions/train-00000-of-00001.parquet", "questions/test-00000-of-00001.parquet"
 TRAIN_CANDIDATES, TEST_CANDIDATES = (f".partial/questions-{split}-00000.arrow" for split in ("train", "test"))
 TO_GO_ON = "interrupted; run the same command again to go on"
-PRELOADED = (
-    "import clear_gen.datasets.scenes.questions.console, clear_gen.questions.templates.lint; "
-    "from tests.datasets import faultpoints; faultpoints.serve()"
-)
+LATE = ("clear_gen.datasets.scenes.questions.console", "clear_gen.questions.templates.lint", *SCENES)
 
 
 def node(function: str, inputs: list[int], *values: str) -> dict[str, Any]:
@@ -88,36 +82,15 @@ FOUR = [
 ]
 
 
-@contextmanager
-def runner(folder: Path) -> Iterator[Runner]:
-    """As ``runs.runner``, with what these commands import imported already."""
-    folder.mkdir(exist_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-c", PRELOADED],
-        env={**os.environ, **environment(folder)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield Runner(process, folder)
-    finally:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.close()
-        process.wait(30)
-        process.stdout.close()
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    with runner(tmp_path_factory.mktemp("runner")) as it:
+    with runner(tmp_path_factory.mktemp("runner"), late=LATE) as it:
         yield it
 
 
 @pytest.fixture(scope="module")
 def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    with runner(tmp_path_factory.mktemp("second")) as it:
+    with runner(tmp_path_factory.mktemp("second"), late=LATE) as it:
         yield it
 
 
