@@ -34,7 +34,149 @@ class Mutation:
     tests: tuple[str, ...]
 
 
-MUTATIONS: tuple[Mutation, ...] = ()
+TRAINING = "tests/baselines/tasks/aqa/test_train.py::"
+MUTATIONS = (
+    Mutation(
+        "no fsync of a file",
+        "clear_gen/core/files.py",
+        "            os.fsync(file.fileno())\n",
+        "            file.fileno()\n",
+        ("tests/core/test_files.py",),
+    ),
+    Mutation(
+        "no fsync of a folder",
+        "clear_gen/core/files.py",
+        "            os.fsync(folder)\n",
+        "            os.fstat(folder)\n",
+        ("tests/core/test_files.py",),
+    ),
+    Mutation(
+        "recorded hash not compared",
+        "clear_gen/store/finish.py",
+        "        if recorded not in (None, hashes[name]):",
+        "        if recorded is hashes:",
+        ("tests/store/test_damage.py::test_a_file_altered_before_the_end_is_made_again",),
+    ),
+    Mutation(
+        "chunk one record short",
+        "clear_gen/store/layout.py",
+        "min(start + CHUNK_SCENES, self.stop)",
+        "min(start + CHUNK_SCENES - 1, self.stop)",
+        ("tests/store/test_layout.py",),
+    ),
+    Mutation(
+        "chunk of another dataset taken",
+        "clear_gen/store/chunks.py",
+        '.get("identity_sha256") == context.identity_sha256:',
+        '.get("identity_sha256"):',
+        ("tests/store/test_damage.py::test_a_chunk_of_another_dataset_is_made_again",),
+    ),
+    Mutation(
+        "chunk's checksum ignored",
+        "clear_gen/store/chunks.py",
+        "if _end(data, chunk) == end:",
+        "if end:",
+        ("tests/store/test_damage.py::test_one_byte_of_a_chunk_is_no_chunk",),
+    ),
+    Mutation(
+        "lock one file too wide",
+        "clear_gen/store/lock.py",
+        "[(number + 1, 1) for number in files]",
+        "[(number + 1, 2) for number in files]",
+        ("tests/store/test_lock.py",),
+    ),
+    Mutation(
+        "one question too many",
+        "clear_gen/questions/generation/selection.py",
+        "[which] < per_scene",
+        "[which] <= per_scene",
+        ("tests/questions/generation/test_selection.py",),
+    ),
+    Mutation(
+        "before: the first, not the nearest",
+        "clear_gen/questions/language/functions/sets.py",
+        "before[-nearest:]",
+        "before[:nearest]",
+        ("tests/questions/language/test_program.py",),
+    ),
+    Mutation(
+        "margin excluded",
+        "clear_gen/questions/language/functions/sounds.py",
+        "if difference <= max(",
+        "if difference < max(",
+        ("tests/questions/language/test_program.py",),
+    ),
+    Mutation(
+        "a sound ranks among itself",
+        "clear_gen/questions/language/execute_batch.py",
+        "earlier = scenes.same_must[:, among] & (scenes.bits - ONE)",
+        "earlier = scenes.same_must[:, among] & scenes.bits",
+        ("tests/questions/language/test_execute_batch.py",),
+    ),
+    Mutation(
+        "removable only if all relations are",
+        "clear_gen/questions/audit/clause_ablation.py",
+        "removable=any(map(stays, removed))",
+        "removable=all(map(stays, removed))",
+        ("tests/questions/audit/test_figures.py",),
+    ),
+    Mutation(
+        "a sound drawn twice",
+        "clear_gen/scenes/sampler.py",
+        "value >= taken[:, column]",
+        "value > taken[:, column]",
+        ("tests/scenes/test_sampler.py",),
+    ),
+    Mutation(
+        "onsets summed over scenes",
+        "clear_gen/scenes/sampler.py",
+        "np.cumsum(n_samples, axis=1) - n_samples",
+        "np.cumsum(n_samples, axis=0) - n_samples",
+        ("tests/scenes/test_sampler.py",),
+    ),
+    Mutation(
+        "scene from another stage's stream",
+        "clear_gen/scenes/sampler.py",
+        "stream(spec.seed, STAGE_SCENE, SPLITS",
+        "stream(spec.seed, STAGE_SCENE + 1, SPLITS",
+        ("tests/scenes/test_sampler.py",),
+    ),
+    Mutation(
+        "no headroom for the noise",
+        "clear_gen/scenes/render.py",
+        "_peak(signal), FULL_SCALE - noise_peak",
+        "_peak(signal), FULL_SCALE",
+        ("tests/scenes/test_render.py",),
+    ),
+    Mutation(
+        "optimiser's moments not restored",
+        "baselines/core/checkpoints.py",
+        '"state": state})',
+        '"state": {}})',
+        ("tests/baselines/core/test_trainer.py",),
+    ),
+    Mutation(
+        "the worst epoch is kept",
+        "baselines/core/trainer.py",
+        "if learner.objective.improves(value, state.best):",
+        "if state.best is None or not learner.objective.improves(value, state.best):",
+        (TRAINING + "test_what_is_kept_is_the_epoch_of_least_validation_loss",),
+    ),
+    Mutation(
+        "all processes learn the same rows",
+        "baselines/core/trainer.py",
+        "order[:, processes.rank :: processes.n]",
+        "order[:, :: processes.n]",
+        (TRAINING + "test_two_processes_train_one_model",),
+    ),
+    Mutation(
+        "Wilson's width",
+        "baselines/core/intervals.py",
+        "weight / (4 * n)",
+        "weight / (2 * n)",
+        ("tests/baselines/core/test_intervals.py",),
+    ),
+)
 
 
 def copy_of_tree(root: Path, to: Path) -> None:
