@@ -26,7 +26,7 @@ from baselines.audio.features import BATCH, FeatureSettings, features_of
 from baselines.audio.scenes import Scenes, open_scenes
 from baselines.audio.spectrogram import settings_at
 from baselines.core.checkpoints import default_device
-from baselines.models import build
+from baselines.models.registry import build
 from clear_gen.cli import run as clear_gen
 from clear_gen.core.text import table
 from clear_gen.datasets.scenes.banks import read_banks
@@ -120,7 +120,8 @@ def stepper(
     batch: int, device: torch.device, precision: torch.dtype, layout: torch.memory_format, is_compiled: bool
 ) -> Callable[[], None]:
     """One step of the optimiser on questions about the paper's longest scene."""
-    model = build(MODEL, N_WORDS, N_ANSWERS, np.random.default_rng(0), {}).to(device, memory_format=layout)
+    sizes = {"n_words": N_WORDS, "n_answers": N_ANSWERS}
+    model = build(MODEL, sizes, np.random.default_rng(0)).to(device, memory_format=layout)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     if is_compiled:
         model.compile(mode="reduce-overhead" if device.type == "cuda" else "default")

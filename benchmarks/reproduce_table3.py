@@ -31,15 +31,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.audio.features import read_feature_settings
 from baselines.core.checkpoints import Paused, default_device
-from baselines.models import skeleton
+from baselines.core.run import FEATURES, METRICS, TIMING
+from baselines.core.trainer import train
 from baselines.models.aqa.tokenizer import read_tokenizer
+from baselines.models.registry import skeleton
 from baselines.tasks.aqa.evaluate import evaluate_predictions
+from baselines.tasks.aqa.learner import AqaLearner, Data, load_data
 from baselines.tasks.aqa.predictions import write_predictions
 from baselines.tasks.aqa.published import TABLE_3, TYPES
 from baselines.tasks.aqa.questions import read_split
 from baselines.tasks.aqa.results import ResultsFile, in_words, read_results, results_json
-from baselines.tasks.aqa.run import FEATURES, METRICS, TIMING, TOKENIZER, RunConfig, predict_split
-from baselines.tasks.aqa.train import Data, Processes, load_data, train
+from baselines.tasks.aqa.run import TOKENIZER, Config, predict_split
 from clear_gen.cli import run as clear_gen
 from clear_gen.core.files import write_text
 
@@ -174,9 +176,9 @@ def train_and_score(job: Job, runs: list[tuple[str, str, int]]) -> None:
                 score(job, *run, test)
 
 
-def config_of(job: Job, rules: str, model: str, seed: int) -> RunConfig:
+def config_of(job: Job, rules: str, model: str, seed: int) -> Config:
     """The paper's protocol (supplement A), on virtual scenes; half precision where a GPU has it."""
-    return RunConfig(
+    return Config(
         data=str(job.data(rules, "official")),
         model=model,
         seed=seed,
@@ -191,7 +193,8 @@ def train_one(job: Job, data: Data, rules: str, model: str, seed: int) -> None:
     """Train a run, or go on with it."""
     folder = job.run(rules, model, seed)
     click.echo(f"{folder}: {len(data.train.questions):,} training questions, {job.device}")
-    train(config_of(job, rules, model, seed), data, folder, job.device, Processes(), click.echo, job.is_over)
+    config = config_of(job, rules, model, seed)
+    train(config, AqaLearner(config, data, job.device), folder, say=click.echo, pause=job.is_over)
 
 
 def score(job: Job, rules: str, model: str, seed: int, test: str) -> None:
@@ -314,7 +317,7 @@ def forward_flops(job: Job, run: tuple[str, str, int]) -> float:
     """Floating point operations of one forward pass: the dataset's longest scene, the paper's longest question."""
     folder = job.run(*run)
     tokenizer, features = read_tokenizer(folder / TOKENIZER), read_feature_settings(folder / FEATURES)
-    model = skeleton(run[1], len(tokenizer.words), len(tokenizer.answers)).eval()
+    model = skeleton(run[1], {"n_words": len(tokenizer.words), "n_answers": len(tokenizer.answers)}).eval()
     spectrogram = torch.zeros(1, 1, features.mel.n_bands, features.n_frames, device="meta")
     tokens = torch.zeros(1, LONGEST_QUESTION, dtype=torch.int64, device="meta")
     with FlopCounterMode(display=False) as counter:

@@ -37,16 +37,16 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.core.checkpoints import Paused, device_named
-from baselines.models import count
-from baselines.models.sed.registry import skeleton_sed
-from baselines.tasks.aqa.commands import configured
-from baselines.tasks.aqa.run import METRICS, TIMING
+from baselines.core.run import METRICS, TIMING, read_config
+from baselines.core.trainer import train
+from baselines.models.registry import count, skeleton
 from baselines.tasks.sed.data import n_clips, read_clips
 from baselines.tasks.sed.evaluate import evaluate_sed_runs
+from baselines.tasks.sed.learner import SedLearner
 from baselines.tasks.sed.published import TABLE_4
 from baselines.tasks.sed.results import PRECISION, SedResultsFile, clip_figures, four, mean_figures, read_sed_results
-from baselines.tasks.sed.run import SedRunConfig, read_sed_config, read_sed_features
-from baselines.tasks.sed.train import train_sed
+from baselines.tasks.sed.run import Config, read_features
+from baselines.tasks.training import configured
 from clear_gen.cli import run as clear_gen
 from clear_gen.cli.common import run_group
 from clear_gen.core.files import write_text
@@ -193,9 +193,10 @@ def train_all(
     preset = "narrow" if narrow else None
     for (_, model, fold), run in left.items():
         chosen = {**flags, "model": model, "fold": fold, "snr": clips.config}
-        config = configured(SedRunConfig, data, preset, None, chosen, device)
+        config = configured(Config, data, preset, None, chosen, device)
         click.echo(f"{run}: {device}")
-        train_sed(config, clips, N_FOLDS, run, click.echo, lambda: time.monotonic() > stop_at)
+        learner = SedLearner(config, clips, device)
+        train(config, learner, run, say=click.echo, pause=lambda: time.monotonic() > stop_at)
     evaluate_sed_runs({run: run for run in left.values()}, device=str(device))
 
 
@@ -246,8 +247,9 @@ def speeds(runs: Runs, device: torch.device) -> list[str]:
         of = [run for (_, one, _), run in runs.items() if one == model]
         timings = [json.loads((run / TIMING).read_text()) for run in of]
         median_s = float(np.median([seconds for one in timings for seconds in one["epoch_seconds"]]))
-        config, features = read_sed_config(of[0]), read_sed_features(of[0])
-        network = skeleton_sed(model, len(features.labels), features.n_frames, config.options).eval()
+        config, features = read_config(of[0], Config), read_features(of[0])
+        sizes = {"n_classes": len(features.labels), "n_frames": features.n_frames}
+        network = skeleton(model, sizes, config.options).eval()
         with FlopCounterMode(display=False) as counter:
             network(torch.zeros(1, features.n_frames, features.mel.n_bands, device="meta"))
         flops, rate = float(counter.get_total_flops()), timings[0]["clips"] / median_s

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import click
 
-SIZES = {"total": "params_total", "paper": "params_paper"}
-COLUMNS = {
-    "aqa": {**SIZES, "frozen": "params_frozen", "words": "n_words", "answers": "n_answers"},
-    "sed": {**SIZES, "classes": "n_classes", "frames": "n_frames"},
-}
+COUNTS = {"total": "params_total", "paper": "params_paper", "frozen": "params_frozen"}
 
 
 @click.command()
-@click.option(
-    "--task",
-    type=click.Choice(list(COLUMNS)),
-    default="aqa",
-    show_default=True,
-    help="Acoustic question answering, or sound event detection.",
-)
+@click.option("--task", metavar="NAME", help="Only the models of this task: aqa or sed.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object per model.")
-def models(task: str, as_json: bool) -> None:
-    """List the models: how many parameters they have at their published settings, and how many their papers print.
+def models(task: str | None, as_json: bool) -> None:
+    """List the models by task: how many parameters they have at their published settings, and their papers print.
 
     total: all that is trained. paper: as the paper counts, which for NAAQA leaves out the GRUs. frozen: not trained.
 
@@ -32,27 +25,32 @@ def models(task: str, as_json: bool) -> None:
     """
     import json
 
-    from baselines.models import listing
-    from baselines.models.sed.registry import listing_sed
+    from baselines.models.registry import listing
+    from baselines.tasks.registry import TASKS
+
+    if task is not None and task not in TASKS:
+        raise click.UsageError(f"--task: found {task}, expected one of: {', '.join(TASKS)}")
+    rows = {name: listing(one.models) for name, one in TASKS.items() if task in (None, name)}
+    if as_json:
+        click.echo(json.dumps([row for group in rows.values() for row in group], indent=1))
+        return
+    parts = []
+    for name, group in rows.items():
+        sizes = next(iter(TASKS[name].models.values())).sizes
+        parts.append(f"{TASKS[name].title}\n{_table(group, sizes)}")
+    click.echo("\n\n".join(parts))
+
+
+def _table(rows: Sequence[Mapping[str, Any]], sizes: Mapping[str, int]) -> str:
+    """The models of one task as aligned lines; ``sizes``: what the numbers of parameters depend on."""
     from clear_gen.core.text import table
 
-    rows = {"aqa": listing, "sed": listing_sed}[task]()
-    if as_json:
-        click.echo(json.dumps(rows, indent=1))
-        return
-    columns = COLUMNS[task]
-    head = ["name", "task", *columns, "published", "source"]
+    columns = {**COUNTS, **{name.removeprefix("n_"): name for name in sizes}}
     lines = [
-        [
-            row["name"],
-            row["task"],
-            *(f"{row[key]:,}" for key in columns.values()),
-            row["published"] or "-",
-            row["source"] or "-",
-        ]
+        [row["name"], *(f"{row[key]:,}" for key in columns.values()), row["published"] or "-", row["source"] or "-"]
         for row in rows
     ]
-    click.echo("\n".join(table([head, *lines])))
+    return "\n".join(table([["name", *columns, "published", "source"], *lines]))
 
 
 COMMANDS = (models,)

@@ -148,12 +148,13 @@ def _run_predictions(
     run: Path, data: Path | None, split: str, out: Path | None, device: str | None
 ) -> tuple[Path, Path, Path, str, str]:
     """Have a trained model answer: predictions, dataset, folder and name of the results, model."""
+    from baselines.core.run import read_config
     from baselines.tasks.aqa.predictions import write_predictions
     from baselines.tasks.aqa.questions import read_split
-    from baselines.tasks.aqa.run import predict_split, read_config
+    from baselines.tasks.aqa.run import Config, predict_split
 
     folder, answers, model = predict_split(run, data, split, device)
-    is_own = folder.resolve() == Path(read_config(run).data).resolve()
+    is_own = folder.resolve() == Path(read_config(run, Config).data).resolve()
     name = split if is_own else f"{folder.resolve().name}-{split}"
     path = (out or run) / f"predictions-{name}.jsonl"
     write_predictions(path, read_split(folder, split).question_id.tolist(), answers)

@@ -13,10 +13,11 @@ from clear_gen.cli.common import PATH, busy
 
 def score_runs(run: Path, data: Path | None, out: Path | None, device: str | None) -> None:
     """Score a run, or all those of a folder, and print the tables."""
+    from baselines.core.run import read_config, unfinished
     from baselines.tasks.sed.console import lines
     from baselines.tasks.sed.evaluate import evaluate_sed_runs
     from baselines.tasks.sed.folders import name_in, runs_in
-    from baselines.tasks.sed.run import unfinished
+    from baselines.tasks.sed.run import Config
     from clear_gen.core.errors import InputError
 
     runs = {one: (out or run) / one.relative_to(run) for one in runs_in(run)}
@@ -25,8 +26,9 @@ def score_runs(run: Path, data: Path | None, out: Path | None, device: str | Non
     files = evaluate_sed_runs(runs, data, device)
     click.echo(f"{files[0].config.model}, {data or files[0].config.mixtures}\n")
     click.echo("\n".join(lines({name_in(one, run): file for one, file in zip(runs, files, strict=True)})))
-    for problem in filter(None, map(unfinished, runs)):
-        click.echo(f"\n{problem}")
+    for one in runs:
+        if problem := unfinished(one, read_config(one, Config)):
+            click.echo(f"\n{problem}")
     click.echo(f"\nresults: {' '.join(quote(str(folder)) for folder in runs.values())}")
 
 

@@ -2,101 +2,116 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from clear_gen.cli.common import PATH
 
-PAPER_SEEDS = (876944, 189369, 682421, 175326, 427438)  # section 6 of the paper
-OF_QUESTIONS = {"imagenet", "source", "log_mel", "fit", "augment"}  # options of train that mixtures do not have
-OF_MIXTURES = {"fold", "folds", "snr", "width", "alpha", "select_on_test"}
+if TYPE_CHECKING:
+    from baselines.tasks.base import Task
+
+PAPER_SEEDS = (876944, 189369, 682421, 175326, 427438)  # of NAAQA, section 6
 DEVICE = click.option("--device", help="Such as cpu or cuda.  [default: the GPU if there is one]")
 
 
-def _seeds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    return PAPER_SEEDS if value == "paper" else _numbers(value, "paper, or different whole numbers such as 1,2,3")
+def _seeds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...]:
+    from baselines.tasks.options import different_numbers
+
+    expected = "paper, or different whole numbers such as 1,2,3"
+    return PAPER_SEEDS if value == "paper" else different_numbers(value, expected) or ()
 
 
-def _numbers(value: str | None, expected: str) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    texts = [text.strip() for text in value.split(",")]
-    if not all(text.isdecimal() for text in texts) or len(set(texts)) < len(texts):
-        raise click.BadParameter(f"found {value!r}, expected {expected}")
-    return tuple(int(text) for text in texts)
-
-
-def _folds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
-    """None if it is not given, () for all."""
-    return () if value == "all" else _numbers(value, "all, or different folds such as 1,2")
-
-
-def _options(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+def _settings(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any] | None:
     import yaml
 
     parts = [value.partition("=") for value in values]
     if wrong := [value for value, (name, _, text) in zip(values, parts, strict=True) if not name or not text]:
         raise click.BadParameter(f"found {wrong[0]!r}, expected NAME=VALUE such as gru_units=512")
-    return {name.strip(): yaml.safe_load(text) for name, _, text in parts}
+    return {name.strip(): yaml.safe_load(text) for name, _, text in parts} or None
 
 
-@click.command()
+class TrainCommand(click.Command):
+    """A command that has, besides its own, the options of every task, in groups of its help."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The command's own parameters, and the tasks'."""
+        own = super().get_params(ctx)
+        return [*own[:-1], *(option for task in _tasks() for option in task.options), own[-1]]  # --help comes last
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options group by group."""
+        _write_options("Options", super().get_params(ctx), ctx, formatter)
+        for task in _tasks():
+            _write_options(f"{task.title.capitalize()} (datasets of {task.kind})", task.options, ctx, formatter)
+
+
+def _tasks() -> Iterable[Task]:
+    from baselines.tasks.registry import TASKS
+
+    return TASKS.values()
+
+
+def _write_options(
+    title: str, options: Iterable[click.Parameter], ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
+    records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
+    if records:
+        with formatter.section(title):
+            formatter.write_dl(records)
+
+
+@click.command(cls=TrainCommand)
 @click.argument("data", type=PATH, metavar="[DATA]", required=False)
-@click.option("--model", metavar="NAME", help="One of clear-bench models, or of clear-bench models --task sed.")
+@click.option("--model", metavar="NAME", help="One of clear-bench models.")
 @click.option("--out", "run", type=PATH, required=True, metavar="RUN", help="Folder of the run.")
 @click.option(
     "--preset",
-    type=click.Choice(["tiny", "narrow"]),
     help="For two CPU cores. tiny: questions, without DATA also a small dataset; narrow: mixtures.",
 )
 @click.option("--config", type=PATH, metavar="FILE", help="YAML with these options, by the names of RUN/config.yaml.")
 @click.option(
-    "--set", "options", multiple=True, callback=_options, metavar="NAME=VALUE", help="A setting of the model."
+    "--set", "options", multiple=True, callback=_settings, metavar="NAME=VALUE", help="A setting of the model."
 )
-@click.option("--imagenet", metavar="FILE", help="Weights of ResNet-101 for visual-film models, as safetensors.")
-@click.option("--seed", type=click.IntRange(min=0), help="Every choice follows from it.  [default: 0]")
-@click.option("--seeds", callback=_seeds, help="Several runs, RUN/seed-N: paper (its five), or such as 1,2,3.")
-@click.option("--source", type=click.Choice(["audio", "virtual"]), help="[default: audio if the dataset has it]")
-@click.option("--log-mel", is_flag=True, default=None, help="log10 of the mel power.")
-@click.option("--fit", type=click.Choice(["pad", "resize"]), help="How scenes get one length.  [default: pad]")
-@click.option("--augment", is_flag=True, default=None, help="Fresh rooms and noise each epoch (--source virtual).")
-@click.option("--fold", type=click.IntRange(min=1), help="Mixtures: the fold to hold out.")
-@click.option("--folds", callback=_folds, help="Mixtures: several runs, RUN/fold-K: all, or such as 1,2.")
-@click.option("--snr", help="Mixtures: which SNR, in dB.  [default: the lowest]")
-@click.option("--width", type=float, help="Mixtures: factor of the model's numbers of channels.  [default: 1]")
-@click.option("--alpha", type=float, help="Mixtures: weight of the reconstruction.  [default: 0.001]")
+@click.option("--seed", type=click.IntRange(min=0), help="Every random choice follows from it.  [default: 0]")
+@click.option("--seeds", callback=_seeds, help="Several runs, RUN/seed-N: paper (NAAQA's five), or such as 1,2,3.")
+@click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd"]), help="[default: adam]")
+@click.option("--learning-rate", type=float, help="The highest.  [default: 3e-4; mixtures: 1e-3]")
+@click.option("--weight-decay", type=float, help="[default: 5e-6; mixtures: 0]")
 @click.option(
-    "--select-on-test",
-    is_flag=True,
-    default=None,
-    help="Mixtures: learn from all other folds, choose rate and epoch on the held-out one, as the paper's code does.",
+    "--schedule",
+    type=click.Choice(["plateau", "cosine", "step", "none"]),
+    help="How the learning rate falls.  [default: plateau]",
 )
-@click.option("--learning-rate", type=float, help="Of Adam.  [default: 3e-4; mixtures: 1e-3]")
+@click.option("--warmup-steps", type=int, help="Steps in which the learning rate rises.  [default: 0]")
+@click.option("--plateau-epochs", type=int, help="Plateau: epochs without a gain.  [default: 3]")
+@click.option("--step-epochs", type=int, help="Step: epochs between two falls.  [default: 10]")
+@click.option("--clip-norm", type=float, help="Bound of the gradients' norm.  [default: none]")
 @click.option(
     "--batch", type=int, help="Questions in a step, of all processes, or clips.  [default: 128; mixtures: 24]"
 )
+@click.option("--accumulate", type=int, help="Parts of a step's batch, one after the other.  [default: 1]")
 @click.option("--max-epochs", type=int, help="[default: 40; mixtures: 50]")
 @click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="[default: bfloat16 on a GPU]")
-@click.option("--compile", is_flag=True, default=None, help="torch.compile, on a GPU with CUDA graphs.")
+@click.option("--compile", is_flag=True, default=None, help="torch.compile, for questions on a GPU with CUDA graphs.")
 @DEVICE
-@click.option("--resume", is_flag=True, help="Go on with a run that was interrupted.")
+@click.option("--resume", is_flag=True, help="Continue a run that was interrupted.")
 def train(
     data: Path | None,
     run: Path,
     preset: str | None,
     config: Path | None,
-    seeds: tuple[int, ...] | None,
-    folds: tuple[int, ...] | None,
+    seeds: tuple[int, ...],
     device: str | None,
     resume: bool,
-    **flags: Any,
+    **choices: Any,
 ) -> None:
     """Train a model on a dataset with questions, or on mixtures, by the protocol of its paper.
 
-    With --resume the same command goes on where it was interrupted, to the same result. Of mixtures one fold is held
-    out, the next one chooses rate and epoch. Questions on several GPUs: start it as
+    With --resume the same command continues where it was interrupted, to the same result. Of mixtures one fold is held
+    out, the next one chooses rate and epoch. On several GPUs: start it as
     torchrun --no-python --nproc-per-node N clear-bench train ...
 
     \b
@@ -105,31 +120,37 @@ def train(
         clear-bench train --preset tiny --out tiny
         clear-bench train mixtures --model 2apae --folds all --out sed
     """
-    from clear_gen.datasets.kinds import holds_mixtures
-
-    if seeds is not None and flags["seed"] is not None:
+    given = {name: value for name, value in choices.items() if value is not None}
+    if seeds and "seed" in given:
         raise click.UsageError("--seeds: found with --seed, expected one of them")
-    if folds is not None and flags["fold"] is not None:
-        raise click.UsageError("--folds: found with --fold, expected one of them")
-    of_mixtures = data is not None and holds_mixtures(data)
-    given = {name for name, value in {**flags, "folds": folds}.items() if value is not None}
-    if wrong := sorted(given & (OF_QUESTIONS if of_mixtures else OF_MIXTURES)):
-        what = "mixtures" if of_mixtures else "no mixtures"
-        raise click.UsageError(f"--{wrong[0].replace('_', '-')}: found it with {what}: {data or 'no DATA'}")
-    if preset is not None and preset != ("narrow" if of_mixtures else "tiny"):
-        raise click.UsageError(f"--preset {preset}: found it with {'' if of_mixtures else 'no '}mixtures")
-    flags = {name: value for name, value in flags.items() if value is not None}
-    if of_mixtures:
-        from baselines.tasks.sed.commands import run_sed_training
+    from baselines.tasks.training import Request, train_runs
 
-        assert data is not None
-        if "width" in flags:
-            flags["options"] = {**flags.get("options", {}), "width": flags.pop("width")}
-        run_sed_training(data, run, preset, config, folds, seeds, device, resume, flags, click.echo)
-        return
-    from baselines.tasks.aqa.commands import run_training
+    task = _task(data, preset, given.get("model"))
+    _check_options(task, given, preset)
+    train_runs(task, Request(run, data, preset, config, seeds, device, resume, given), click.echo)
 
-    run_training(data, run, preset, config, seeds, device, resume, flags, click.echo)
+
+def _task(data: Path | None, preset: str | None, model: str | None) -> Task:
+    """The task of the dataset, or, where there is none yet, of the preset or the model."""
+    from baselines.tasks.registry import task_for
+
+    if data is not None:
+        return task_for(data, model)
+    tasks = list(_tasks())
+    return next((task for task in tasks if preset in task.presets or model in task.models), tasks[0])
+
+
+def _check_options(task: Task, given: dict[str, Any], preset: str | None) -> None:
+    """Raise UsageError naming an option or a preset that is another task's, and the task that takes it."""
+    own = {option.name for option in task.options}
+    for other in _tasks():
+        for option in other.options:
+            if option.name in given and option.name not in own:
+                raise click.UsageError(
+                    f"{option.opts[0]}: found it with {task.kind}, expected {other.kind}: {other.title} takes it"
+                )
+    if preset is not None and preset not in task.presets:
+        raise click.UsageError(f"--preset: found {preset} with {task.kind}, expected one of: {', '.join(task.presets)}")
 
 
 @click.command()
@@ -146,9 +167,9 @@ def predict(run: Path, audio: Path, question: str, top: int, as_json: bool, devi
     Example:
         clear-bench predict run --audio scene.flac --question "How many violins are there?"
     """
-    from baselines.tasks.aqa import commands
+    from baselines.tasks.aqa.ask import predicted
 
-    click.echo("\n".join(commands.predicted(run, audio, question, top, as_json, device)))
+    click.echo("\n".join(predicted(run, audio, question, top, as_json, device)))
 
 
 COMMANDS = (train, predict)

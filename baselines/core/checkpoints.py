@@ -1,7 +1,7 @@
 """Files of weights (safetensors, so nothing is unpickled), and the surroundings of a run.
 
-A checkpoint holds weights as ``model.<name>``, the moments of Adam as ``adam.<number>.<name>``, and how far the run has
-come as JSON in the metadata.
+A checkpoint holds weights as ``model.<name>``, the optimiser's state of each parameter as
+``optimizer.<number>.<name>``, and the state of the training as JSON in the metadata.
 """
 
 from __future__ import annotations
@@ -91,20 +91,21 @@ def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor], path: Path)
     model.load_state_dict(tensors)
 
 
-State = TypeVar("State", bound=BaseModel)
+Progress = TypeVar("Progress", bound=BaseModel)
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: BaseModel) -> None:
     """Write all that a run needs to go on, atomically."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, values in optimizer.state_dict()["state"].items():
-        tensors |= {f"adam.{number}.{name}": torch.as_tensor(value) for name, value in values.items()}
+        kept = {name: value for name, value in values.items() if value is not None}
+        tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in kept.items()}
     save_tensors(tensors, path, {PROGRESS: progress.model_dump_json()})
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, kind: type[State], device: torch.device
-) -> State:
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, kind: type[Progress], device: torch.device
+) -> Progress:
     """Put a checkpoint into model and optimiser; returns how far the run had come. Raises InputError if it is none."""
     tensors, metadata = load_tensors(path, device)
     try:
@@ -116,7 +117,7 @@ def load_checkpoint(
     learnt = optimizer.param_groups[0]["params"]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name in tensors:
-        if name.startswith("adam."):
+        if name.startswith("optimizer."):
             _, number, field = name.split(".")
             state.setdefault(int(number), {})[field] = _laid_out_as(learnt[int(number)], tensors[name])
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
@@ -124,5 +125,5 @@ def load_checkpoint(
 
 
 def _laid_out_as(parameter: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
-    """A moment of Adam with the strides of its parameter, on which the fused optimiser relies without a check."""
+    """An optimiser's moment with the strides of its parameter, on which the fused optimiser relies without a check."""
     return torch.empty_like(parameter).copy_(stored) if stored.shape == parameter.shape else stored

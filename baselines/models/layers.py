@@ -9,7 +9,8 @@ of convolutional neural networks and the CoordConv solution", NeurIPS 2018 (coor
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -132,6 +133,28 @@ class QuestionEncoder(nn.Module):
         words = self.dropout(self.embedding(tokens))  # [B, L, embedding]
         states, _ = self.gru(words)  # [B, L, gru_units]
         return self.dropout(at_last_token(states, lengths))
+
+
+# --- frozen trunks ----------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class WithFrozenTrunk(Protocol):
+    """A model whose first part, the trunk, is not trained: its maps are the same in every epoch.
+
+    ``model(spectrogram, tokens, lengths)`` equals ``model.head(model.trunk_maps(spectrogram), tokens, lengths)``.
+    """
+
+    @property
+    def head(self) -> nn.Module: ...
+
+    def trunk_maps(self, spectrogram: Tensor) -> Tensor:
+        """[B, 1, F, T] -> [B, C, F', T']."""
+        ...
+
+    def load_trunk(self, path: Path) -> None:
+        """Take the trunk's weights from a safetensors file."""
+        ...
 
 
 # --- initial weights --------------------------------------------------------------------------------------------------

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-# First element of a random stream's spawn key: what the stream is for. The numbers are part of the format.
+# First element of a random stream's spawn key: what the stream is for. The numbers are part of the formats.
+# Streams of the seed of a bank, a dataset or its questions:
 STAGE_SCENE = 0
-
-
 STAGE_IMPORT = 1
-
-
 STAGE_VALIDATE = 2
-
-
 STAGE_QUESTIONS = 3
-
-
 STAGE_MIXTURE = 4
-
-
 STAGE_CAST = 5
+# Streams of the seed of a training run, which draws nothing else, so that the numbers start again:
+STAGE_WEIGHTS = 0
+STAGE_ORDER = 1
+STAGE_DROPOUT = 2
+STAGE_ROOMS = 3
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:

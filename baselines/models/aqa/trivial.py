@@ -15,10 +15,6 @@ class Random(nn.Module):
         self.n_answers = n_answers
         self.generator = torch.Generator()
 
-    def seed(self, rng: np.random.Generator) -> None:
-        """Start again, from a state that ``rng`` draws."""
-        self.generator.manual_seed(int(rng.integers(1 << 63)))
-
     def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
         return torch.rand(len(tokens), self.n_answers, generator=self.generator).to(tokens.device)
 
@@ -43,3 +39,9 @@ class MostCommon(nn.Module):
 
     def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
         return self.counts.expand(len(tokens), -1)
+
+
+def initialise_random(model: nn.Module, rng: np.random.Generator) -> None:
+    """Seed the scores of ``Random`` with the second number that ``rng`` draws: the first seeds a model's weights."""
+    assert isinstance(model, Random)
+    model.generator.manual_seed(int(rng.integers(1 << 63, size=2)[1]))

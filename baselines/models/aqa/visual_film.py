@@ -21,13 +21,18 @@ class VisualFilm(nn.Module):
         self.trunk = ResNet101()
         self.film = FilmNetwork(config, OUT_CHANNELS, n_words, n_answers)
 
-    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
-        return self.film(self.heard(spectrogram), tokens, lengths)
+    @property
+    def head(self) -> FilmNetwork:
+        """What answers from the trunk's maps."""
+        return self.film
 
-    def heard(self, spectrogram: Tensor) -> Tensor:
+    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        return self.film(self.trunk_maps(spectrogram), tokens, lengths)
+
+    def trunk_maps(self, spectrogram: Tensor) -> Tensor:
         """The trunk's features, the same for every question: [B, 1, F, T] -> [B, 1024, F / 16, T / 16]."""
         return self.trunk(spectrogram.expand(-1, 3, -1, -1))
 
-    def load_imagenet(self, path: Path) -> None:
+    def load_trunk(self, path: Path) -> None:
         """The trunk's weights from a safetensors file; see ``ResNet101.load_imagenet``."""
         self.trunk.load_imagenet(path)

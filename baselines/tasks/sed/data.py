@@ -40,6 +40,11 @@ class Clips:
         """From the beginning of a frame to that of the next."""
         return self.settings.hop / self.settings.sample_rate
 
+    @property
+    def n_folds(self) -> int:
+        """How many folds the mixtures have, where they are not those of one fold alone."""
+        return int(self.fold.max())
+
     def of_folds(self, folds: Sequence[int]) -> np.ndarray:
         """Places of the clips of some folds, int64 [n]."""
         return np.flatnonzero(np.isin(self.fold, folds))

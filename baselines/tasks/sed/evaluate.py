@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from baselines.tasks.aqa.run import BEST
+from baselines.core.run import BEST
 from baselines.tasks.sed.data import Clips, n_clips, read_clips
 from baselines.tasks.sed.event_columns import Events
 from baselines.tasks.sed.metrics import scores as sed_scores
@@ -26,7 +26,7 @@ from baselines.tasks.sed.metrics.events import DROP_FRAMES, JOIN_FRAMES, decode,
 from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD, tune_thresholds
 from baselines.tasks.sed.predictions import read_sed_predictions, read_truth, write_sed_predictions
 from baselines.tasks.sed.results import PREDICTIONS, RESULTS, Config, Hashes, SedResultsFile, sed_results_json
-from baselines.tasks.sed.run import Folds, Heard, SedTrained, data_of, folds_of, hear, load_sed_run, name_of_results
+from baselines.tasks.sed.run import Folds, Heard, Trained, data_of, folds_of, hear, load_run, name_of_results
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file, sha256_json, write_text
 from clear_gen.core.progress import progress
@@ -126,12 +126,12 @@ def evaluate_sed_runs(
     Raises InputError if a run or the dataset are not what they must be, or do not fit together.
     """
     read: dict[tuple[Path, str, int], Clips] = {}
-    trained = {run: load_sed_run(run, device) for run in runs}  # before any of them is scored
+    trained = {run: load_run(run, device) for run in runs}  # before any of them is scored
     return [_evaluate(trained[run], run, data, out, read) for run, out in runs.items()]
 
 
 def _evaluate(
-    trained: SedTrained, run: Path, data: Path | None, out: Path, read: dict[tuple[Path, str, int], Clips]
+    trained: Trained, run: Path, data: Path | None, out: Path, read: dict[tuple[Path, str, int], Clips]
 ) -> SedResultsFile:
     config = trained.config
     folder = data_of(run, config, data)
@@ -156,7 +156,7 @@ def _evaluate(
 
 
 def _clips(
-    trained: SedTrained,
+    trained: Trained,
     folder: Path,
     settings: MixtureSettings,
     fold: int,
@@ -175,7 +175,7 @@ def _clips(
 
 
 def _config(
-    trained: SedTrained,
+    trained: Trained,
     folder: Path,
     settings: MixtureSettings,
     folds: Folds,

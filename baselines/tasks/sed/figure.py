@@ -18,7 +18,7 @@ from baselines.models.sed.layers import SedOutput
 from baselines.tasks.sed.data import heard_in
 from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD
 from baselines.tasks.sed.results import RESULTS, read_sed_results
-from baselines.tasks.sed.run import SedTrained, data_of, load_sed_run, name_of_results
+from baselines.tasks.sed.run import Trained, data_of, load_run, name_of_results
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
 from clear_gen.datasets.mixtures.load import load_mixture
@@ -76,13 +76,13 @@ def draw_clip(run: Path, clip: str | None, path: Path, device: str | None = None
     installed.
     """
     kind = suffix_of(path)
-    figure = clip_figure(hear_clip(load_sed_run(run, device), run, clip, data), f"{run}")
+    figure = clip_figure(hear_clip(load_run(run, device), run, clip, data), f"{run}")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=DPI)
 
 
 @torch.no_grad()
-def hear_clip(trained: SedTrained, run: Path, clip: str | None, data: Path | None = None) -> Heard:
+def hear_clip(trained: Trained, run: Path, clip: str | None, data: Path | None = None) -> Heard:
     """What a run's model makes of one mixture. Raises InputError if there is none of that id, or of another length."""
     config, features = trained.config, trained.features
     folder = data_of(run, config, data)
@@ -115,7 +115,7 @@ def _array(of_batch: torch.Tensor) -> np.ndarray:
     return of_batch[0].float().cpu().numpy()
 
 
-def _thresholds(run: Path, trained: SedTrained, folder: Path) -> np.ndarray:
+def _thresholds(run: Path, trained: Trained, folder: Path) -> np.ndarray:
     """Those of the run's results on the mixtures in ``folder``, where it was scored. Shape: float64 [K]."""
     path = run / RESULTS.format(name_of_results(trained.config, folder))
     if not path.is_file():

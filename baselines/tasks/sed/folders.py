@@ -47,7 +47,7 @@ def is_sed(path: Path) -> bool:
 
 
 def _is_sed_run(run: Path) -> bool:
-    from baselines.tasks.sed.run import task_of
+    from baselines.core.run import task_of
 
     return task_of(run) == TASK
 

@@ -185,7 +185,8 @@ def trained(folder: Path, data: Path, said: dict[str, list[str]], monkeypatch: p
         return asked or data, said["mixed"], "naaqa-2d"
 
     module.predict_split = predict_split
-    module.read_config = lambda _: SimpleNamespace(data=str(data))
+    module.Config = object
+    monkeypatch.setattr("baselines.core.run.read_config", lambda _run, _schema: SimpleNamespace(data=str(data)))
     monkeypatch.setitem(sys.modules, "baselines.tasks.aqa.run", module)
     (folder / "run").mkdir()
     return folder / "run"

@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from baselines.models import build, skeleton
 from baselines.models.aqa.ablation import RUN_LENGTH
 from baselines.models.aqa.resnet import ResNet101
+from baselines.models.registry import build, skeleton
 from clear_gen.core.errors import InputError
 from clear_gen.core.streams import stream
 
@@ -26,7 +26,9 @@ LENGTHS = torch.tensor([6, 3, 4, 5])
 
 
 def small(name: str, **options: object) -> nn.Module:
-    return build(name, 11, 5, stream(3), {**(SMALL_DAQA if "daqa" in name else SMALL), **options})
+    return build(
+        name, {"n_words": 11, "n_answers": 5}, stream(3), {**(SMALL_DAQA if "daqa" in name else SMALL), **options}
+    )
 
 
 def batch(rows: int = 16, columns: int = 41) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -52,20 +54,20 @@ def batch(rows: int = 16, columns: int = 41) -> tuple[torch.Tensor, torch.Tensor
     ],
 )
 def test_features_of_the_longest_scene(name: str, options: dict, shape: tuple[int, ...]) -> None:
-    extractor = skeleton(name, 97, 57, options).extractor
+    extractor = skeleton(name, {"n_words": 97, "n_answers": 57}, options).extractor
     assert extractor(torch.zeros(1, 1, 64, 418, device="meta")).shape == (1, *shape)
     assert extractor.out_channels == shape[0]
 
 
 def test_pipelines_of_parallel_round_differently() -> None:
-    extractor = skeleton(PARALLEL, 97, 57).extractor
+    extractor = skeleton(PARALLEL, {"n_words": 97, "n_answers": 57}).extractor
     spectrogram = torch.zeros(1, 1, 64, 418, device="meta")
     assert extractor.time(spectrogram).shape == (1, 32, 8, 53)
     assert extractor.freq(spectrogram).shape == (1, 32, 8, 52)
 
 
 def test_trunk_of_the_longest_scene() -> None:
-    trunk = skeleton("visual-film-resnet101", 97, 57).trunk
+    trunk = skeleton("visual-film-resnet101", {"n_words": 97, "n_answers": 57}).trunk
     assert trunk(torch.zeros(1, 3, 64, 418, device="meta")).shape == (1, 1024, 4, 27)
 
 
@@ -83,7 +85,7 @@ def test_trunk_of_the_longest_scene() -> None:
     ],
 )
 def test_cost_of_the_longest_scene(name: str, options: dict, gmac: float) -> None:
-    model = skeleton(name, 97, 57, options).eval()
+    model = skeleton(name, {"n_words": 97, "n_answers": 57}, options).eval()
     tokens = torch.zeros(1, 22, dtype=torch.int64, device="meta")
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 1, 64, 418, device="meta"), tokens, tokens[:, 0])
@@ -178,9 +180,9 @@ def test_imagenet_weights_round_trip(visual: nn.Module, tmp_path: Path) -> None:
     assert len(expected) == 5 * (1 + 3 * 30 + 3)  # convolutions, each with its normalisation's four tensors
     path = tmp_path / "resnet101.safetensors"
     save_file({**expected, "fc.weight": torch.zeros(10, 2), "layer4.0.conv1.weight": torch.zeros(1)}, path)
-    other = build("visual-film-resnet101", 11, 5, stream(4), SMALL)
+    other = build("visual-film-resnet101", {"n_words": 11, "n_answers": 5}, stream(4), SMALL)
     assert not torch.equal(other.trunk.conv1.weight, expected["conv1.weight"])
-    other.load_imagenet(path)
+    other.load_trunk(path)
     assert all(torch.equal(other.trunk.state_dict()[key], tensor) for key, tensor in expected.items())
     assert not any(parameter.requires_grad for parameter in other.trunk.parameters())
 
@@ -228,7 +230,7 @@ def test_audio_only_does_not_read() -> None:
 
 
 def test_most_common_answer() -> None:
-    model = build("most-common", 11, 5, stream(0))
+    model = build("most-common", {"n_words": 11, "n_answers": 5}, stream(0))
     assert not model(*batch()).any()
     model.fit(torch.tensor([3, 3, 1, 0, 3, 1]))
     assert model(*batch()).tolist() == [[1, 2, 0, 3, 0]] * 4
@@ -236,10 +238,10 @@ def test_most_common_answer() -> None:
 
 
 def test_random_answers() -> None:
-    first, second = (build("random", 11, 50, stream(0)) for _ in range(2))
+    first, second = (build("random", {"n_words": 11, "n_answers": 50}, stream(0)) for _ in range(2))
     scores = first(*batch())
     assert torch.equal(scores, second(*batch()))
     assert not torch.equal(first(*batch()), scores)
     assert 0 <= scores.min() < 0.1 < 0.9 < scores.max() < 1
-    other = build("random", 11, 50, np.random.default_rng(1))
+    other = build("random", {"n_words": 11, "n_answers": 50}, np.random.default_rng(1))
     assert not torch.equal(other(*batch()), scores)

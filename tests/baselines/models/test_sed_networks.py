@@ -17,22 +17,26 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.cli import run
-from baselines.models import count, with_options
+from baselines.models.registry import build, config_of, count, listing, models_of, skeleton, with_options
 from baselines.models.sed.layers import SedOutput
-from baselines.models.sed.registry import SED_MODELS, build_sed, config_of_sed, listing_sed, skeleton_sed
 from baselines.models.sed.vggish_pool import weighted_rank
 from clear_gen.core.errors import InputError
 from clear_gen.core.streams import stream
 from tests.counts import examples
 
+SED_MODELS = models_of("sed")
 CLASSES, FRAMES, BANDS = 3, 12, 7
 NARROW = {"width": 0.1}  # 4, 6, 13 and 26 channels of 32 to 256
 POOLINGS = "gmp", "gap", "gwrp"
 
 
+def sizes(n_classes: int, n_frames: int) -> dict[str, int]:
+    return {"n_classes": n_classes, "n_frames": n_frames}
+
+
 def small(name: str, seed: int = 3, n_classes: int = CLASSES, **options: Any) -> nn.Module:
     bands = {"n_bands": BANDS} if name == "2apae" else {}
-    return build_sed(name, n_classes, FRAMES, stream(seed), {**NARROW, **bands, **options})
+    return build(name, sizes(n_classes, FRAMES), stream(seed), {**NARROW, **bands, **options})
 
 
 def clips(n: int = 2, frames: int = FRAMES, bands: int = BANDS, seed: int = 0) -> torch.Tensor:
@@ -55,18 +59,18 @@ def clips(n: int = 2, frames: int = FRAMES, bands: int = BANDS, seed: int = 0) -
     ],
 )
 def test_counts(name: str, options: dict, parameters: int) -> None:
-    assert count(skeleton_sed(name, 41, 311, options)) == (parameters, parameters)
+    assert count(skeleton(name, sizes(41, 311), options)) == (parameters, parameters)
 
 
 def test_counts_by_part() -> None:
-    model = skeleton_sed("2apae", 41, 311)
+    model = skeleton("2apae", sizes(41, 311))
     parts = model.encoder, model.classes, model.over_frequency, model.over_time, model.decoder
     assert [count(part)[0] for part in parts] == [1_172_640, 10_537, 202_384 - 194_064, 194_064, 581_805]
-    assert count(skeleton_sed("2apae", 41, 100))[0] == 1_967_366 - 194_064 + 2 * (100 * 100 + 100)
+    assert count(skeleton("2apae", sizes(41, 100)))[0] == 1_967_366 - 194_064 + 2 * (100 * 100 + 100)
     for name, channels in (("2apae", 256), ("gap", 128), ("atrous", 2 * 256)):
-        fewer = count(skeleton_sed(name, 10, 311))[0]
+        fewer = count(skeleton(name, sizes(10, 311)))[0]
         extra = 31 * (channels + (2 if name == "atrous" else 1))
-        assert count(skeleton_sed(name, 41, 311))[0] - fewer == extra
+        assert count(skeleton(name, sizes(41, 311)))[0] - fewer == extra
 
 
 @pytest.mark.parametrize(
@@ -74,7 +78,7 @@ def test_counts_by_part() -> None:
     [("2apae", {}, 35.19), ("2apae", {"decoder": False}, 23.62), ("gwrp", {}, 11.67), ("atrous", {}, 20.83)],
 )
 def test_cost_of_ten_seconds(name: str, options: dict, gmac: float) -> None:
-    model = skeleton_sed(name, 41, 311, options)
+    model = skeleton(name, sizes(41, 311), options)
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 311, 64, device="meta"))
     assert counter.get_total_flops() / 2e9 == pytest.approx(gmac, abs=0.006)
@@ -82,7 +86,7 @@ def test_cost_of_ten_seconds(name: str, options: dict, gmac: float) -> None:
 
 def test_width() -> None:
     def channels(name: str, width: float) -> list[int]:
-        model = skeleton_sed(name, 41, 311, {"width": width})
+        model = skeleton(name, sizes(41, 311), {"width": width})
         return [part.out_channels for part in model.modules() if isinstance(part, nn.Conv2d)]
 
     assert channels("2apae", 1) == [32, 32, 64, 64, 128, 128, 256, 256, 41, 128, 128, 64, 64, 32, 32, 1, 1]
@@ -293,14 +297,14 @@ def check(found: SedOutput, x: torch.Tensor, n_classes: int = CLASSES) -> None:
 @pytest.mark.parametrize(("frames", "bands", "n_classes"), [(1, 1, 1), (1, 5, 2), (9, 1, 4), (30, 16, 5)])
 def test_any_size(name: str, frames: int, bands: int, n_classes: int) -> None:
     options = {**NARROW, **({"n_bands": bands} if name == "2apae" else {})}
-    model = build_sed(name, n_classes, frames, stream(0), options).eval()
+    model = build(name, sizes(n_classes, frames), stream(0), options).eval()
     x = clips(2, frames, bands)
     check(model(x), x, n_classes)
 
 
 @pytest.mark.parametrize("name", SED_MODELS)
 def test_ten_seconds(name: str) -> None:
-    model = build_sed(name, 41, 311, stream(0), {"width": 0.05})
+    model = build(name, sizes(41, 311), stream(0), {"width": 0.05})
     x = clips(1, 311, 64)
     with torch.no_grad():
         check(model(x), x, 41)
@@ -420,7 +424,7 @@ def test_reconstructions() -> None:
 
 @pytest.mark.parametrize("name", ["2apae", "gwrp", "atrous"])
 def test_initial_weights(name: str) -> None:
-    model = build_sed(name, 41, 311, stream(1), {"width": 0.5})
+    model = build(name, sizes(41, 311), stream(1), {"width": 0.5})
     for key, layer in model.named_modules():
         if isinstance(layer, nn.BatchNorm2d):
             values = [tensor.unique().tolist() for tensor in layer.state_dict().values()]
@@ -530,7 +534,7 @@ def test_a_model_learns_which_band_is_loud(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("nope", {}, "model: found 'nope', expected one of: 2apae, gmp, gap, gwrp, atrous"),
+        ("nope", {}, "model: found 'nope', expected one of: naaqa-2d, "),
         ("atrous", {"decay": 0.5}, "atrous: option: found 'decay', expected one of: width"),
         ("2apae", {"n_classes": 3}, "2apae: option: found 'n_classes', expected one of: width, n_bands, final_activ"),
         ("2apae", {"n_frames": 3}, "2apae: option: found 'n_frames', expected one of: width, "),
@@ -549,27 +553,27 @@ def test_a_model_learns_which_band_is_loud(name: str) -> None:
 )
 def test_wrong_options_are_named(name: str, options: dict, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)) as caught:
-        build_sed(name, 3, 12, stream(0), options)
+        build(name, sizes(3, 12), stream(0), options)
     assert "\n" not in str(caught.value)
 
 
 def test_options_replace_published_settings() -> None:
-    published = config_of_sed("gwrp")
+    published = config_of("gwrp")
     assert (published.width, published.decay) == (1, 0.9998)
-    assert config_of_sed("gwrp", {"decay": 1, "width": 8}) == with_options("x", published, {"decay": 1, "width": 8})
-    assert config_of_sed("gwrp", {"decay": 0.5}).decay == 0.5
-    assert config_of_sed("gap", {"decay": 0.9998}) == config_of_sed("gap")  # as published is no contradiction
-    assert config_of_sed("2apae").final_activation == "relu"
+    assert config_of("gwrp", {"decay": 1, "width": 8}) == with_options("x", published, {"decay": 1, "width": 8})
+    assert config_of("gwrp", {"decay": 0.5}).decay == 0.5
+    assert config_of("gap", {"decay": 0.9998}) == config_of("gap")  # as published is no contradiction
+    assert config_of("2apae").final_activation == "relu"
 
 
 def test_listing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["models", "--task", "sed", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert rows == listing_sed()
+    assert rows == listing(SED_MODELS)
     assert [row["name"] for row in rows] == list(SED_MODELS)
     assert {row["task"] for row in rows} == {"sed"}
     assert [row["params_total"] for row in rows] == [1_967_366, 587_593, 587_593, 587_593, 1_047_570]
     assert run(["models", "--task", "sed"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(SED_MODELS) + 1
-    assert re.search(r"^2apae +sed +1,967,366 +1,967,366 +41 +311 .*arXiv 2008.07085$", lines[1])
+    assert len(lines) == len(SED_MODELS) + 2
+    assert re.search(r"^2apae +1,967,366 +1,967,366 +0 +41 +311 .*arXiv 2008.07085$", lines[2])

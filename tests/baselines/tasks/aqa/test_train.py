@@ -18,13 +18,14 @@ import soundfile
 import torch
 
 from baselines.cli import run
+from baselines.core import trainer
 from baselines.core.checkpoints import Paused, load_tensors, save_tensors
-from baselines.models import build
+from baselines.core.trainer import Trainer, train
 from baselines.models.aqa.visual_film import VisualFilm
-from baselines.tasks.aqa import train as training
+from baselines.models.registry import build
+from baselines.tasks.aqa.learner import AqaLearner, Data, load_data
 from baselines.tasks.aqa.questions import read_split
-from baselines.tasks.aqa.run import RunConfig, load_run, logits_of, new_model, predict_split
-from baselines.tasks.aqa.train import Data, Processes, load_data, train
+from baselines.tasks.aqa.run import Config, load_run, logits_of, new_model, predict_split
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.load import load_scenes
@@ -35,9 +36,9 @@ NARROW |= {"projection": 8, "extractor_filters": 2}
 SETS = [part for name, value in NARROW.items() for part in ("--set", f"{name}={value}")]
 
 
-def config_of(folder: Path, **choices: object) -> RunConfig:
+def config_of(folder: Path, **choices: object) -> Config:
     named = {"model": "naaqa-2d-optimized", "options": NARROW, "batch": 16, "max_epochs": 3, "learning_rate": 0.01}
-    return RunConfig.model_validate({"data": str(folder), **named, **choices})
+    return Config.model_validate({"data": str(folder), **named, **choices})
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,8 @@ def data(unheard: Path) -> Data:
     return load_data(config_of(unheard), CPU)
 
 
-def trained(config: RunConfig, data: Data, folder: Path) -> Path:
-    train(config, data, folder, CPU, Processes(), lambda _: None)
+def trained(config: Config, data: Data, folder: Path) -> Path:
+    train(config, AqaLearner(config, data, CPU), folder)
     return folder
 
 
@@ -74,17 +75,17 @@ def test_stopped_in_any_step_it_goes_on_to_the_same_result(
 ) -> None:
     """A checkpoint after every step, and the power goes out in the ``at``-th."""
     whole = trained(config_of(unheard), data, tmp_path / "whole")
-    step, done = training._Trainer._step, 0
+    step, done = Trainer._step, 0
 
-    def stopping(self: training._Trainer, *arguments: object) -> torch.Tensor:
+    def stopping(self: Trainer, *arguments: object) -> torch.Tensor:
         nonlocal done
         done += 1
         if done == at:
             raise KeyboardInterrupt
         return step(self, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(training, "CHECKPOINT_S", -1.0)
-    monkeypatch.setattr(training._Trainer, "_step", stopping)
+    monkeypatch.setattr(trainer, "CHECKPOINT_S", -1.0)
+    monkeypatch.setattr(Trainer, "_step", stopping)
     with pytest.raises(KeyboardInterrupt):
         trained(config_of(unheard), data, tmp_path / "stopped")
     monkeypatch.undo()
@@ -145,7 +146,7 @@ def test_a_run_that_is_there_is_not_mixed_with_another(
     assert run(command) == DONE
     capfd.readouterr()
     assert run(command) == WRONG_INPUT
-    assert "found a run, expected none; --resume goes on with it" in capfd.readouterr().err
+    assert "found a run, expected none; --resume continues it" in capfd.readouterr().err
     assert run([*command, "--resume", "--seed", "3"]) == WRONG_INPUT
     assert "config.yaml: seed: found 0, expected 3, as asked" in " ".join(capfd.readouterr().err.split())
     assert run([*command, "--resume"]) == DONE
@@ -222,7 +223,7 @@ def test_a_frozen_trunk_hears_every_scene_once(unheard: Path, data: Data) -> Non
 def test_the_trunk_takes_the_weights_it_is_given_and_says_when_there_are_none(
     unheard: Path, tmp_path: Path, capfd: pytest.CaptureFixture
 ) -> None:
-    trunk = build("visual-film-resnet101", 9, 3, np.random.default_rng(5)).trunk
+    trunk = build("visual-film-resnet101", {"n_words": 9, "n_answers": 3}, np.random.default_rng(5)).trunk
     given = {name: tensor for name, tensor in trunk.state_dict().items() if "num_batches" not in name}
     save_tensors(given, tmp_path / "resnet.safetensors")
     sets = [part for name in FILM for part in ("--set", f"{name}={NARROW[name]}")]
@@ -250,7 +251,7 @@ def test_a_paused_training_goes_on_to_the_same_result(unheard: Path, data: Data,
     while True:
         n_pieces += 1
         try:
-            train(config, data, tmp_path / "pieces", CPU, Processes(), lambda _: None, pause)
+            train(config, AqaLearner(config, data, CPU), tmp_path / "pieces", pause=pause)
             break
         except Paused:
             continue

@@ -12,10 +12,12 @@ import soundfile
 import torch
 
 from baselines.core.checkpoints import save_tensors
-from baselines.tasks.aqa.run import BEST, METRICS
+from baselines.core.run import BEST, METRICS
+from baselines.core.trainer import begin_run
 from baselines.tasks.sed.data import Clips, read_clips
-from baselines.tasks.sed.run import SedFeatures, SedRunConfig, folds_of, moments, new_sed_model, write_sed_run
-from tests.mixtures.data import N_FOLDS, RATE, make, small_settings, write_corpus
+from baselines.tasks.sed.learner import SedLearner
+from baselines.tasks.sed.run import Config
+from tests.mixtures.data import RATE, make, small_settings, write_corpus
 
 PER_FOLD = 6
 SNRS = (0.0, 20.0)
@@ -44,20 +46,16 @@ def mixtures(folder: Path, **how: Any) -> Path:
     return make(folder / "mixtures", folder / "corpus", settings)
 
 
-def write_run(run: Path, data: Path, fold: int = 1, snr: str = "mixtures-snr0", **how: Any) -> SedRunConfig:
+def write_run(run: Path, data: Path, fold: int = 1, snr: str = "mixtures-snr0", **how: Any) -> Config:
     """The folder of a run, with random weights that have seen a few batches' statistics."""
     choices = {"model": "2apae", "options": {"width": 0.0625}, **how}
-    config = SedRunConfig(data=str(data), snr=snr, fold=fold, **choices)
+    config = Config(data=str(data), snr=snr, fold=fold, **choices)
     clips = all_clips(data, snr)
-    train = clips.of_folds(folds_of(config, N_FOLDS).train)
-    mean, std = moments(clips.log_mel, train)
-    features = SedFeatures(
-        mel=clips.settings, n_frames=clips.log_mel.shape[1], labels=list(clips.corpus.labels), mean=mean, std=std
-    )
-    write_sed_run(run, config, features, "cpu")
-    model = new_sed_model(config, features).train()
+    learner = SedLearner(config, clips, CPU)
+    begin_run(run, config, learner)
+    model = learner.model.train()
     for _ in range(30):  # or the statistics of batch normalisation are those of nothing
-        model(features.standardised(clips.log_mel[torch.from_numpy(train)]))
+        model(learner.features.standardised(clips.log_mel[learner.train]))
     save_tensors(model.state_dict(), run / BEST)
     (run / METRICS).write_text("".join(json.dumps(row) + "\n" for row in EPOCHS))
     return config

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import clear_gen
 from baselines.cli import run
-from baselines.tasks.aqa.run import BEST
+from baselines.core.run import BEST
 from baselines.tasks.sed.data import Clips
 from baselines.tasks.sed.evaluate import (
     active_frames,
@@ -31,7 +31,7 @@ from baselines.tasks.sed.metrics import scores as sed_scores
 from baselines.tasks.sed.predictions import read_truth
 from baselines.tasks.sed.published import TABLE_4, TABLE_5, published
 from baselines.tasks.sed.results import ON_TEST, mean_figures, read_sed_results, sed_results_json
-from baselines.tasks.sed.run import Heard, hear, load_sed_run
+from baselines.tasks.sed.run import Heard, hear, load_run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file
@@ -120,7 +120,7 @@ def test_scores_are_those_of_a_slow_definition(sed_folds: Path, sed_data: Path) 
 
 
 def test_thresholds_are_the_best_of_the_selection_fold(sed_folds: Path, sed_data: Path) -> None:
-    trained = load_sed_run(sed_folds / "fold-1", "cpu")
+    trained = load_run(sed_folds / "fold-1", "cpu")
     selection = all_clips(sed_data, fold=2)
     heard = hear(trained.model, trained.features, selection.log_mel)
     for k, (label, score) in enumerate(read_sed_results(sed_folds / "fold-1" / RESULTS).scores.clip.by_class.items()):
@@ -134,7 +134,7 @@ def test_thresholds_are_the_best_of_the_selection_fold(sed_folds: Path, sed_data
 
 
 def test_scores_in_memory_are_those_of_the_file(sed_folds: Path, sed_data: Path) -> None:
-    trained = load_sed_run(sed_folds / "fold-1", "cpu")
+    trained = load_run(sed_folds / "fold-1", "cpu")
     test, selection = (all_clips(sed_data, fold=fold) for fold in (1, 2))
     heard = [hear(trained.model, trained.features, one.log_mel) for one in (test, selection)]
     found = scores_of(test, heard[0], selection, heard[1])
@@ -369,7 +369,7 @@ def test_a_dataset_that_is_not_where_it_was(folds: Path, sed_data: Path, complai
         assert "config.yaml: data: found 'moved', no folder as seen from here; --data says where" in said
         assert run([command, "folds/fold-1", "--data", str(sed_data)]) == DONE
     stored = read_sed_results(folds / f"fold-1/results-{sed_data.name}-mixtures-snr0-fold1.json").scores.clip.by_class
-    heard = hear_clip(load_sed_run(folds / "fold-1", "cpu"), folds / "fold-1", None, sed_data)
+    heard = hear_clip(load_run(folds / "fold-1", "cpu"), folds / "fold-1", None, sed_data)
     assert heard.thresholds.tolist() == [stored[label].threshold for label in heard.labels]
 
 

@@ -12,7 +12,7 @@ import pytest
 from baselines.cli import run
 from baselines.tasks.sed.figure import MAPS, clip_figure, hear_clip
 from baselines.tasks.sed.results import read_sed_results
-from baselines.tasks.sed.run import hear, load_sed_run
+from baselines.tasks.sed.run import hear, load_run
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.datasets.mixtures.load import load_mixture
 from tests.baselines.tasks.sed.runs import all_clips, write_run
@@ -36,7 +36,7 @@ def test_a_picture_of_each_clip(sed_folds: Path, tmp_path: Path, capsys: pytest.
     assert first == same  # the first of the held-out fold is drawn by default
     assert first != other
     for name, clip in names.items():
-        heard = hear_clip(load_sed_run(folder, "cpu"), folder, *(clip or [None]))
+        heard = hear_clip(load_run(folder, "cpu"), folder, *(clip or [None]))
         rows = len(heard.graph.weak_labels)
         inches = 1.9 * (2 + len(heard.shown)) + 1.5 * 2 + 0.4 + 0.35 * rows + 1.2
         assert size_of(tmp_path / name) == (1600, int(100 * inches + 1e-6))
@@ -44,7 +44,7 @@ def test_a_picture_of_each_clip(sed_folds: Path, tmp_path: Path, capsys: pytest.
 
 def test_what_is_drawn_is_what_the_run_hears(sed_folds: Path, sed_data: Path) -> None:
     folder = sed_folds / "fold-1"
-    trained = load_sed_run(folder, "cpu")
+    trained = load_run(folder, "cpu")
     clips = all_clips(sed_data)
     place = clips.corpus.clips.index("fold1-000003")
     expected = hear(trained.model, trained.features, clips.log_mel[[place]])
@@ -66,7 +66,7 @@ def test_models_without_a_decoder_show_the_maps_that_they_have(
     sed_data: Path, tmp_path: Path, model: str, maps: list[str]
 ) -> None:
     write_run(tmp_path / "run", sed_data, model=model)
-    heard = hear_clip(load_sed_run(tmp_path / "run", "cpu"), tmp_path / "run", None)
+    heard = hear_clip(load_run(tmp_path / "run", "cpu"), tmp_path / "run", None)
     assert heard.thresholds.tolist() == [0.5] * 3  # the run was not scored
     assert heard.reconstruction is None
     figure = clip_figure(heard, "a $title$")

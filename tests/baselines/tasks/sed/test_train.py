@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 from baselines.audio.log_mel import log_mel
 from baselines.cli import run as clear_bench
 from baselines.core.checkpoints import Paused
+from baselines.core.trainer import State, train
+from baselines.models.registry import models_of
 from baselines.models.sed.layers import SedOutput
-from baselines.models.sed.registry import SED_MODELS
 from baselines.tasks.sed.data import Clips, mel_settings_at, read_clips
-from baselines.tasks.sed.run import SedRunConfig, folds_of, hear, load_sed_run
-from baselines.tasks.sed.train import SedProgress, features_for, loss_of, train_sed
+from baselines.tasks.sed.learner import SedLearner, features_for, loss_of
+from baselines.tasks.sed.run import Config, folds_of, hear, load_run
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import write_text
@@ -52,13 +53,13 @@ def clips(mixtures: Path) -> Clips:
     return read_clips(mixtures, 10, CPU, lambda _: None)
 
 
-def config_of(mixtures: Path, **how: Any) -> SedRunConfig:
+def config_of(mixtures: Path, **how: Any) -> Config:
     chosen = {"model": "atrous", "fold": 1, "options": NARROW, "batch": 8, "max_epochs": 3, **how}
-    return SedRunConfig(data=str(mixtures), snr="mixtures-snr10", **chosen)
+    return Config(data=str(mixtures), snr="mixtures-snr10", **chosen)
 
 
-def trained(config: SedRunConfig, clips: Clips, run: Path, **how: Any) -> Path:
-    train_sed(config, clips, N_FOLDS, run, lambda _: None, **how)
+def trained(config: Config, clips: Clips, run: Path, **how: Any) -> Path:
+    train(config, SedLearner(config, clips, CPU), run, **how)
     return run
 
 
@@ -77,7 +78,7 @@ def same(one: Path, two: Path) -> bool:
 @given(st.integers(3, 10).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n))), st.booleans())
 def test_the_held_out_fold_is_never_learnt_from(case: tuple[int, int], on_test: bool) -> None:
     n, fold = case
-    folds = folds_of(SedRunConfig(fold=fold, select_on_test=on_test), n)
+    folds = folds_of(Config(fold=fold, select_on_test=on_test), n)
     assert folds.test == fold
     assert fold not in folds.train
     assert folds.selection not in folds.train
@@ -95,7 +96,7 @@ def test_the_held_out_fold_is_never_learnt_from(case: tuple[int, int], on_test: 
 )
 def test_too_few_folds(n: int, how: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
-        folds_of(SedRunConfig(**how), n)
+        folds_of(Config(**how), n)
 
 
 def test_clips_are_what_the_dataset_holds(mixtures: Path, clips: Clips) -> None:
@@ -126,7 +127,7 @@ def test_mixtures_without_audio_are_one_line(mixtures: Path, tmp_path: Path) -> 
 
 
 def test_bands_are_normalised_over_the_training_clips(mixtures: Path, clips: Clips) -> None:
-    features = features_for(config_of(mixtures), clips, N_FOLDS)
+    features = features_for(config_of(mixtures), clips)
     folds = folds_of(config_of(mixtures), N_FOLDS)
     learnt = features.standardised(clips.log_mel[clips.of_folds(folds.train)]).double().flatten(0, 1)
     assert learnt.mean(0).abs().max() < 1e-5
@@ -180,7 +181,7 @@ def test_the_rate_falls_after_a_plateau_of_the_selection_fold_and_the_best_epoch
             rate, since = rate / 10, 0
     assert rate < 0.03
     folds = folds_of(config, N_FOLDS)
-    kept = load_sed_run(run, "cpu")
+    kept = load_run(run, "cpu")
     chosen = clips.of_folds([folds.selection])
     scores = hear(kept.model, kept.features, clips.log_mel[chosen]).clip
     assert precision_slowly(scores, clips.targets[chosen]) == pytest.approx(
@@ -211,7 +212,7 @@ def easy(tmp_path_factory: pytest.TempPathFactory) -> Clips:
     return read_clips(data, 10, CPU, lambda _: None)
 
 
-@pytest.mark.parametrize("model", SED_MODELS)
+@pytest.mark.parametrize("model", models_of("sed"))
 def test_every_network_learns_to_tell_sounds_apart(easy: Clips, tmp_path: Path, model: str) -> None:
     config = config_of(tmp_path, model=model, max_epochs=12, learning_rate=0.01, plateau_epochs=12)
     rows = metrics(trained(config, easy, tmp_path / "run"))
@@ -266,8 +267,8 @@ def test_what_says_that_a_run_or_an_epoch_is_there_is_written_last(
         write_text(path, *_)
 
     with monkeypatch.context() as patched:
-        patched.setattr("baselines.tasks.sed.run.write_text", killed)
-        patched.setattr("baselines.tasks.sed.train.save_checkpoint", lambda path, *_: killed(path))
+        patched.setattr("baselines.core.run.write_text", killed)
+        patched.setattr("baselines.core.trainer.save_checkpoint", lambda path, *_: killed(path))
         with pytest.raises(KeyboardInterrupt):
             trained(config, clips, tmp_path / "killed")
     names = {path.name for path in (tmp_path / "killed").iterdir()}
@@ -278,7 +279,9 @@ def test_what_says_that_a_run_or_an_epoch_is_there_is_written_last(
 
 @pytest.mark.parametrize("model", ["2apae", "gap"])
 def test_a_training_that_diverges_is_one_line(mixtures: Path, clips: Clips, tmp_path: Path, model: str) -> None:
-    with pytest.raises(CheckFailed, match=r"run: epoch 1: .* with a lower --learning-rate"):
+    with pytest.raises(
+        CheckFailed, match=r"run: epoch 1: selection_micro_ap is not a number; .* with a lower --learning-rate"
+    ):
         trained(config_of(mixtures, model=model, learning_rate=1e30), clips, tmp_path / "run")
 
 
@@ -294,7 +297,7 @@ def test_all_folds_and_seeds(mixtures: Path, tmp_path: Path, capfd: pytest.Captu
     runs = {path.parent for path in run.rglob("model.safetensors")}
     assert runs == {run / f"seed-{seed}/fold-{fold}" for seed in (3, 4) for fold in (1, 2, 3)}
     for one in runs:
-        config = load_sed_run(one, "cpu").config
+        config = load_run(one, "cpu").config
         assert (f"seed-{config.seed}", f"fold-{config.fold}") == (one.parent.name, one.name)
         assert config.snr == "mixtures-snr10"
         assert (one / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -311,12 +314,21 @@ def test_all_folds_and_seeds(mixtures: Path, tmp_path: Path, capfd: pytest.Captu
         (["--model", "gap", "--fold", "4"], "--fold: found 4, expected 1 to 3"),
         (["--model", "gap", "--folds", "1,x"], "found '1,x', expected all, or different folds such as 1,2"),
         (["--model", "gap", "--folds", "all", "--fold", "1"], "--folds: found with --fold"),
-        (["--model", "naaqa-2d", "--fold", "1"], "model: found 'naaqa-2d', expected one of: 2apae"),
+        (
+            ["--model", "naaqa-2d", "--fold", "1"],
+            "--model: found naaqa-2d, a model of acoustic question answering, expected one of sound event dete",
+        ),
         (["--model", "gap", "--fold", "1", "--snr", "5"], "SNR: found '5', expected one of: mixtures-snr0"),
         (["--model", "gap", "--fold", "1", "--alpha", "-1"], "--alpha: found -1.0"),
         (["--model", "gap", "--fold", "1", "--width", "0"], "width"),
-        (["--model", "gap", "--fold", "1", "--log-mel"], "--log-mel: found it with mixtures"),
-        (["--model", "gap", "--fold", "1", "--preset", "tiny"], "--preset tiny: found it with mixtures"),
+        (
+            ["--model", "gap", "--fold", "1", "--log-mel"],
+            "--log-mel: found it with mixtures, expected scenes: acoustic question answering takes it",
+        ),
+        (
+            ["--model", "gap", "--fold", "1", "--preset", "tiny"],
+            "--preset: found tiny with mixtures, expected one of: narrow",
+        ),
         (["--model", "gap", "--fold", "1", "--device", "gpu"], "--device: found 'gpu', expected cpu"),
         (["--model", "gap", "--fold", "1", "--device", "meta"], "--device: found 'meta', expected one of: cpu, cuda"),
         (["--model", "gap", "--fold", "1", "--device", "cuda:99"], "--device: found 'cuda:99', expected cpu"),
@@ -332,7 +344,7 @@ def test_wrong_choices(
 
 def test_options_of_mixtures_are_refused_for_questions(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     assert clear_bench(["train", "--preset", "tiny", "--fold", "1", "--out", str(tmp_path / "run")]) == WRONG_INPUT
-    assert "--fold: found it with no mixtures" in capfd.readouterr().err
+    assert "--fold: found it with scenes, expected mixtures: sound event detection takes it" in capfd.readouterr().err
 
 
 def test_a_run_that_is_there_is_not_mixed_with_another(
@@ -341,7 +353,7 @@ def test_a_run_that_is_there_is_not_mixed_with_another(
     run = trained(config_of(mixtures, max_epochs=1), clips, tmp_path / "run")
     arguments = [str(mixtures), "--model", "atrous", "--fold", "1", "--snr", "10", *SHORT, "--out", str(run)]
     assert clear_bench(["train", *arguments]) == WRONG_INPUT
-    assert "found a run, expected none; --resume goes on with it" in capfd.readouterr().err
+    assert "found a run, expected none; --resume continues it" in capfd.readouterr().err
     assert clear_bench(["train", *arguments, "--resume"]) == DONE
     assert clear_bench(["train", *arguments, "--resume", "--alpha", "0.1"]) == WRONG_INPUT
     assert "config.yaml: alpha: found 0.001, expected 0.1, as asked" in capfd.readouterr().err
@@ -355,4 +367,5 @@ def test_a_damaged_checkpoint_is_one_line(mixtures: Path, clips: Clips, tmp_path
 
 
 def test_progress_survives_being_written() -> None:
-    assert SedProgress.model_validate_json(SedProgress(best_ap=0.5).model_dump_json()) == SedProgress(best_ap=0.5)
+    state = State(plateau_rate=1e-3, best=float("inf"), sums=[0.1, 2.0])
+    assert State.model_validate_json(state.model_dump_json()) == state

@@ -1,0 +1,15 @@
+"""Values of command-line options that several tasks read."""
+
+from __future__ import annotations
+
+import click
+
+
+def different_numbers(value: str | None, expected: str) -> tuple[int, ...] | None:
+    """The whole numbers of a text such as 1,2,3, None of None. Raises BadParameter if it is something else."""
+    if value is None:
+        return None
+    texts = [text.strip() for text in value.split(",")]
+    if not all(text.isdecimal() for text in texts) or len(set(texts)) < len(texts):
+        raise click.BadParameter(f"found {value!r}, expected {expected}")
+    return tuple(int(text) for text in texts)

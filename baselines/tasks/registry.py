@@ -1,0 +1,51 @@
+"""The tasks by name, and the one that a dataset, a model or a run belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from baselines.core.run import CONFIG, RunConfig, read_config, task_of
+from baselines.tasks.aqa.task import AQA
+from baselines.tasks.base import Task
+from baselines.tasks.sed.task import SED
+from clear_gen.core.errors import InputError
+from clear_gen.store.layout import SCENES
+from clear_gen.store.manifest import kind_of, stored_identity
+
+TASKS: dict[str, Task] = {"aqa": AQA, "sed": SED}
+
+
+def task_of_run(run: Path) -> Task:
+    """The task of a run. Raises InputError if the folder holds none, or one of a task that there is not."""
+    name = task_of(run)
+    if name not in TASKS:
+        raise InputError(f"{run / CONFIG}: task: found {name!r}, expected one of: {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+def read_run(run: Path) -> tuple[Task, RunConfig]:
+    """The task and the configuration of a run. Raises InputError naming file, field, found and expected."""
+    task = task_of_run(run)
+    return task, read_config(run, task.Config)
+
+
+def task_for(data: Path, model: str | None = None) -> Task:
+    """The task that reads the dataset in ``data``: the model's, if there are several.
+
+    Raises InputError if no task reads its kind, or there is no dataset.
+    """
+    identity = stored_identity(data)
+    kind = SCENES if identity is None else kind_of(identity)  # that there is no dataset is for its reader to say
+    fitting = [task for task in TASKS.values() if task.kind == kind]
+    if not fitting:
+        expected = ", ".join(sorted({task.kind for task in TASKS.values()}))
+        raise InputError(f"{data}: kind: found {kind}, expected one of: {expected}")
+    return next((task for task in fitting if model in task.models), fitting[0])
+
+
+def check_model(task: Task, model: str) -> None:
+    """Raise InputError unless the task has a model of that name, saying which task has one."""
+    if model in task.models:
+        return
+    found = next((f"{model}, a model of {one.title}" for one in TASKS.values() if model in one.models), repr(model))
+    raise InputError(f"--model: found {found}, expected one of {task.title}: {', '.join(task.models)}")
