@@ -57,7 +57,8 @@ def _tasks() -> Iterable[Task]:
 def _write_options(
     title: str, options: Iterable[click.Parameter], ctx: click.Context, formatter: click.HelpFormatter
 ) -> None:
-    records = [record for option in options if (record := option.get_help_record(ctx)) is not None]
+    own = [option for option in options if isinstance(option, click.Option)]
+    records = [record for option in own if (record := option.get_help_record(ctx)) is not None]
     if records:
         with formatter.section(title):
             formatter.write_dl(records)

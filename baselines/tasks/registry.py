@@ -29,13 +29,18 @@ def read_run(run: Path) -> tuple[Task, RunConfig]:
     return task, read_config(run, task.Config)
 
 
+def kind_of_data(data: Path) -> str:
+    """The kind of the dataset in a folder; ``scenes`` if there is none, which their reader then says."""
+    identity = stored_identity(data)
+    return SCENES if identity is None else kind_of(identity)
+
+
 def task_for(data: Path, model: str | None = None) -> Task:
     """The task that reads the dataset in ``data``: the model's, if there are several.
 
     Raises InputError if no task reads its kind, or there is no dataset.
     """
-    identity = stored_identity(data)
-    kind = SCENES if identity is None else kind_of(identity)  # that there is no dataset is for its reader to say
+    kind = kind_of_data(data)
     fitting = [task for task in TASKS.values() if task.kind == kind]
     if not fitting:
         expected = ", ".join(sorted({task.kind for task in TASKS.values()}))
