@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -12,6 +12,12 @@ from torch import nn
 from baselines.core.optim import Objective, Plateau
 from baselines.core.processes import Processes
 from baselines.core.run import RunConfig
+
+
+class LineConfig(RunConfig):
+    """The choices of a run."""
+
+    task: Literal["line"] = "line"
 
 
 class LineLearner:

@@ -1,4 +1,4 @@
-"""The trainer with every optimiser and schedule: what a step does, how the rate goes, and resuming to the same bytes."""
+"""The trainer with every optimiser and schedule: what a step does, how the rate goes, resuming to the same bytes."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import torch
 from baselines.core import trainer
 from baselines.core.checkpoints import Paused, load_tensors
 from baselines.core.optim import SGD_MOMENTUM, Objective
-from baselines.core.run import RunConfig, read_config, task_of, unfinished
+from baselines.core.run import read_config, task_of, unfinished
 from baselines.core.trainer import State, train
 from clear_gen.core.errors import CheckFailed, InputError
-from tests.baselines.core.learners import LineLearner
+from tests.baselines.core.learners import LineConfig, LineLearner
 
 CPU = torch.device("cpu")
 OPTIMIZERS = "adam", "adamw", "sgd"
 SCHEDULES = "plateau", "cosine", "step", "none"
 
 
-def config_of(**how: Any) -> RunConfig:
-    chosen = {"task": "line", "batch": 8, "max_epochs": 3, "learning_rate": 0.01, "weight_decay": 0.01, **how}
-    return RunConfig.model_validate(chosen)
+def config_of(**how: Any) -> LineConfig:
+    chosen = {"batch": 8, "max_epochs": 3, "learning_rate": 0.01, "weight_decay": 0.01, **how}
+    return LineConfig.model_validate(chosen)
 
 
 def trained(run: Path, values: list[float] | None = None, **how: Any) -> dict[str, torch.Tensor]:
@@ -204,7 +204,7 @@ def test_a_run_says_its_task(tmp_path: Path) -> None:
     text = (tmp_path / "run/config.yaml").read_text()
     (tmp_path / "run/config.yaml").write_text(text.replace("task: line\n", ""))
     with pytest.raises(InputError, match=r"task: found None, .* clear-bench 0.1 .* train it again"):
-        read_config(tmp_path / "run", RunConfig)
+        read_config(tmp_path / "run", LineConfig)
 
 
 def test_a_run_of_fewer_epochs_than_it_asked_for_is_unfinished(tmp_path: Path) -> None:
