@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from torch import nn
 from baselines.cli import run as clear_bench
 from baselines.core.run import RunConfig
 from baselines.models.layers import initialise
-from baselines.models.registry import ModelRow
+from baselines.models.registry import ModelRow, NoConfig
 from baselines.tasks import registry
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from tests.baselines.core.learners import LineLearner
@@ -39,7 +40,7 @@ class Toy:
     Config: type[RunConfig] = ToyConfig
     models: Mapping[str, ModelRow] = {
         "line": ModelRow(
-            "toy", lambda _config, n: nn.Linear(n, 1), None, {"n": 3}, lambda m, r: initialise(m, r, "xavier")
+            "toy", lambda _config, n: nn.Linear(n, 1), NoConfig(), {"n": 3}, partial(initialise, rule="xavier")
         )
     }
     options: Sequence[click.Option] = (click.Option(["--noise"], type=float, help="Of the points."),)
