@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from baselines.tasks.aqa.metrics import Results, Score
 from baselines.tasks.aqa.published import TABLE_3, share_of_type
 from clear_gen import __version__
-from clear_gen.core.config import Strict
+from clear_gen.core.config import Strict, first_wrong
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import read_text
 from clear_gen.core.text import shown, table
@@ -125,10 +125,8 @@ def read_results(path: Path) -> ResultsFile:
     try:
         return ResultsFile.model_validate_json(json.dumps(fields), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = shown(".".join(map(str, first["loc"])) or "document").replace("n_original", "n-samples")
-        found = shown(repr(first["input"])[:60])
-        raise InputError(f"{path}: {place}: found {found}, expected: {first['msg']}") from None
+        wrong = first_wrong(error)
+        raise InputError(f"{path}: {wrong.field.replace('n_original', 'n-samples')}: {wrong}") from None
 
 
 # --- rows of tables ---------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from baselines.tasks.sed.metrics.psds import SETTINGS
 from baselines.tasks.sed.metrics.scores import OFFSET_SHARES, Results
 from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD
 from clear_gen import __version__
-from clear_gen.core.config import Strict
+from clear_gen.core.config import Strict, first_wrong
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import read_text
 from clear_gen.core.text import shown
@@ -131,10 +131,8 @@ def read_sed_results(path: Path) -> SedResultsFile:
     try:
         return SedResultsFile.model_validate_json(json.dumps(fields), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = shown(".".join(map(str, first["loc"])) or "document")
-        found = shown(repr(first["input"])[:60])
-        raise InputError(f"{path}: {place}: found {found}, expected: {first['msg']}") from None
+        wrong = first_wrong(error)
+        raise InputError(f"{path}: {wrong.field}: {wrong}") from None
 
 
 def read_object(path: Path) -> dict[str, Any]:
