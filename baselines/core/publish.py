@@ -24,7 +24,7 @@ from clear_gen.core.config import load_yaml
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file, write_text
 from clear_gen.datasets.scenes.card import cell
-from clear_gen.store.hub import Shipment, check_inside
+from clear_gen.store.shipment import Shipment, check_inside
 
 CARD, CONFIG = "README.md", "config.yaml"
 NEEDED = (CONFIG, "features.json", "model.safetensors")
