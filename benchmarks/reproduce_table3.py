@@ -31,17 +31,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.audio.features import read_feature_settings
 from baselines.core.checkpoints import Paused, default_device
+from baselines.core.results import read_results
 from baselines.core.run import FEATURES, METRICS, TIMING
 from baselines.core.trainer import train
 from baselines.models.aqa.tokenizer import read_tokenizer
 from baselines.models.registry import skeleton
-from baselines.tasks.aqa.evaluate import evaluate_predictions
 from baselines.tasks.aqa.learner import AqaLearner, Data, load_data
-from baselines.tasks.aqa.predictions import write_predictions
+from baselines.tasks.aqa.predictor import TrainedPredictor
 from baselines.tasks.aqa.published import TABLE_3, TYPES
 from baselines.tasks.aqa.questions import read_split
-from baselines.tasks.aqa.results import ResultsFile, in_words, read_results, results_json
-from baselines.tasks.aqa.run import TOKENIZER, Config, predict_split
+from baselines.tasks.aqa.results import AqaResults, in_words
+from baselines.tasks.aqa.run import TOKENIZER, Config
+from baselines.tasks.scoring import evaluate
 from clear_gen.cli import run as clear_gen
 from clear_gen.core.files import write_text
 
@@ -200,12 +201,9 @@ def train_one(job: Job, data: Data, rules: str, model: str, seed: int) -> None:
 def score(job: Job, rules: str, model: str, seed: int, test: str) -> None:
     """Ask a trained run about a test split and write its answers and its scores."""
     folder, data = job.run(rules, model, seed), job.data(rules, test)
-    _, answers, _ = predict_split(folder, data, "test", str(job.device))
-    path = folder / f"predictions-{test}.jsonl"
-    write_predictions(path, read_split(data, "test").question_id.tolist(), answers)
-    found = evaluate_predictions(path, data, "test", folder, model)
-    write_text(job.results(rules, model, seed, test), results_json(found))
-    click.echo(f"{folder}: {test} test bank: {found.scores.overall.accuracy:.2%}")
+    predictor = TrainedPredictor(folder, str(job.device))
+    done = evaluate(predictor, read_split(data, "test"), folder, test)
+    click.echo(f"{folder}: {test} test bank: {done.file.scores.overall.accuracy:.2%}")
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -220,13 +218,13 @@ def tables(job: Job, wanted: list[tuple[str, str, int]]) -> list[str]:
         lines += [f"### Rules: {rules}; {test} test bank, {n:,} questions", "", head, f"|---|{'---:|' * 15}"]
         for model in dict.fromkeys(run[1] for run in wanted if run[0] == rules):
             runs = [run for run in wanted if run[:2] == (rules, model)]
-            results = [read_results(job.results(*run, test)) for run in runs]
+            results = [read_results(job.results(*run, test), AqaResults) for run in runs]
             lines += [our_row(job, runs, results), *paper_row(model)]
         lines.append("")
     return lines
 
 
-def our_row(job: Job, runs: list[tuple[str, str, int]], results: list[ResultsFile]) -> str:
+def our_row(job: Job, runs: list[tuple[str, str, int]], results: list[AqaResults]) -> str:
     """Mean over the runs, and standard deviation if there are several; epochs and validation accuracy likewise."""
     histories = [[json.loads(line) for line in lines_of(job.run(*run) / METRICS)] for run in runs]
     best = [min(rows, key=lambda row: row["validation_loss"])["validation_accuracy"] for rows in histories if rows]

@@ -37,14 +37,15 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from baselines.core.checkpoints import Paused, device_named
+from baselines.core.results import read_results
 from baselines.core.run import METRICS, TIMING, read_config
 from baselines.core.trainer import train
 from baselines.models.registry import count, skeleton
+from baselines.tasks.scoring import evaluate_runs
 from baselines.tasks.sed.data import n_clips, read_clips
-from baselines.tasks.sed.evaluate import evaluate_sed_runs
 from baselines.tasks.sed.learner import SedLearner
 from baselines.tasks.sed.published import TABLE_4
-from baselines.tasks.sed.results import PRECISION, SedResultsFile, clip_figures, four, mean_figures, read_sed_results
+from baselines.tasks.sed.results import PRECISION, SedResults, clip_figures, four, mean_figures
 from baselines.tasks.sed.run import Config, read_features
 from baselines.tasks.training import configured
 from clear_gen.cli import run as clear_gen
@@ -197,7 +198,8 @@ def train_all(
         click.echo(f"{run}: {device}")
         learner = SedLearner(config, clips, device)
         train(config, learner, run, say=click.echo, pause=lambda: time.monotonic() > stop_at)
-    evaluate_sed_runs({run: run for run in left.values()}, device=str(device))
+    for folder in dict.fromkeys(run.parent for run in left.values()):
+        evaluate_runs(folder, None, {}, None, str(device))
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -227,12 +229,12 @@ def table(runs: Runs) -> list[str]:
     return [*lines, "", f"A guess has micro-AP {chance:.4f} and AUC 0.5. Rate, epoch and thresholds are by {chosen}."]
 
 
-def results_of(run: Path) -> SedResultsFile:
+def results_of(run: Path) -> SedResults:
     """The scores of a run."""
-    return read_sed_results(next(run.glob("results-*.json")))
+    return read_results(next(run.glob("results-*.json")), SedResults)
 
 
-def share_of_labels(file: SedResultsFile) -> float:
+def share_of_labels(file: SedResults) -> float:
     """Of all pairs of clip and class, the share of those where the clip has the class."""
     clip = file.scores.clip
     return sum(one.n_clips for one in clip.by_class.values()) / clip.n_clips / len(clip.by_class)

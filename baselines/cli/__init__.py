@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from baselines.cli import models, publishing, scoring, sed, training
+from baselines.cli import models, predicting, publishing, scoring, training
 from clear_gen import __version__
 from clear_gen.cli.common import run_group
 
@@ -33,5 +33,5 @@ def cli() -> None:
     """
 
 
-for command in (*models.COMMANDS, *training.COMMANDS, *scoring.COMMANDS, *sed.COMMANDS, *publishing.COMMANDS):
+for command in (*models.COMMANDS, *training.COMMANDS, *scoring.COMMANDS, *predicting.COMMANDS, *publishing.COMMANDS):
     cli.add_command(command)

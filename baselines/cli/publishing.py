@@ -26,8 +26,9 @@ def publish(run: Path, repo: str | None, private: bool, revision: str | None, dr
     """
     target = repo_of(repo, dry_run)
     from baselines.core.publish import run_shipment
+    from baselines.tasks.registry import task_of_run
 
-    with run_shipment(run) as shipment:
+    with run_shipment(run, task_of_run(run)) as shipment:
         ship(shipment, run, target, private, revision, dry_run)
 
 

@@ -1,16 +1,21 @@
-"""Commands that score, compare and report."""
+"""Commands that score, compare, report and show."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from clear_gen.cli.common import PATH, busy
 
+if TYPE_CHECKING:
+    from baselines.tasks.scoring import Evaluated
+
 SPLIT = click.option("--split", default="test", show_default=True, help="Split of the dataset.")
+DEVICE = click.option("--device", metavar="NAME", help="Such as cpu or cuda.  [default: the GPU if there is one]")
 
 
 @click.command()
@@ -22,9 +27,7 @@ SPLIT = click.option("--split", default="test", show_default=True, help="Split o
 @click.option("--split", help="Split of the dataset; of mixtures: fold of the predictions.  [default: test]")
 @click.option("--snr", metavar="DB", help="Mixtures: SNR of the predictions.  [default: the lowest]")
 @click.option("--out", type=PATH, metavar="DIR", help="Folder of the results.  [default: RUN, or <FILE>-results]")
-@click.option(
-    "--device", metavar="NAME", help="RUN: where the model runs, such as cpu or cuda.  [default: what there is]"
-)
+@DEVICE
 @click.option("--endpoint", metavar="URL", help="Ask an OpenAI-compatible chat endpoint that takes input_audio.")
 @click.option("--model", metavar="NAME", help="Endpoint: the model asked. Predictions: its name in tables.")
 @click.option("--sample-rate", type=click.IntRange(min=1), help="Endpoint: of the WAV, in Hz.  [default: 16000]")
@@ -51,11 +54,11 @@ def evaluate(
 ) -> None:
     """Score a trained RUN, anybody's predictions or a chat endpoint on a split, per question type or per class.
 
-    Prints a table; writes results-<split>.json and plots. How answers are read from text:
+    Prints tables; writes results-<split>.json and plots. How answers are read from text:
     baselines/tasks/aqa/answers.py. Questions without a readable answer count as wrong, and are counted apart.
 
-    Mixtures: a RUN is scored on its held-out fold, a folder of several on each, with their mean. Predictions are lines
-    of mixture_id, scores by class and, for scores in time, events: [[label, onset in s, offset in s], ...].
+    Mixtures: a RUN is scored on its held-out fold. Predictions are lines of mixture_id, scores by class and, for scores
+    in time, events: [[label, onset in s, offset in s], ...]. A folder of several runs: each is scored, with the mean.
 
     \b
     Example:
@@ -66,22 +69,25 @@ def evaluate(
     """
     given = {name: value for name, value in asking.items() if value is not None}
     _check(run, predictions, data, device, endpoint, model, given)
-    out = out or (predictions.with_name(f"{predictions.stem}-results") if predictions is not None else None)
-    if _is_sed(run, predictions, data, split, snr):
-        _score_sed(run, predictions, data, split, snr, out, device, model)
-        return
-    split = split or "test"
+    from baselines.tasks.scoring import evaluate_file, evaluate_runs
+
+    which = {"split": split, "snr": snr, "limit": given.pop("limit", None)}
+    which = {name: value for name, value in which.items() if value is not None}
     if run is not None:
-        _score(*_run_predictions(run, data, split, out, device), split)
-    elif predictions is not None:
-        assert data is not None
-        assert out is not None
-        _score(predictions, data, out, split, model, split)
+        _show(evaluate_runs(run, data, which, out, device))
+        return
+    assert data is not None
+    if predictions is not None:
+        opened = _opened(data, which)
+        with busy("scoring"):
+            found = evaluate_file(
+                predictions, opened, out or predictions.with_name(f"{predictions.stem}-results"), model
+            )
     else:
-        assert data is not None
         assert endpoint is not None
         assert model is not None
-        _score(*_endpoint_predictions(endpoint, model, data, split, out, given), split, given.get("limit"))
+        found = _asked(endpoint, model, _opened(data, {"endpoint": endpoint, **which}), out, given)
+    _show({found.name: found})
 
 
 def _check(
@@ -97,7 +103,7 @@ def _check(
     if sum(source is not None for source in (run, predictions, endpoint)) != 1:
         raise click.UsageError("expected one of: RUN, --predictions, --endpoint")
     if run is None and data is None:
-        raise click.UsageError("--data: found none, expected the dataset whose questions are answered")
+        raise click.UsageError("--data: found none, expected the dataset whose items are predicted")
     if run is not None and model is not None:
         raise click.UsageError("--model: found it with RUN, expected --endpoint or --predictions")
     if run is None and device is not None:
@@ -109,83 +115,39 @@ def _check(
         raise click.UsageError("--model: found none, expected the model that the endpoint is to ask")
 
 
-def _is_sed(run: Path | None, predictions: Path | None, data: Path | None, split: str | None, snr: str | None) -> bool:
-    """Whether a run on mixtures or predictions about them are to be scored; UsageError for options of the others."""
-    from baselines.tasks.sed.folders import is_sed
-    from clear_gen.datasets.kinds import holds_mixtures
+def _opened(data: Path, which: Mapping[str, Any]) -> Any:
+    """The split of a dataset that options name, opened by the task that reads the dataset."""
+    from baselines.tasks.registry import check_options, task_for
 
-    found = is_sed(run) if run is not None else predictions is not None and holds_mixtures(data or Path())
-    if found and run is not None and (split or snr):
-        name = "--split" if split else "--snr"
-        raise click.UsageError(f"{name}: found it with a RUN on mixtures, which is scored on the fold that it held out")
-    if snr and not found:
-        raise click.UsageError("--snr: found it with questions, expected predictions about mixtures")
-    return found
+    task = task_for(data)
+    check_options(task, which)
+    return task.split(data, which)
 
 
-def _score_sed(
-    run: Path | None,
-    predictions: Path | None,
-    data: Path | None,
-    split: str | None,
-    snr: str | None,
-    out: Path | None,
-    device: str | None,
-    model: str | None,
-) -> None:
-    from baselines.cli.sed import score_predictions, score_runs
-
-    if run is not None:
-        score_runs(run, data, out, device)
-        return
-    assert predictions is not None
-    assert data is not None
-    assert out is not None
-    score_predictions(predictions, data, split, snr, out, model)
-
-
-def _run_predictions(
-    run: Path, data: Path | None, split: str, out: Path | None, device: str | None
-) -> tuple[Path, Path, Path, str, str]:
-    """Have a trained model answer: predictions, dataset, folder and name of the results, model."""
-    from baselines.core.run import read_config
-    from baselines.tasks.aqa.predictions import write_predictions
-    from baselines.tasks.aqa.questions import read_split
-    from baselines.tasks.aqa.run import Config, predict_split
-
-    folder, answers, model = predict_split(run, data, split, device)
-    is_own = folder.resolve() == Path(read_config(run, Config).data).resolve()
-    name = split if is_own else f"{folder.resolve().name}-{split}"
-    path = (out or run) / f"predictions-{name}.jsonl"
-    write_predictions(path, read_split(folder, split).question_id.tolist(), answers)
-    return path, folder, out or run, name, model
-
-
-def _endpoint_predictions(
-    url: str, model: str, data: Path, split: str, out: Path | None, given: dict[str, Any]
-) -> tuple[Path, Path, Path, str, str]:
-    """Have an endpoint answer: the same."""
-    from baselines.predictors.endpoint import EndpointSettings, ask
+def _asked(url: str, model: str, split: Any, out: Path | None, given: dict[str, Any]) -> Evaluated:
+    """Have an endpoint answer the questions of a split, and score it."""
+    from baselines.predictors.endpoint import Endpoint, EndpointSettings
+    from baselines.tasks.scoring import evaluate
 
     plain = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in model).strip(".")
     out = out or Path(f"{plain or 'endpoint'}-results")
-    path = ask(EndpointSettings(url, model, **given), data, split, out / f"predictions-{split}.jsonl")
-    return path, data, out, split, model
+    cache = given.pop("cache", None) or out / "cache"
+    return evaluate(Endpoint(EndpointSettings(url, model, **given), cache), split, out)
 
 
-def _score(
-    predictions: Path, data: Path, out: Path, name: str, model: str | None, split: str, limit: int | None = None
-) -> None:
-    """Score a predictions file, print the table and write what there is to write."""
-    from baselines.tasks.aqa.evaluate import evaluate_predictions, lines, save
+def _show(found: Mapping[str, Evaluated]) -> None:
+    """Print the scores of one evaluation or of several by name, and where they and their plots lie."""
     from clear_gen.core.text import shown
 
-    with busy("scoring"):
-        file = evaluate_predictions(predictions, data, split, out, model, limit)
-    click.echo(f"{shown(file.config.model)}, {data}, {split}\n")
-    click.echo("\n".join(lines(file)))
-    paths = save(file, out, name)
-    click.echo(f"\nresults: {quote(str(paths[0]))}\nplots: {' '.join(quote(str(path)) for path in paths[1:])}")
+    first = next(iter(found.values()))
+    click.echo(f"{shown(first.file.config.model)}, {shown(first.data.name)}, {first.name}\n")
+    click.echo("\n".join(first.task.lines({name: one.file for name, one in found.items()})))
+    for one in found.values():
+        if one.note is not None:
+            click.echo(f"\n{one.note}")
+    click.echo(f"\nresults: {' '.join(quote(str(one.path)) for one in found.values())}")
+    if figures := [path for one in found.values() for path in one.figures()]:
+        click.echo(f"plots: {' '.join(quote(str(path)) for path in figures)}")
 
 
 @click.command()
@@ -194,11 +156,11 @@ def _score(
 @SPLIT
 @click.option("--json", "json_path", type=PATH, metavar="FILE", help="JSON file to write, with every figure.")
 def compare(models: tuple[Path, ...], data: Path | None, split: str, json_path: Path | None) -> None:
-    """Compare models question by question, each with the first one.
+    """Compare models of question answering, question by question, each with the first one.
 
     A, B...: folders of runs or of results that clear-bench evaluate wrote, or predictions files (with --data). Printed
     are the difference of the accuracies with the interval of a bootstrap by scene, the questions that only one of the
-    two has right, and McNemar's test on those (mid-p, two-sided).
+    two answers correctly, and McNemar's test on those (mid-p, two-sided). Models of other tasks are not compared.
 
     \b
     Example:
@@ -227,8 +189,7 @@ def compare(models: tuple[Path, ...], data: Path | None, split: str, json_path: 
 def report(runs: tuple[Path, ...], out: Path) -> None:
     """Write one page about runs: scores beside the paper's, plots, training curves, configurations.
 
-    RUN...: folders of runs or of results that clear-bench evaluate wrote, or results files; all of them on questions,
-    or all on mixtures.
+    RUN...: folders of runs or of results that clear-bench evaluate wrote, or results files, of any task.
 
     \b
     Example:
@@ -236,16 +197,32 @@ def report(runs: tuple[Path, ...], out: Path) -> None:
     """
     if not runs:
         raise click.UsageError("expected at least one RUN, found none")
-    from baselines.tasks.aqa.report import write_report
-    from baselines.tasks.sed.folders import is_sed
-    from baselines.tasks.sed.report import write_sed_report
+    from baselines.tasks.reporting import write_report
 
-    about_mixtures = [path for path in runs if is_sed(path)]
-    if about_mixtures and len(about_mixtures) < len(runs):
-        other = next(path for path in runs if path not in about_mixtures)
-        raise click.UsageError(f"found {about_mixtures[0]} on mixtures and {other}, expected one page for each kind")
-    (write_sed_report if about_mixtures else write_report)(runs, out)
+    write_report(runs, out)
     click.echo(f"report: {quote(str(out))}")
 
 
-COMMANDS = (evaluate, compare, report)
+@click.command()
+@click.argument("run", type=PATH)
+@click.argument("clip", required=False)
+@click.option("--data", type=PATH, metavar="DIR", help="Dataset.  [default: the run's own]")
+@click.option("--out", type=PATH, default=Path("clip.png"), show_default=True, help="Picture to write (png, svg, pdf).")
+@DEVICE
+def show(run: Path, clip: str | None, data: Path | None, out: Path, device: str | None) -> None:
+    """Draw what a model trained on mixtures detects in one of them, CLIP, by default the first of its held-out fold.
+
+    The spectrogram, what the decoder makes of it, where the model attends, probabilities by frame and by clip, and what
+    is true. Thresholds are those of clear-bench evaluate, or 0.5 before it.
+
+    \b
+    Example:
+        clear-bench show run fold1-000017 --out clip.png
+    """
+    from baselines.tasks.sed.figure import draw_clip
+
+    draw_clip(run, clip, out, device, data)
+    click.echo(f"picture: {quote(str(out))}")
+
+
+COMMANDS = (evaluate, compare, report, show)

@@ -1,4 +1,4 @@
-"""Commands that train a model and ask it."""
+"""The command that trains a model."""
 
 from __future__ import annotations
 
@@ -154,23 +154,4 @@ def _check_options(task: Task, given: dict[str, Any], preset: str | None) -> Non
         raise click.UsageError(f"--preset: found {preset} with {task.kind}, expected one of: {', '.join(task.presets)}")
 
 
-@click.command()
-@click.argument("run", type=PATH)
-@click.option("--audio", type=PATH, required=True, metavar="FILE", help="A recording: WAV, FLAC, OGG, MP3, AIFF.")
-@click.option("--question", required=True, help="In English, such as the training questions.")
-@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Answers to print.")
-@click.option("--json", "as_json", is_flag=True, help="All answers with their probabilities, as JSON.")
-@DEVICE
-def predict(run: Path, audio: Path, question: str, top: int, as_json: bool, device: str | None) -> None:
-    """Ask a trained model about any recording.
-
-    \b
-    Example:
-        clear-bench predict run --audio scene.flac --question "How many violins are there?"
-    """
-    from baselines.tasks.aqa.ask import predicted
-
-    click.echo("\n".join(predicted(run, audio, question, top, as_json, device)))
-
-
-COMMANDS = (train, predict)
+COMMANDS = (train,)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import logging
 import math
 import wave
@@ -24,11 +23,11 @@ from typing import Any
 
 import numpy as np
 
+from baselines.core.predictions import Prediction
 from baselines.predictors.endpoint_cache import cache_key, keep_answer, read_answer
 from baselines.predictors.endpoint_client import Client, Reply, address_of
-from baselines.tasks.aqa.questions import Questions, read_split
+from baselines.tasks.aqa.questions import Questions
 from clear_gen.core.errors import CheckFailed, InputError
-from clear_gen.core.files import atomic_path
 from clear_gen.core.pcm import to_pcm16
 from clear_gen.datasets.scenes.load import load_scenes
 from clear_gen.dsp.resample import resampled
@@ -55,9 +54,8 @@ class EndpointSettings:
 
     ``url``: with or without ``/chat/completions``. ``sample_rate``: of the WAV, in Hz. ``concurrency``: requests at a
     time. ``retries``: further attempts after the first. ``timeout_s``: the time of one attempt in all, in seconds.
-    ``max_failures``: so many questions without an answer end the run. ``limit``: only the first so many questions of
-    the split. ``cache``: folder of the replies, default ``cache`` beside the predictions. ``api_key_variable``: the
-    environment variable that holds the key; without one, none is sent.
+    ``max_failures``: so many questions without an answer end the run. ``api_key_variable``: the environment
+    variable that holds the key; without one, none is sent.
     """
 
     url: str
@@ -67,8 +65,6 @@ class EndpointSettings:
     retries: int = 4
     timeout_s: float = 60
     max_failures: int = 10
-    limit: int | None = None
-    cache: Path | None = None
     api_key_variable: str = "OPENAI_API_KEY"
 
 
@@ -89,40 +85,63 @@ class Job:
     clip: Clip
 
 
-def ask(settings: EndpointSettings, folder: Path, split: str, out: Path) -> Path:
-    """Ask the questions of a split and write the predictions as JSON lines to ``out``, in the dataset's order.
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint as a predictor. ``cache``: folder of the replies, so that a second run asks only what is missing."""
 
-    A line is ``{"question_id", "answer", "raw"}``, ``raw`` being the model's text and ``answer`` the same without space
-    around it, or ``{"question_id", "answer": null, "error"}``.
+    settings: EndpointSettings
+    cache: Path
 
-    Raises InputError if a setting or the dataset is wrong. Raises CheckFailed, after writing what there is, if the
-    endpoint refuses the address, the key or the model, or ``max_failures`` questions failed.
-    """
-    _check(settings)
-    if out.is_dir():  # or all answers were there before it was found
-        raise InputError(f"{out}: found a folder, expected a file for the predictions")
-    client = Client(settings.url, settings.api_key_variable, settings.timeout_s, settings.retries)
-    questions = read_split(folder, split)
-    n = len(questions) if settings.limit is None else min(settings.limit, len(questions))
-    cache = settings.cache or out.parent / "cache"
-    replies: list[Reply | None] = [None] * n
-    failed: list[str] = []
-    reason = None
-    jobs = _jobs(folder, questions, n, settings.sample_rate)
-    arriving = _arriving(jobs, lambda job: _reply(job, settings, client, cache), settings.concurrency, client.stop)
-    with _progress(n) as advance, closing(arriving):
-        for index, reply in arriving:
-            replies[index] = reply
-            advance(1)
-            failed += [reply.error] if reply.error is not None else []
-            if reason := _reason_to_stop(reply, failed, settings):
-                break
-    _write(out, questions, replies, reason)
-    if reason:
-        raise CheckFailed(f"{reason}; {out} has what there is; run again to ask the others")
-    if failed:
-        log.warning("%d of %d questions have no answer (%s); run again to ask them", len(failed), n, failed[0])
-    return out
+    def __post_init__(self) -> None:
+        """Raises InputError if a setting makes no sense."""
+        _check(self.settings)
+
+    @property
+    def name(self) -> str:
+        """Of the model."""
+        return self.settings.model
+
+    def predict(self, split: Questions) -> Iterator[Prediction]:
+        """The answers in the dataset's order, once all are there.
+
+        Values are ``answer`` and ``raw``, ``raw`` being the model's text and ``answer`` the same without space around
+        it, or ``answer`` None and ``error``.
+
+        Raises InputError if address, key or dataset are wrong. Raises CheckFailed, after the last prediction, if the
+        endpoint refuses the address, the key or the model, or ``max_failures`` questions failed.
+        """
+        settings = self.settings
+        client = Client(settings.url, settings.api_key_variable, settings.timeout_s, settings.retries)
+        n = len(split)
+        replies: list[Reply | None] = [None] * n
+        failed: list[str] = []
+        reason = None
+        jobs = _jobs(split, settings.sample_rate)
+        arriving = _arriving(
+            jobs, lambda job: _reply(job, settings, client, self.cache), settings.concurrency, client.stop
+        )
+        with _progress(n) as advance, closing(arriving):
+            for index, reply in arriving:
+                replies[index] = reply
+                advance(1)
+                failed += [reply.error] if reply.error is not None else []
+                if reason := _reason_to_stop(reply, failed, settings):
+                    break
+        for question_id, one in zip(split.item_ids, replies, strict=True):
+            yield Prediction(question_id, _values(one, reason))
+        if reason:
+            raise CheckFailed(f"{reason}; run again to ask the others")
+        if failed:
+            log.warning("%d of %d questions have no answer (%s); run again to ask them", len(failed), n, failed[0])
+
+
+def _values(reply: Reply | None, reason: str | None) -> dict[str, str | None]:
+    """The values of a prediction; ``reason``: why some questions were not asked."""
+    if reply is None:
+        return {"answer": None, "error": f"not asked, because of: {reason}"}
+    if reply.text is None:
+        return {"answer": None, "error": reply.error}
+    return {"answer": reply.text.strip(), "raw": reply.text}
 
 
 def _check(settings: EndpointSettings) -> None:
@@ -135,10 +154,9 @@ def _check(settings: EndpointSettings) -> None:
         ("retries", settings.retries, settings.retries >= 0, "at least 0"),
         ("timeout", settings.timeout_s, 0 < settings.timeout_s < math.inf, "seconds, more than 0"),
         ("max failures", settings.max_failures, settings.max_failures >= 1, "at least 1"),
-        ("limit", settings.limit, settings.limit is None or settings.limit >= 1, "at least 1"),
     ]
-    for name, found, is_right, expected in limits:
-        if not is_right:
+    for name, found, is_valid, expected in limits:
+        if not is_valid:
             raise InputError(f"endpoint: {name}: found {found!r}, expected {expected}")
 
 
@@ -149,18 +167,6 @@ def _reason_to_stop(reply: Reply, failed: list[str], settings: EndpointSettings)
     if reply.error is not None and len(failed) >= settings.max_failures:
         return f"{address_of(settings.url)}: {len(failed)} questions failed, the first with: {failed[0]}"
     return None
-
-
-def _write(out: Path, questions: Questions, replies: list[Reply | None], reason: str | None) -> None:
-    """The predictions, one JSON line per question; ``reason``: why some were not asked."""
-    with atomic_path(out) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        for question_id, reply in zip(questions.question_id, replies, strict=False):
-            line: dict[str, str | None] = {"question_id": question_id, "answer": None}
-            if reply is not None and reply.text is not None:
-                line |= {"answer": reply.text.strip(), "raw": reply.text}
-            else:
-                line["error"] = reply.error if reply is not None else f"not asked, because of: {reason}"
-            file.write(json.dumps(line) + "\n")
 
 
 # --- What is asked ----------------------------------------------------------------------------------------------------
@@ -184,12 +190,12 @@ def clip_of(waveform: np.ndarray, from_rate: int, to_rate: int) -> Clip:
     return Clip(base64.b64encode(wav).decode(), hashlib.sha256(wav).hexdigest())
 
 
-def _jobs(folder: Path, questions: Questions, n: int, sample_rate: int) -> Iterator[Job]:
-    """The first ``n`` questions, scene by scene; a scene's recording is encoded once."""
+def _jobs(questions: Questions, sample_rate: int) -> Iterator[Job]:
+    """The questions, scene by scene; a scene's recording is encoded once."""
     of_scene = defaultdict(list)
-    for index, scene in enumerate(questions.scene[:n].tolist()):
+    for index, scene in enumerate(questions.scene.tolist()):
         of_scene[scene].append(index)
-    for scene, waveform, rate in _waveforms(folder, questions.split, set(of_scene)):
+    for scene, waveform, rate in _waveforms(questions.folder, questions.split, set(of_scene)):
         clip = clip_of(waveform, rate, sample_rate)
         for index in of_scene[scene]:
             prompt = prompt_of(questions.question[index], questions.question_type[index], questions.domain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from baselines.core.run import CONFIG, RunConfig, read_config, task_of
@@ -54,3 +55,12 @@ def check_model(task: Task, model: str) -> None:
         return
     found = next((f"{model}, a model of {one.title}" for one in TASKS.values() if model in one.models), repr(model))
     raise InputError(f"--model: found {found}, expected one of {task.title}: {', '.join(task.models)}")
+
+
+def check_options(task: Task, given: Iterable[str]) -> None:
+    """Raise InputError naming an option that is only another task's, and the task that takes it."""
+    for option in given:
+        takers = [one for one in TASKS.values() if option in one.own_options]
+        if takers and task not in takers:
+            expected = " or ".join(one.title for one in takers)
+            raise InputError(f"--{option}: found it with {task.title}, expected {expected}")

@@ -13,9 +13,9 @@ from clear_gen.core.files import sha256_file
 from clear_gen.datasets.mixtures.redistribution import forbidden
 from clear_gen.datasets.without_audio import write_without_audio
 from clear_gen.store.finish import check_hashes, is_finished
+from clear_gen.store.hub import Shipment, check_inside
 from clear_gen.store.layout import ANNOTATIONS, BANK, CARD, IDENTITY, MIXTURES, QUESTIONS, SCENES, SOURCES, STEMS
 from clear_gen.store.manifest import read_provenance, stored_identity
-from clear_gen.store.shipment import Shipment, check_inside
 
 DATA = (SCENES, MIXTURES, STEMS, BANK, QUESTIONS, SOURCES, ANNOTATIONS)
 OWNED = (CARD, IDENTITY, *(pattern for name in DATA for pattern in (f"{name}/*", f"{name}-snr*/*")))

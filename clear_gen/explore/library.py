@@ -16,8 +16,7 @@ from clear_gen.store.layout import MIXTURES
 from clear_gen.store.manifest import kind_of, stored_identity
 
 SITE = Path(__file__).parent / "site"
-LIVE, STATIC = "live_source.js", "static_source.js"  # what ``source.js`` is on a server of ours, and on one of files
-# What the page consists of
+# What the page consists of. Where it is a folder of files, ``filtered.js`` takes the place of ``asking.js``.
 SITE_FILES = (
     "index.html",
     "icon.svg",
@@ -25,15 +24,10 @@ SITE_FILES = (
     "app.js",
     "page.js",
     "filters.js",
-    "source.js",
+    "asking.js",
     "timeline.js",
     "record.js",
 )
-
-
-def site_file(name: str, source: str) -> bytes:
-    """One of ``SITE_FILES``; ``source``: LIVE or STATIC."""
-    return (SITE / (source if name == "source.js" else name)).read_bytes()
 
 
 class Library(Protocol):

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.parquet import read_row_group
-from clear_gen.core.prediction_file import predictions_in
 from clear_gen.datasets.scenes.questions.files import Asked, open_questions
+from clear_gen.datasets.scenes.questions.predictions import answers_in
 from clear_gen.explore.query import Query
 from clear_gen.questions.language.vocabulary import answers_of_type
 from clear_gen.store.layout import questions_name
@@ -80,7 +80,7 @@ class Questions:
             name: {answer.lower() for answer in answers_of_type(name, domain)} for name in domain.question_types
         }
         for path in paths:
-            for name, said in predictions_in(path):
+            for name, said in answers_in(path):
                 number = numbers.get(name)
                 if number is None or number in self.predicted:
                     problem = "no such question in this dataset" if number is None else "a second prediction"

@@ -17,7 +17,7 @@ import soundfile
 from pydantic import Field, StrictBool, StrictInt, ValidationError, model_validator
 
 from clear_gen import __version__
-from clear_gen.core.config import Strict, first_wrong, misplaced
+from clear_gen.core.config import Strict, misplaced
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text, sha256_json, write_text
 from clear_gen.core.parquet import metadata_of, open_parquet
@@ -129,8 +129,10 @@ def settings_of(identity: dict[str, Any], path: Path) -> Settings:
 
 def invalid_identity(error: ValidationError, path: Path) -> InputError:
     """One line for the first wrong field of the identity in ``path``."""
-    wrong = first_wrong(error)
-    return InputError(f"{path}: identity.{wrong.field}: {wrong}")
+    first = error.errors()[0]
+    field = ".".join(map(str, (*first["loc"], *first.get("ctx", {}).get("at", ()))))
+    value = first.get("ctx", {}).get("found", first["input"])
+    return InputError(f"{path}: identity.{field}: found {_short(value)}, expected: {first['msg']}")
 
 
 def kind_of(identity: dict[str, Any]) -> str:

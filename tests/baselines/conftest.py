@@ -52,11 +52,11 @@ def sed_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sed_folds(sed_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of 2APAE for each fold, scored. To read only."""
-    from baselines.tasks.sed.evaluate import evaluate_sed_runs
+    from baselines.tasks.scoring import evaluate_runs
 
     def make(folder: Path) -> None:
         for fold in (1, 2, 3):
             write_run(folder / f"fold-{fold}", sed_data, fold)
-        evaluate_sed_runs({run: run for run in sorted(folder.iterdir())}, device="cpu")
+        evaluate_runs(folder, None, {}, None, "cpu")
 
     return made_once(tmp_path_factory, "folds", make)

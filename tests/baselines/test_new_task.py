@@ -1,65 +1,24 @@
-"""A task that is registered from here, and nowhere else: it trains, and resumes after a kill to the same bytes."""
+"""A task that is registered from here, and nowhere else, is trained, resumed, scored, reported and published."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
 
-import click
+import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from baselines.cli import run as clear_bench
-from baselines.core.run import RunConfig
-from baselines.models.layers import initialise
-from baselines.models.registry import ModelRow, NoConfig
+from baselines.core.publish import run_shipment
+from baselines.core.results import read_results
 from baselines.tasks import registry
 from clear_gen.cli.common import DONE, WRONG_INPUT
-from tests.baselines.core.learners import LineLearner
-
-
-class ToyConfig(RunConfig):
-    """``noise`` is an option of this task alone."""
-
-    task: Literal["toy"] = "toy"
-    noise: float = 0.1
-
-
-class Toy:
-    """Points on a line; its dataset is any folder whose manifest says ``kind: points``."""
-
-    name, title, kind = "toy", "line fitting", "points"
-    Config: type[RunConfig] = ToyConfig
-    models: Mapping[str, ModelRow] = {
-        "line": ModelRow(
-            "toy", lambda _config, n: nn.Linear(n, 1), NoConfig(), {"n": 3}, partial(initialise, rule="xavier")
-        )
-    }
-    options: Sequence[click.Option] = (click.Option(["--noise"], type=float, help="Of the points."),)
-    presets: Sequence[str] = ()
-    panels: Mapping[str, Sequence[str]] = {"loss": ("train_loss",), "validation": ("validation_loss",)}
-
-    def preset_data(self, preset: str, run: Path) -> Path | None:
-        return None
-
-    def configs(self, asked: Any, choices: Mapping[str, Any]) -> dict[Path, Any]:
-        return {Path(): asked}
-
-    def open(self, config: Any, device: torch.device) -> None: ...
-
-    def learner(self, config: Any, data: None, device: torch.device) -> LineLearner:
-        return LineLearner(config, n_items=2000)
-
-
-# --- what is done with it ---------------------------------------------------------------------------------------------
+from tests.baselines.toy import Points, Toy, ToyConfig, ToyResults
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +54,7 @@ TRAIN = """
 import sys
 from pathlib import Path
 from baselines.core.trainer import train
-from tests.baselines.test_new_task import Toy, ToyConfig
+from tests.baselines.toy import Toy, ToyConfig
 config = ToyConfig(model="line", max_epochs=30, batch=8, learning_rate=1e-4)
 train(config, Toy().learner(config, None, "cpu"), Path(sys.argv[1]))
 """
@@ -115,3 +74,52 @@ def test_killed_by_the_system_it_resumes_to_the_same_bytes(tmp_path: Path) -> No
     assert 1 <= n_before < 30
     for name in ("model.safetensors", "metrics.jsonl"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+# --- scored, reported, published --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained(points: Path) -> Path:
+    """A run of the task, scored."""
+    command = ["train", str(points), "--model", "line", "--max-epochs", "3", "--device", "cpu"]
+    assert clear_bench([*command, "--out", str(points / "run")]) == DONE
+    assert clear_bench(["evaluate", str(points / "run"), "--device", "cpu"]) == DONE
+    return points / "run"
+
+
+def test_it_is_scored(trained: Path, points: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [json.loads(line) for line in (trained / "predictions-test.jsonl").read_text().splitlines()]
+    truth = Points(points)
+    assert [row["point_id"] for row in rows] == truth.item_ids
+    error = float(np.abs(np.array([row["y"] for row in rows]) - truth.y.numpy()).mean())
+    file = read_results(trained / "results-test.json", ToyResults)
+    assert (file.task, file.config.model, file.n_original) == ("toy", "line", 20)
+    assert file.scores == pytest.approx(error, rel=1e-5)
+    assert f"run: error {error:.3f}" in capsys.readouterr().out
+    predictions = ["--predictions", str(trained / "predictions-test.jsonl"), "--data", str(points)]
+    assert clear_bench(["evaluate", *predictions, "--out", str(points / "again")]) == DONE
+    assert read_results(points / "again/results-test.json", ToyResults).scores == file.scores
+    for scored in ([str(trained)], predictions):
+        assert clear_bench(["evaluate", *scored, "--snr", "0"]) == WRONG_INPUT
+        assert "--snr: found it with line fitting, expected sound event detection" in capsys.readouterr().err
+
+
+def test_it_is_reported_beside_others(trained: Path, sed_folds: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    assert clear_bench(["report", str(trained), str(sed_folds / "fold-1"), "--out", str(page)]) == DONE
+    text = page.read_text()
+    assert "Sound event detection: 2apae; Line fitting: line" in text
+    assert "3 epochs; the lowest validation loss" in text
+    assert "task: toy" in text
+    assert f"Mean error: {read_results(trained / 'results-test.json', ToyResults).scores:.3f}" in text
+
+
+def test_it_is_published(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with run_shipment(trained, registry.TASKS["toy"]) as shipment:
+        card = (shipment.folder / "README.md").read_text()
+        assert {"config.yaml", "model.safetensors", "results-test.json"} <= set(shipment.hashes)
+    assert "## Results: test\n\nMean error: " in card
+    assert "lines" in card.split("---")[1]
+    assert clear_bench(["publish", str(trained), "--repo", "me/toy", "--dry-run"]) == DONE
+    assert "results-test.json" in capsys.readouterr().out

@@ -24,6 +24,8 @@ from safetensors.numpy import save_file
 import clear_gen
 from baselines.cli import run as bench
 from baselines.core.publish import run_shipment
+from baselines.core.results import write_results
+from baselines.tasks.registry import TASKS
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.core.files import sha256_file
@@ -33,6 +35,7 @@ from clear_gen.mixtures.recordings.corpus_facts import TAMPERE
 from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
 from clear_gen.sounds.bank import write_bank
 from clear_gen.store.build import Shard
+from tests.baselines.tasks.aqa.test_report import made as made_results
 from tests.datasets.runs import hashes, small_banks, write_banks
 from tests.hub_server import TOKEN, Fault, Hub, serving
 from tests.mixtures.data import silent, small_settings, write_corpus
@@ -505,24 +508,19 @@ huggingface_hub.snapshot_download("me/it", repo_type="dataset", local_dir=sys.ar
 
 
 def write_run(folder: Path, **config: str) -> Path:
-    """The folder of a run as training leaves it."""
+    """The folder of a run on questions as training leaves it, and results of predictions about two of them."""
     folder.mkdir()
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    for name in ("features.json", "environment.json", "metrics.jsonl", "curves.png"):
+    (folder / "config.yaml").write_text(yaml.safe_dump({"task": "aqa", **config}))
+    for name in ("features.json", "tokenizer.json", "environment.json", "metrics.jsonl", "curves.png"):
         (folder / name).write_text("{}\n")
     save_file({"weight": np.arange(5.0)}, folder / "model.safetensors")
     save_file({"weight": np.arange(500.0)}, folder / "last.safetensors")
-    scores = {
-        "aqa_clear2": {"alias": "aqa_clear2", "acc,none": 0.75},
-        "aqa_clear2_note": {"acc,none": 0.5, "f1,none": 1},
-    }
-    (folder / "results-test.json").write_text(json.dumps({"results": scores}))
+    write_results(made_results(n=22), folder / "results-test.json")
     return folder
 
 
 def test_a_run(client: Client, tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", model="film", data="some/where/clear2")
-    (folder / "tokenizer.json").write_text("{}\n")
     first = client.publish(folder, program="baselines")
     assert first.code == DONE, first.error
     assert first.said == "left out: curves.png, last.safetensors"
@@ -534,7 +532,10 @@ def test_a_run(client: Client, tmp_path: Path) -> None:
     card = files["README.md"].decode()
     assert "acoustic-question-answering" in card
     assert "# film\n\nTrained on clear2 by" in card
-    assert "| task | acc | f1 |\n|---|---:|---:|\n| aqa_clear2 | 0.75 |  |\n| aqa_clear2_note | 0.5 | 1 |" in card
+    scores = made_results(n=22).scores
+    assert "| task | acc | acc_stderr | acc_low | acc_high | unparseable |" in card
+    assert f"| aqa_clear2 | {scores.overall.accuracy:.4g} | {scores.error:.4g} |" in card
+    assert f"| aqa_clear2_note | {scores.by_type['note'].accuracy:.4g} |" in card
     again = client.publish(folder, program="baselines")
     assert (again.blobs, again.commits) == ([], [])
     save_file({"weight": np.arange(6.0)}, folder / "model.safetensors")
@@ -543,17 +544,18 @@ def test_a_run(client: Client, tmp_path: Path) -> None:
     assert better.blobs == [sha256_file(folder / "model.safetensors")]
 
 
-def test_runs_of_any_task_and_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = write_run(tmp_path / "run", model="crnn", task="sed")
+def test_a_dry_run_and_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_run(tmp_path / "run", model="film")
     (folder / "README.md").write_text("# Mine\n")
     assert bench(["publish", str(folder), "--repo", "me/it", "--dry-run"]) == DONE
     shown = capsys.readouterr().out
     assert "README.md              7" in shown
     assert "last.safetensors" not in shown.partition("left out")[0]
     for name, text, problem in (
-        ("results-test.json", '{"results": {"a": {"n": 1' + "0" * 400 + "}}}", "results-test.json: results: found no"),
-        ("results-test.json", '{"results": 1}', "results-test.json: results: found no scores by task"),
-        ("config.yaml", "data: x\n", "config.yaml:1: model: found"),
+        ("results-test.json", '{"results": 1}', "results-test.json: task: found none, as clear-bench 0.1 wrote"),
+        ("results-test.json", '{"task": "aqa"}', "results-test.json: config: found"),
+        ("config.yaml", "task: aqa\ndata: [x]\n", "config.yaml:2: data: found"),
+        ("config.yaml", "model: film\n", "config.yaml: task: found None, expected a task's name"),
         ("model.safetensors", None, "model.safetensors: not found, expected a run whose training has written weights"),
     ):
         (folder / "README.md").unlink(missing_ok=True)
@@ -563,28 +565,24 @@ def test_runs_of_any_task_and_what_is_no_run(tmp_path: Path, capsys: pytest.Capt
 
 
 def test_where_things_lie_on_this_machine_is_not_published(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "run", model="a | <b>", data=str(tmp_path / "clear2"), note="kept")
-    results = {
-        "config": {"data": "../../home/me/clear2", "predictions": "/home/me/x.jsonl"},
-        "results": {"a|b": {"acc,none": 0.1}},
-    }
-    (folder / "results-test.json").write_text(json.dumps(results))
-    with run_shipment(folder) as shipment:
+    folder = write_run(tmp_path / "run", model="a | <b>", data=str(tmp_path / "clear2"))
+    file = made_results(data="../../home/me/clear2", predictions="/home/me/x.jsonl")
+    write_results(file, folder / "results-test.json")
+    stored = json.loads((folder / "results-test.json").read_text())
+    with run_shipment(folder, TASKS["aqa"]) as shipment:
         texts = {
             name: (shipment.folder / name).read_text() for name in ("README.md", "config.yaml", "results-test.json")
         }
-    assert yaml.safe_load(texts["config.yaml"]) == {"model": "a | <b>", "data": "clear2", "note": "kept"}
-    assert json.loads(texts["results-test.json"]) == {
-        **results,
-        "config": {"data": "clear2", "predictions": "x.jsonl"},
-    }
+    assert yaml.safe_load(texts["config.yaml"]) == {"task": "aqa", "model": "a | <b>", "data": "clear2"}
+    config = {**stored["config"], "data": "clear2", "predictions": "x.jsonl"}
+    assert json.loads(texts["results-test.json"]) == {**stored, "config": config}
     assert "# a / ‹b›\n\nTrained on clear2 by" in texts["README.md"]
-    assert "| a/b | 0.1 |" in texts["README.md"]
 
 
 def test_a_link_out_of_a_run_is_not_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_run(tmp_path / "run", model="film")
     (tmp_path / "secret").write_text("a key")
+    (folder / "tokenizer.json").unlink()
     (folder / "tokenizer.json").symlink_to(tmp_path / "secret")
     assert bench(["publish", str(folder), "--dry-run"]) == WRONG_INPUT
     assert "tokenizer.json: found a link to" in capsys.readouterr().err

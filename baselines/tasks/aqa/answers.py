@@ -1,7 +1,7 @@
 """From the words of a model to the closed answers of a question's type: the one normaliser.
 
-Goal: ``"It's an A sharp."`` and ``"a#"`` are the answer ``A#``; what cannot be read is None, is counted apart and is
-never guessed.
+Goal: ``"It's an A sharp."`` and ``"a#"`` are the answer ``A#``; a text without a readable answer is None (unparseable),
+which is counted and never guessed.
 
 Conventions:
 
@@ -9,7 +9,7 @@ Conventions:
 2. If lines begin with ``answer:`` (``Final answer:`` ...), only what follows the last of them is read.
 3. Otherwise the text is taken apart into words, and **every word must be accounted for**: it belongs to an answer of
    the type, or to a short closed list of words that decide nothing ("it", "is", "the", "sound", the words of the
-   question type, ...). Any other word ("not", "or", "maybe", "after") makes the text unreadable, and so do two
+   question type, ...). Any other word ("not", "or", "maybe", "after") makes the text unparseable, and so do two
    different answers. A yes or no at the beginning may be followed by a sentence in the question's own words ("Yes,
    there is a violin before the cello."), unless that says the opposite.
 4. Spellings of an answer, the longest first: its words; how questions write it (``domain.wording``); a part of the
@@ -76,7 +76,7 @@ COMPARING = _set(
 NOUN_FREE = _set("there it they the that this")  # may follow yes or no; in "no sound", "no idea" no is no answer
 NO_ARTICLE_BEFORE = _set("is was are were in at of by the that it i there")
 SYNONYMS = {"start": "beginning", "center": "middle", "centre": "middle"}
-SAID = {YES: ("yes", "yeah", "yep", "true"), NO: ("no", "nope", "false")}
+YES_NO_WORDS = {YES: ("yes", "yeah", "yep", "true"), NO: ("no", "nope", "false")}
 _SMALL = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _SMALL += [f"{name}teen" for name in ("thir", "four", "fif", "six", "seven", "eigh", "nine")]
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty"]
@@ -254,7 +254,7 @@ def _spellings(question_type: str, answers: list[str], domain: Domain) -> list[I
         [(_words(written(answer, domain)), answer) for answer in answers],
     ]
     if answers == [YES, NO]:
-        spellings.append([((word,), answer) for answer in answers for word in SAID[answer]])
+        spellings.append([((word,), answer) for answer in answers for word in YES_NO_WORDS[answer]])
     elif question_type in (ABSOLUTE, RELATIVE):
         spellings.append(_ranks(answers).items())
     elif question_type == GLOBAL:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from baselines.core.intervals import Interval, bootstrap_mean, mcnemar
-from baselines.tasks.aqa.answers import normalise_all
-from baselines.tasks.aqa.evaluate import BOOTSTRAP_SEED, first_questions
-from baselines.tasks.aqa.metrics import right_answers
-from baselines.tasks.aqa.predictions import read_predictions
+from baselines.core.predictions import read_predictions
+from baselines.core.results import RESULTS, read_results
+from baselines.tasks.aqa.evaluate import BOOTSTRAP_SEED, normalised
+from baselines.tasks.aqa.metrics import correct_answers
 from baselines.tasks.aqa.questions import Questions, read_split
-from baselines.tasks.aqa.results import RESULTS, percent, read_results
+from baselines.tasks.aqa.results import AqaResults, percent
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file
 from clear_gen.core.text import shown, table
@@ -40,7 +40,7 @@ class Entry:
 class Comparison:
     """A model against the first one, on the same questions; ``difference`` is its accuracy minus the first one's.
 
-    ``only_first``, ``only_this``: questions that one has right and the other wrong. ``p_value``: McNemar's, mid-p.
+    ``only_first``, ``only_this``: questions that only one of the two answers correctly. ``p_value``: McNemar's, mid-p.
     """
 
     model: str
@@ -75,7 +75,7 @@ def read_entry(path: Path, split: str) -> Entry:
         path = _results_in(path, split)
     if path.suffix != ".json":
         return Entry(path.stem, path)
-    file = read_results(path)
+    file = read_results(path, AqaResults)
     predictions = path.parent / file.config.predictions
     if not predictions.is_file() or sha256_file(predictions) != file.hashes.predictions:
         raise InputError(f"{path}: {predictions}: found other predictions or none, expected those that were scored")
@@ -104,33 +104,32 @@ def compare(entries: Sequence[Entry], folder: Path | None, split: str) -> Compar
     if folder is None:
         raise InputError("--data: found none, expected the dataset whose questions the predictions answer")
     whole = read_split(folder, split)
-    questions = first_questions(whole, min((one.limit for one in entries if one.limit is not None), default=None))
-    right = [_right(one, whole, folder)[: len(questions)] for one in entries]
-    first, *names = _told_apart(entries)
-    others = [_against(right[0], this, questions, name) for this, name in zip(right[1:], names, strict=True)]
-    return Compared(first, float(right[0].mean()), len(questions), whole.sha256, others)
+    questions = whole.first(min((one.limit for one in entries if one.limit is not None), default=None))
+    correct = [_correct(one, whole)[: len(questions)] for one in entries]
+    first, *names = _distinct_names(entries)
+    others = [_against(correct[0], this, questions, name) for this, name in zip(correct[1:], names, strict=True)]
+    return Compared(first, float(correct[0].mean()), len(questions), whole.sha256, others)
 
 
-def _told_apart(entries: Sequence[Entry]) -> list[str]:
+def _distinct_names(entries: Sequence[Entry]) -> list[str]:
     """The models' names; of two runs of one model, with their folders."""
     n = Counter(one.model for one in entries)
     return [one.model if n[one.model] == 1 else f"{one.model}, {one.predictions.parent}" for one in entries]
 
 
-def _right(one: Entry, whole: Questions, folder: Path) -> np.ndarray:
-    """Which questions that a model was asked it has right: bool [Q]."""
+def _correct(one: Entry, whole: Questions) -> np.ndarray:
+    """Which of the questions that a model was asked it answers correctly: bool [Q]."""
     if one.questions_sha256 not in (None, whole.sha256):
-        raise InputError(f"{one.predictions}: scored on other questions, expected those of {folder}")
-    asked = first_questions(whole, one.limit)
-    texts = read_predictions(one.predictions, asked.question_id.tolist())
-    return right_answers(asked, normalise_all(texts, asked.question_type, asked.domain))
+        raise InputError(f"{one.predictions}: scored on other questions, expected those of {whole.folder}")
+    asked = whole.first(one.limit)
+    return correct_answers(asked, normalised(asked, read_predictions(one.predictions, asked)))
 
 
-def _against(first: np.ndarray, right: np.ndarray, questions: Questions, model: str) -> Comparison:
-    difference = right.astype(np.int64) - first
+def _against(first: np.ndarray, correct: np.ndarray, questions: Questions, model: str) -> Comparison:
+    difference = correct.astype(np.int64) - first
     found = bootstrap_mean(difference, questions.scene, np.random.default_rng(BOOTSTRAP_SEED))
     only_first, only_this = int((difference < 0).sum()), int((difference > 0).sum())
-    return Comparison(model, float(right.mean()), found, only_first, only_this, mcnemar(only_first, only_this))
+    return Comparison(model, float(correct.mean()), found, only_first, only_this, mcnemar(only_first, only_this))
 
 
 def lines(found: Compared) -> list[str]:

@@ -1,83 +1,53 @@
-"""Scoring a file of predictions: read, normalise, evaluate, write the results and their plots."""
+"""Scoring answers to the questions of a split: normalise, evaluate, and what is shown of it."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from baselines.core.intervals import RESAMPLES
+from baselines.core.predictions import Prediction
+from baselines.core.results import Scored
 from baselines.tasks.aqa.answers import normalise_all
 from baselines.tasks.aqa.metrics import evaluate
-from baselines.tasks.aqa.predictions import read_predictions
-from baselines.tasks.aqa.questions import Questions, read_split
-from baselines.tasks.aqa.results import (
-    RESULTS,
-    Config,
-    Hashes,
-    ResultsFile,
-    markdown_head,
-    markdown_row,
-    results_json,
-    terminal_table,
-)
-from clear_gen.core.files import sha256_file, write_text
+from baselines.tasks.aqa.questions import Questions
+from baselines.tasks.aqa.results import AqaConfig, AqaHashes, AqaResults, markdown_head, markdown_row, terminal_table
 
 BOOTSTRAP_SEED = 0
-COLUMNS = "question_id", "question", "answer", "question_type", "scene", "n_relations", "scene_s"
 
 
-def first_questions(questions: Questions, limit: int | None) -> Questions:
-    """The first ``limit`` questions of a split, all if None."""
-    if limit is None:
-        return questions
-    return replace(questions, **{name: getattr(questions, name)[:limit] for name in COLUMNS})
-
-
-def evaluate_predictions(
-    path: Path, folder: Path, split: str, out: Path, model: str | None = None, limit: int | None = None
-) -> ResultsFile:
-    """Score the predictions in ``path`` on a split of the dataset in ``folder``; nothing is written.
-
-    ``out``: where the results are to lie, for the paths in them. ``model``: its name, the file's if None. ``limit``:
-    the predictions cover only the first so many questions.
-
-    Raises InputError if a file is not what it must be, CheckFailed if predictions and questions do not match.
-    """
-    whole = read_split(folder, split)
-    questions = first_questions(whole, limit)
-    texts = read_predictions(path, questions.question_id.tolist())
-    answers = normalise_all(texts, questions.question_type, questions.domain)
-    config = Config(
-        model=model or path.stem,
-        domain=questions.domain.name,
-        split=split,
-        data=os.path.relpath(folder, out),
-        predictions=os.path.relpath(path, out),
-        limit=limit,
-        bootstrap_seed=BOOTSTRAP_SEED,
-        bootstrap_resamples=RESAMPLES,
+def score(questions: Questions, predictions: Sequence[Prediction], scored: Scored) -> AqaResults:
+    """All scores of the predictions, which are in the order of the questions."""
+    answers = normalised(questions, predictions)
+    return AqaResults(
+        config=AqaConfig(
+            model=scored.model,
+            data=scored.data,
+            predictions=scored.predictions,
+            domain=questions.domain.name,
+            split=questions.split,
+            limit=len(questions) if len(questions) < questions.n_original else None,
+            bootstrap_seed=BOOTSTRAP_SEED,
+            bootstrap_resamples=RESAMPLES,
+        ),
+        hashes=AqaHashes(questions=questions.sha256, predictions=scored.predictions_sha256),
+        n_original=questions.n_original,
+        scores=evaluate(questions, answers, np.random.default_rng(BOOTSTRAP_SEED)),
     )
-    scores = evaluate(questions, answers, np.random.default_rng(BOOTSTRAP_SEED))
-    hashes = Hashes(questions=questions.sha256, predictions=sha256_file(path))
-    return ResultsFile(config=config, hashes=hashes, n_original=len(whole), scores=scores)
 
 
-def save(file: ResultsFile, out: Path, name: str) -> list[Path]:
-    """Write ``results-<name>.json`` and the plots into the folder ``out``; returns the paths.
-
-    Without matplotlib there are no plots, and InputError says so after the results are written.
-    """
-    path = out / RESULTS.format(name)
-    write_text(path, results_json(file))
-    from baselines.tasks.aqa.figures import write_figures
-
-    return [path, *write_figures(file, out, name)]
+def normalised(questions: Questions, predictions: Sequence[Prediction]) -> list[str | None]:
+    """The answers that the predicted texts give to their questions; None where no answer can be read."""
+    texts = [one.values["answer"] for one in predictions]
+    return normalise_all(texts, questions.question_type, questions.domain)
 
 
-def lines(file: ResultsFile) -> list[str]:
-    """What the command prints: a table and, to be pasted, a Markdown row under its head."""
-    types = list(file.scores.by_type)
-    return [*terminal_table(file), "", *markdown_head(types).splitlines(), markdown_row(file, types)]
+def lines(files: Mapping[str, AqaResults]) -> list[str]:
+    """What the command prints: per file a table and, to be pasted, a Markdown row under its head."""
+    printed: list[str] = []
+    for name, file in files.items():
+        types = list(file.scores.by_type)
+        head = ["", f"{name}:", ""] if len(files) > 1 else []
+        printed += [*head, *terminal_table(file), "", *markdown_head(types).splitlines(), markdown_row(file, types)]
+    return printed

@@ -10,7 +10,7 @@ import numpy as np
 
 from baselines.tasks.aqa.metrics import Confusion, Score
 from baselines.tasks.aqa.published import SOURCE, TABLE_3, share_of_type
-from baselines.tasks.aqa.results import OVERALL, ResultsFile, in_words
+from baselines.tasks.aqa.results import OVERALL, AqaResults, in_words
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
 from clear_gen.core.text import shown
@@ -20,7 +20,7 @@ COLUMNS = 4  # confusion matrices side by side
 BLUE, ORANGE, INK = "#0072B2", "#D55E00", "#333333"  # Okabe and Ito: told apart by the colour-blind
 
 
-def write_figures(file: ResultsFile, out: Path, name: str) -> list[Path]:
+def write_figures(file: AqaResults, out: Path, name: str) -> list[Path]:
     """Write ``types-``, ``relations-`` and ``confusion-<name>.png`` into ``out``, atomically; returns the paths.
 
     Raises InputError if matplotlib is not installed.
@@ -35,7 +35,7 @@ def write_figures(file: ResultsFile, out: Path, name: str) -> list[Path]:
     return paths
 
 
-def types_figure(file: ResultsFile) -> Any:
+def types_figure(file: AqaResults) -> Any:
     """Accuracy of every question type as bars with their intervals, the paper's beside them where it has the model."""
     scores = {**file.scores.by_type, OVERALL: file.scores.overall}
     figure = _figure(9, 1.2 + 0.42 * len(scores))
@@ -51,7 +51,7 @@ def types_figure(file: ResultsFile) -> Any:
     return figure
 
 
-def relations_figure(file: ResultsFile) -> Any:
+def relations_figure(file: AqaResults) -> Any:
     """Accuracy by number of relations and by length of the scene, as bars with their intervals."""
     groups = {"relations": file.scores.by_relations, "dry scene (s)": file.scores.by_length}
     figure = _figure(9, 2 + 0.42 * sum(map(len, groups.values())))
@@ -63,7 +63,7 @@ def relations_figure(file: ResultsFile) -> Any:
     return figure
 
 
-def confusion_figure(file: ResultsFile) -> Any:
+def confusion_figure(file: AqaResults) -> Any:
     """A matrix per question type: what share of the questions with one answer got which; each row adds up to 100 %."""
     matrices = file.scores.confusion
     rows = -(-len(matrices) // COLUMNS)
@@ -85,7 +85,7 @@ def _figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
-def _title(file: ResultsFile) -> str:
+def _title(file: AqaResults) -> str:
     name = shown(file.config.model).replace("$", r"\$")  # or matplotlib reads mathematics
     return f"{name}, {file.config.split}, {file.scores.overall.n:,} questions"
 

@@ -1,8 +1,10 @@
-"""Scores of acoustic question answering: the share of right answers, over all and wherever it can be told apart.
+"""Scores of acoustic question answering: the share of correct answers, over all questions and by group.
 
-Conventions: an answer is right if it is the question's. A prediction of None (no answer of the question's type could
-be read, see ``baselines.tasks.aqa.answers``) counts as wrong and is counted apart. Shares are fractions 0..1. Intervals
-cover 95 %: from a bootstrap by scene over all questions, Wilson's within a group.
+Goal: NAAQA's accuracy, with intervals, by question type, number of relations, length of the scene and correct answer.
+
+Conventions: a prediction is correct if it equals the question's answer. A prediction of None (no answer of the
+question's type could be read, see ``baselines.tasks.aqa.answers``) is wrong, and is also counted as unparseable. Shares
+are fractions 0..1. Intervals cover 95 %: from a bootstrap by scene over all questions, Wilson's within a group.
 
 References: J. Abdelnour, J. Rouat, G. Salvi, "NAAQA: A Neural Architecture for Acoustic Question Answering", TPAMI
 2023, Table 3 (per type) and Figure 4 (per number of relations).
@@ -29,7 +31,7 @@ BIN_WIDTHS_S = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 @dataclass(frozen=True)
 class Score:
-    """Right and unreadable answers among ``n``; the share of right ones is in ``low``..``high``."""
+    """Correct (``right``) and unparseable answers among ``n``; the share of correct ones lies in ``low``..``high``."""
 
     n: Annotated[int, Field(ge=1)]
     right: Count
@@ -52,7 +54,7 @@ class Results:
     """The scores of one model on one split.
 
     ``overall`` has the bootstrap's interval, ``error`` is its standard error. ``by_length``: by dry seconds, "5-6" from
-    5 s to less than 6 s. ``by_answer``: by type, then by right answer. Groups without questions are left out.
+    5 s to less than 6 s. ``by_answer``: by type, then by correct answer. Groups without questions are left out.
     """
 
     overall: Score
@@ -65,14 +67,11 @@ class Results:
 
 
 def validate(questions: Questions, predictions: Sequence[str | None]) -> None:
-    """Raise ValueError unless there is one prediction for every question, None or an answer of its type.
-
-    Raises InputError if a question of the dataset itself has an answer that its type does not have.
-    """
+    """Raise InputError unless every question has an answer of its type, and a prediction: None or such an answer."""
     if not len(questions):
-        raise ValueError("questions: found none, expected at least one")
+        raise InputError(f"questions of {questions.split}: found none, expected at least one")
     if len(predictions) != len(questions):
-        raise ValueError(f"predictions: found {len(predictions)}, expected {len(questions)}, one for every question")
+        raise InputError(f"predictions: found {len(predictions)}, expected {len(questions)}, one for every question")
     domain = questions.domain
     allowed = {name: {*answers_of_type(name, domain)} for name in {*questions.question_type}}
     columns = questions.question_id, questions.question_type, questions.answer, predictions
@@ -81,16 +80,16 @@ def validate(questions: Questions, predictions: Sequence[str | None]) -> None:
         if expected:
             raise InputError(f"questions of {questions.split}: {question_id}: answer: found {answer!r}, {expected}")
         if predicted is not None and predicted not in allowed[name]:
-            raise ValueError(f"predictions: {question_id}: found {predicted!r}, expected None or an answer of {name}")
+            raise InputError(f"predictions: {question_id}: found {predicted!r}, expected None or an answer of {name}")
 
 
 def evaluate(questions: Questions, predictions: Sequence[str | None], rng: np.random.Generator) -> Results:
     """All scores. ``predictions`` as ``validate`` wants them, in the order of ``questions``; ``rng`` resamples."""
     validate(questions, predictions)
     predicted = np.array(predictions, object)
-    right = right_answers(questions, predictions)
-    silent = np.array([answer is None for answer in predictions])
-    found = bootstrap_mean(right, questions.scene, rng)
+    correct = correct_answers(questions, predictions)
+    unparseable = np.array([answer is None for answer in predictions])
+    found = bootstrap_mean(correct, questions.scene, rng)
     types = questions.question_type
     names = [name for name in questions.domain.question_types if name in {*types}]
     names += sorted({*types} - {*names})
@@ -98,18 +97,18 @@ def evaluate(questions: Questions, predictions: Sequence[str | None], rng: np.ra
     lengths, bins = length_bins(questions.scene_s)
     confusion = {name: confusion_matrix(questions, predicted, name) for name in names}
     return Results(
-        overall=_overall(right, silent, found),
+        overall=_overall(correct, unparseable, found),
         error=found.error,
-        by_type=_scores(right, silent, types, names),
-        by_relations=_scores(right, silent, relations, sorted({*relations}, key=int)),
-        by_length=_scores(right, silent, lengths, bins),
-        by_answer={name: _by_answer(right, silent, questions, name, confusion[name].answers) for name in names},
+        by_type=_scores(correct, unparseable, types, names),
+        by_relations=_scores(correct, unparseable, relations, sorted({*relations}, key=int)),
+        by_length=_scores(correct, unparseable, lengths, bins),
+        by_answer={name: _by_answer(correct, unparseable, questions, name, confusion[name].answers) for name in names},
         confusion=confusion,
     )
 
 
-def right_answers(questions: Questions, predictions: Sequence[str | None]) -> np.ndarray:
-    """Which predictions are right: bool [Q]."""
+def correct_answers(questions: Questions, predictions: Sequence[str | None]) -> np.ndarray:
+    """Which predictions are correct: bool [Q]."""
     return np.equal(np.array(predictions, object), questions.answer).astype(bool)
 
 
@@ -130,39 +129,39 @@ def length_bins(scene_s: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 
 def confusion_matrix(questions: Questions, predictions: np.ndarray, question_type: str) -> Confusion:
-    """What the questions of a type were answered, by right answer; only answers that occur on either side are listed.
+    """What the questions of a type were answered, by correct answer; only answers that occur on either side are listed.
 
     Shape: ``predictions`` object [Q].
     """
     of_type = questions.question_type == question_type
-    truth, said = questions.answer[of_type], predictions[of_type]
-    occurring = {*truth, *said}
+    truth, predicted = questions.answer[of_type], predictions[of_type]
+    occurring = {*truth, *predicted}
     answers = [name for name in answers_of_type(question_type, questions.domain) if name in occurring]
     place = {name: number for number, name in enumerate(answers)}
     rows = np.array([place[name] for name in truth], np.int64)
-    columns = np.array([place.get(name, len(answers)) for name in said], np.int64)
+    columns = np.array([place.get(name, len(answers)) for name in predicted], np.int64)
     width = len(answers) + 1
     counts = np.bincount(rows * width + columns, minlength=len(answers) * width)
     return Confusion(answers, counts.reshape(len(answers), width).tolist())
 
 
-def _overall(right: np.ndarray, silent: np.ndarray, found: Interval) -> Score:
-    return Score(len(right), int(right.sum()), int(silent.sum()), found.value, found.low, found.high)
+def _overall(correct: np.ndarray, unparseable: np.ndarray, found: Interval) -> Score:
+    return Score(len(correct), int(correct.sum()), int(unparseable.sum()), found.value, found.low, found.high)
 
 
 def _by_answer(
-    right: np.ndarray, silent: np.ndarray, questions: Questions, question_type: str, answers: Sequence[str]
+    correct: np.ndarray, unparseable: np.ndarray, questions: Questions, question_type: str, answers: Sequence[str]
 ) -> dict[str, Score]:
     chosen = questions.question_type == question_type
-    return _scores(right[chosen], silent[chosen], questions.answer[chosen], answers)
+    return _scores(correct[chosen], unparseable[chosen], questions.answer[chosen], answers)
 
 
-def _scores(right: np.ndarray, silent: np.ndarray, group: np.ndarray, names: Sequence[str]) -> dict[str, Score]:
-    """The score of every group that has questions. Shape: ``right``, ``silent`` bool [Q], ``group`` object [Q]."""
+def _scores(correct: np.ndarray, unparseable: np.ndarray, group: np.ndarray, names: Sequence[str]) -> dict[str, Score]:
+    """The score of every group that has questions. Shape: bool [Q], bool [Q], ``group`` object [Q]."""
     scores = {}
     for name in names:
         chosen = group == name
-        n, n_right = int(chosen.sum()), int(right[chosen].sum())
+        n, n_correct = int(chosen.sum()), int(correct[chosen].sum())
         if n:
-            scores[name] = Score(n, n_right, int(silent[chosen].sum()), n_right / n, *wilson(n_right, n))
+            scores[name] = Score(n, n_correct, int(unparseable[chosen].sum()), n_correct / n, *wilson(n_correct, n))
     return scores

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from baselines.core.predictions import Format
 from clear_gen.core.errors import InputError
 from clear_gen.core.parquet import read_row_group
-from clear_gen.datasets.scenes.load import open_scene_file, read_questions
-from clear_gen.datasets.scenes.questions.files import read_asked
+from clear_gen.datasets.scenes.load import load_scenes, open_scene_file, read_questions
+from clear_gen.datasets.scenes.questions.files import program_of, read_asked
+from clear_gen.datasets.scenes.questions.predictions import EXAMPLE, ID, checked_answer
+from clear_gen.datasets.scenes.scene import Scene
+from clear_gen.questions.language.program import Program
 from clear_gen.scenes.domain import Domain
 from clear_gen.store.finish import finished_settings
 from clear_gen.store.layout import scene_files
 from clear_gen.store.manifest import Settings
+from clear_gen.store.rows import Rows
+
+COLUMNS = "question_id", "question", "answer", "question_type", "scene", "n_relations", "scene_s"
 
 
 @dataclass(frozen=True)
 class Questions:
-    """The Q questions of one split, in the dataset's order.
+    """The Q questions of one split, in the dataset's order: a split as ``baselines.core.predictions`` describes it.
+
+    Scenes and programs are read when asked for. ``n_original``: questions of the whole split.
 
     ``question_id``, ``question``, ``answer``, ``question_type``: object [Q] of str. ``scene``: int64 [Q], the index of
     the scene in its split. ``n_relations``: int64 [Q]. ``scene_s``: float64 [Q], length of the dry scene in seconds.
     ``sha256``: of the questions' identity in the dataset.
     """
 
+    task: ClassVar[Literal["aqa"]] = "aqa"
+    format: ClassVar[Format] = Format(ID, "questions", EXAMPLE)
+
+    folder: Path
     split: str
+    n_original: int
     domain: Domain
     sha256: str
     question_id: np.ndarray
@@ -39,6 +55,38 @@ class Questions:
 
     def __len__(self) -> int:
         return len(self.question_id)
+
+    @property
+    def name(self) -> str:
+        """Of the split, as in the names of files."""
+        return self.split
+
+    @property
+    def item_ids(self) -> list[str]:
+        """The ids of the questions."""
+        ids: list[str] = self.question_id.tolist()
+        return ids
+
+    def first(self, limit: int | None) -> Self:
+        """The first ``limit`` questions, all if None."""
+        return self if limit is None else replace(self, **{name: getattr(self, name)[:limit] for name in COLUMNS})
+
+    def scenes(self) -> Rows[Scene]:
+        """The scenes of the split, as ``scene`` counts them: graphs and waveforms, read when indexed."""
+        return load_scenes(self.folder, self.split)
+
+    def programs(self) -> Iterator[Program]:
+        """The programs of the questions in order: what a symbolic predictor executes. Reads the questions' file."""
+        column = read_questions(self.folder, self.split)["program"]
+        return (program_of(column[place].as_py()) for place in range(len(self)))
+
+    def checked(self, item_id: str, record: dict[str, Any], at: str) -> dict[str, str | None]:
+        """Answer and raw text of a prediction. Raises InputError, beginning with ``at``, unless they are texts."""
+        return checked_answer(record, at)
+
+    def stored(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A prediction as its file has it."""
+        return {name: value for name, value in values.items() if name == "answer" or value is not None}
 
 
 def read_split(folder: Path, split: str) -> Questions:
@@ -64,7 +112,9 @@ def read_split(folder: Path, split: str) -> Questions:
             f"{folder}: questions of {split}: scene_id: found {error}, expected one of its scenes"
         ) from None
     return Questions(
+        folder=folder,
         split=split,
+        n_original=len(scene),
         domain=settings.domain,
         sha256=asked.sha256,
         **columns,

@@ -1,4 +1,4 @@
-"""The report on question answering: one HTML page that holds everything about some runs."""
+"""What a report shows of scores on questions: all results together, then each."""
 
 from __future__ import annotations
 
@@ -14,63 +14,41 @@ from baselines.report.page import (
     MatrixRow,
     bar_chart,
     bar_keys,
-    configuration,
-    curve_keys,
-    curves,
     definitions,
     details,
     matrix,
-    report_page,
     section,
     side_by_side,
     subsection,
     table,
 )
+from baselines.report.runs import ReportedRun
 from baselines.tasks.aqa.figures import row_shares
 from baselines.tasks.aqa.metrics import Confusion, Results, Score
 from baselines.tasks.aqa.published import SOURCE, TABLE_3, share_of_type
-from baselines.tasks.aqa.report_files import Run, read_run
-from baselines.tasks.aqa.results import OVERALL, ResultsFile, in_words, interval, percent
-from clear_gen.core.files import write_text
+from baselines.tasks.aqa.results import OVERALL, AqaResults, in_words, interval, percent
 
 Rows = list[list[str]]
 
 
-def write_report(paths: Sequence[Path], out: Path) -> None:
-    """Write a self-contained page about runs, results folders and results files, atomically.
-
-    Nothing is fetched or run when the page is opened, and every text from outside is escaped.
-
-    Raises InputError if there is nothing to report in one of ``paths``, or something in it is malformed.
-    """
-    write_text(out, page([read_run(path) for path in paths]))
-
-
-def page(runs: Sequence[Run]) -> str:
-    """The same as text."""
-    files = [file for run in runs for file in run.results.values()]
-    named = list(zip(_names(runs), files, strict=True))
-    sections = [_summary(named), _types(named)] if files else []
-    for run in runs:
-        sections += [_results(run, name, file) for name, file in run.results.items()]
-        sections += [_training(run)] if run.history else []
-        sections += [configuration(run.path, run.texts)] if run.texts else []
-    names = ", ".join(dict.fromkeys(file.config.model for file in files)) or ", ".join(str(run.path) for run in runs)
-    note = "Shares of correct answers in per cent."
-    return report_page(f"Acoustic question answering: {names}", note, sections)
+def sections(runs: Sequence[ReportedRun]) -> list[Markup]:
+    """The sections about the results of some runs, of which there is at least one."""
+    files = [(path, file) for run in runs for path, file in run.results.items()]
+    named = list(zip(_names(runs), (file for _, file in files), strict=True))
+    return [_summary(named), _types(named), *(_results(path, file) for path, file in files)]
 
 
 # --- all results together ---------------------------------------------------------------------------------------------
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
+def _names(runs: Sequence[ReportedRun]) -> list[str]:
     """The model of every results file; where several runs are of one model, with the run's path."""
     of = [(file.config.model, run.path) for run in runs for file in run.results.values()]
     paths = {model: {path for name, path in of if name == model} for model, _ in of}
     return [model if len(paths[model]) == 1 else f"{model}, {path}" for model, path in of]
 
 
-def _summary(named: Sequence[tuple[str, ResultsFile]]) -> Markup:
+def _summary(named: Sequence[tuple[str, AqaResults]]) -> Markup:
     about = (
         "After the share of correct answers: its 95 % interval, from a bootstrap by scene. Questions without a "
         f"readable answer count as wrong. Paper: {SOURCE}, on its own data; its ± is the deviation of five runs."
@@ -87,7 +65,7 @@ def _summary(named: Sequence[tuple[str, ResultsFile]]) -> Markup:
     return section("Summary", about, table(rows, "wrap"))
 
 
-def _types(named: Sequence[tuple[str, ResultsFile]]) -> Markup:
+def _types(named: Sequence[tuple[str, AqaResults]]) -> Markup:
     """Correct answers of every type: a column per results file, and the paper's beside it."""
     about = f"Correct answers in per cent; in brackets: {SOURCE}, where it has the model."
     kinds = dict.fromkeys(kind for _, file in named for kind in file.scores.by_type)
@@ -96,7 +74,7 @@ def _types(named: Sequence[tuple[str, ResultsFile]]) -> Markup:
     return section("Question types", about, table(rows, "models", set_off=OVERALL))
 
 
-def _with_paper(file: ResultsFile, name: str) -> str:
+def _with_paper(file: AqaResults, name: str) -> str:
     score = file.scores.overall if name == OVERALL else file.scores.by_type.get(name)
     paper = share_of_type(TABLE_3.get(file.config.model), None if name == OVERALL else name)
     return f"{percent(score.accuracy) if score else '–'}" + (f" ({percent(paper)})" if paper is not None else "")
@@ -105,14 +83,14 @@ def _with_paper(file: ResultsFile, name: str) -> str:
 # --- one results file -------------------------------------------------------------------------------------------------
 
 
-def _results(run: Run, name: str, file: ResultsFile) -> Markup:
+def _results(path: str, file: AqaResults) -> Markup:
     scores, published = file.scores, TABLE_3.get(file.config.model)
     by_type = {**scores.by_type, OVERALL: scores.overall}
     papers = {kind: share_of_type(published, None if kind == OVERALL else kind) for kind in by_type}
     label = f"Correct answers of {file.config.model} by question type"
     return section(
         f"{file.config.model}, {file.config.split}",
-        f"{run.path}" if run.path.name == name else f"{run.path / name}",
+        path,
         bar_keys("correct, with its 95 % interval", f"paper ({SOURCE})" if published else None),
         _intervals(by_type, papers, label),
         table(_type_rows(by_type, papers), set_off=OVERALL),
@@ -169,26 +147,7 @@ def _matrix(confusion: Confusion, by_answer: dict[str, Score]) -> Markup:
     return matrix(["correct answer", "correct %", *confusion.answers, "unparseable"], rows)
 
 
-def _origin(file: ResultsFile) -> Markup:
+def _origin(file: AqaResults) -> Markup:
     hashes = {f"SHA-256 of the {name}": value for name, value in file.hashes.model_dump().items()}
     pairs = {**file.config.model_dump(exclude_none=True), **hashes}
     return subsection("Provenance", definitions((in_words(name), value) for name, value in pairs.items()))
-
-
-# --- training ---------------------------------------------------------------------------------------------------------
-
-
-def _training(run: Run) -> Markup:
-    columns = {name: [row[name] for row in run.history] for name in run.history[0]}
-    losses = columns["validation_loss"]
-    best = min(range(len(losses)), key=losses.__getitem__)
-    about = (
-        f"{len(losses)} epochs; the least validation loss, {losses[best]:.4f}, in epoch {best + 1}, with "
-        f"{percent(columns['validation_accuracy'][best])} % of the validation questions correct."
-    )
-    parts = []
-    for kind, is_share in (("loss", False), ("accuracy", True)):
-        lines = {name: columns[f"{name}_{kind}"] for name in ("validation", "train")}
-        title = kind.capitalize()
-        parts.append(subsection(title, curves(lines, f"{title} per epoch", is_share)))
-    return section(f"Training of {run.path}", about, curve_keys(["validation", "train"]), side_by_side(*parts))

@@ -1,65 +1,49 @@
-"""Results as a file, in the manner of EleutherAI's lm-evaluation-harness, and as rows of tables.
+"""Results on questions: the file, with the sections of EleutherAI's lm-evaluation-harness, and rows of tables.
 
-``results-<split>.json`` holds ``results`` (per task ``acc,none`` and ``acc_stderr,none``; one task over all, one per
-question type), ``group_subtasks``, ``versions``, ``n-samples``, ``config`` and ``hashes`` as the harness has them, and
-``scores``, everything that was computed. There is no date in it: the same predictions give the same bytes.
+``results`` has one entry over all questions and one per question type, each with ``acc,none`` and ``acc_stderr,none``;
+``group_subtasks``, ``versions`` and ``n-samples`` are those of the harness.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from math import sqrt
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import model_validator
 
+from baselines.core.publish import markdown_table
+from baselines.core.results import Hashes, ResultsConfig, ResultsFile
 from baselines.tasks.aqa.metrics import Results, Score
 from baselines.tasks.aqa.published import TABLE_3, share_of_type
-from clear_gen import __version__
-from clear_gen.core.config import Strict, first_wrong
-from clear_gen.core.errors import InputError
-from clear_gen.core.files import read_text
 from clear_gen.core.text import shown, table
 
-TASK_VERSION = 1  # rises when the same predictions would get another score
-MAX_BYTES = 20_000_000
+SCORING_VERSION = 1  # rises when the same predictions would get another score
 OVERALL = "all"
-RESULTS = "results-{}.json"
 
 
-class Config(Strict):
-    """What was scored. ``data`` and ``predictions``: paths relative to the folder of the results.
+class AqaConfig(ResultsConfig):
+    """``limit``: only the first so many questions of the split. ``bootstrap_*``: of the interval over all questions."""
 
-    ``limit``: only the first so many questions of the split. ``bootstrap_seed``, ``bootstrap_resamples``: of the
-    interval over all questions.
-    """
-
-    model: str = Field(max_length=1000)
     domain: str
     split: str
-    data: str
-    predictions: str
     limit: int | None = None
     bootstrap_seed: int
     bootstrap_resamples: int
 
 
-class Hashes(Strict):
-    """SHA-256 of what was scored: ``questions`` as in the dataset's clear.json, ``predictions`` of the file's bytes."""
+class AqaHashes(Hashes):
+    """``questions``: SHA-256 of the questions' identity, as in the dataset's clear.json."""
 
     questions: str
-    predictions: str
 
 
-class ResultsFile(Strict):
-    """A results file. ``n_original``: questions of the split; ``scores.overall.n`` of them were asked."""
+class AqaResults(ResultsFile):
+    """A results file; ``scores.overall.n`` of the ``n_original`` questions of the split were asked."""
 
-    config: Config
-    hashes: Hashes
-    n_original: int = Field(ge=0)
+    task: Literal["aqa"] = "aqa"
+    config: AqaConfig
+    hashes: AqaHashes
     scores: Results
 
     @model_validator(mode="after")
@@ -69,31 +53,20 @@ class ResultsFile(Strict):
                 raise ValueError(f"a count for every pair of answers in confusion of {name}")
         return self
 
-    @property
-    def task(self) -> str:
-        """The name of the task over all questions; those of the types are made from it."""
-        return f"aqa_{self.config.domain}"
-
-
-def results_json(file: ResultsFile) -> str:
-    """The text of a results file."""
-    tasks = {file.task: (file.scores.overall, file.scores.error)}
-    for name, score in file.scores.by_type.items():
-        tasks[f"{file.task}_{name}"] = score, sqrt(score.accuracy * (1 - score.accuracy) / score.n)
-    subtasks = [name for name in tasks if name != file.task]
-    samples = {name: {"original": score.n, "effective": score.n} for name, (score, _) in tasks.items()}
-    samples[file.task]["original"] = file.n_original
-    found = {
-        "results": {name: _harness(name, score, error) for name, (score, error) in tasks.items()},
-        "group_subtasks": {file.task: subtasks},
-        "versions": dict.fromkeys(tasks, TASK_VERSION),
-        "n-samples": samples,
-        "config": file.config.model_dump(),
-        "hashes": file.hashes.model_dump(),
-        "clear_gen_version": __version__,
-        "scores": asdict(file.scores),
-    }
-    return json.dumps(found, indent=1, allow_nan=False) + "\n"
+    def more(self) -> dict[str, Any]:
+        """The sections of the harness; its tasks are named after the domain and the question types."""
+        whole = f"aqa_{self.config.domain}"
+        rows = {whole: (self.scores.overall, self.scores.error)}
+        for name, score in self.scores.by_type.items():
+            rows[f"{whole}_{name}"] = score, sqrt(score.accuracy * (1 - score.accuracy) / score.n)
+        samples = {name: {"original": score.n, "effective": score.n} for name, (score, _) in rows.items()}
+        samples[whole]["original"] = self.n_original
+        return {
+            "results": {name: _harness(name, score, error) for name, (score, error) in rows.items()},
+            "group_subtasks": {whole: [name for name in rows if name != whole]},
+            "versions": dict.fromkeys(rows, SCORING_VERSION),
+            "n-samples": samples,
+        }
 
 
 def _harness(name: str, score: Score, error: float) -> dict[str, Any]:
@@ -107,28 +80,6 @@ def _harness(name: str, score: Score, error: float) -> dict[str, Any]:
     }
 
 
-def read_results(path: Path) -> ResultsFile:
-    """A results file, checked. Raises InputError naming file, field, found and expected."""
-    text = read_text(path, MAX_BYTES, "results as clear-bench evaluate writes them")
-    try:
-        stored = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON ({getattr(error, 'msg', 'too deep')})") from None
-    if not isinstance(stored, dict):
-        raise InputError(f"{path}: found {type(stored).__name__}, expected an object with config, hashes and scores")
-    fields = {name: stored[name] for name in ("config", "hashes", "scores") if name in stored}
-    samples, config = stored.get("n-samples"), stored.get("config")
-    task = f"aqa_{config.get('domain')}" if isinstance(config, dict) else ""
-    original = samples.get(task) if isinstance(samples, dict) else None
-    if isinstance(original, dict) and "original" in original:
-        fields["n_original"] = original["original"]
-    try:
-        return ResultsFile.model_validate_json(json.dumps(fields), strict=True)
-    except ValidationError as error:
-        wrong = first_wrong(error)
-        raise InputError(f"{path}: {wrong.field.replace('n_original', 'n-samples')}: {wrong}") from None
-
-
 # --- rows of tables ---------------------------------------------------------------------------------------------------
 
 
@@ -137,7 +88,7 @@ def markdown_head(question_types: Sequence[str]) -> str:
     return f"| model | overall | {' | '.join(question_types)} |\n|---|---:|{'---:|' * len(question_types)}"
 
 
-def markdown_row(file: ResultsFile, question_types: Sequence[str]) -> str:
+def markdown_row(file: AqaResults, question_types: Sequence[str]) -> str:
     """A row of a Markdown table in per cent: over all, ± half the width of its interval, and per type."""
     overall = file.scores.overall
     half = (overall.high - overall.low) / 2
@@ -147,7 +98,7 @@ def markdown_row(file: ResultsFile, question_types: Sequence[str]) -> str:
     return f"| {name} | {percent(overall.accuracy)} ±{percent(half)} | {' | '.join(cells)} |"
 
 
-def terminal_table(file: ResultsFile) -> list[str]:
+def terminal_table(file: AqaResults) -> list[str]:
     """All scores but those per answer as aligned lines, with the paper's beside them if it has the model."""
     published = TABLE_3.get(file.config.model)
     scores = file.scores
@@ -181,3 +132,14 @@ def percent(share: float | None) -> str:
 def in_words(name: str) -> str:
     """The name of a question type for people."""
     return name.replace("_", " ")
+
+
+def card(file: AqaResults) -> str:
+    """The section ``results`` as a Markdown table, one row per task of the harness, for a model card."""
+    rows = {
+        name: {metric.removesuffix(",none"): value for metric, value in row.items() if metric != "alias"}
+        for name, row in file.more()["results"].items()
+    }
+    columns = list(next(iter(rows.values())))
+    cells = [[name, *(f"{row[column]:.4g}" for column in columns)] for name, row in rows.items()]
+    return markdown_table(["task", *columns], cells)

@@ -10,15 +10,14 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from baselines.audio.features import Features, FeatureSettings, Fit, features_of, read_feature_settings
-from baselines.audio.sources import SourceName, open_scenes
+from baselines.audio.features import Features, FeatureSettings, Fit, read_feature_settings
+from baselines.audio.scenes import SourceName
 from baselines.core.checkpoints import device_named, load_tensors, load_weights
 from baselines.core.run import BEST, FEATURES, RunConfig, read_config
 from baselines.models.aqa.tokenizer import Tokenizer, read_tokenizer
 from baselines.models.layers import WithFrozenTrunk
 from baselines.models.registry import build
-from baselines.tasks.aqa.questions import Questions, read_split
-from clear_gen.core.progress import progress
+from baselines.tasks.aqa.questions import Questions
 from clear_gen.core.streams import STAGE_WEIGHTS, stream
 
 TOKENIZER = "tokenizer.json"
@@ -129,19 +128,3 @@ def logits_of(model: nn.Module, split: Split, batch: int = EVALUATION_BATCH) -> 
     model, split = once_per_scene(model.eval(), split)
     index = torch.arange(len(split.questions), device=split.tokens.device)
     return torch.cat([model(*split.inputs(part)).float() for part in index.split(batch)])
-
-
-def predict_split(run: Path, folder: Path | None, split: str, device: str | None) -> tuple[Path, list[str], str]:
-    """The dataset that was asked (the run's own if ``folder`` is None), an answer to each question, the model's name.
-
-    Raises InputError if run or dataset are missing or do not fit together.
-    """
-    trained = load_run(run, device)
-    folder = folder or Path(trained.config.data)
-    questions = read_split(folder, split)
-    scenes = open_scenes(folder, split, trained.config.source)
-    with progress(len(scenes.n_samples), len(scenes.n_samples)) as advance:
-        features = features_of(scenes, trained.features, trained.device, advance)
-    answers = trained.tokenizer.answers
-    classes = logits_of(trained.model, split_of(questions, features, trained.tokenizer)).argmax(1).tolist()
-    return folder, [answers[number] for number in classes], trained.config.model

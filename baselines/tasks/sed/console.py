@@ -1,15 +1,16 @@
-"""What ``clear-bench evaluate`` prints of scores on mixtures."""
+"""Tables of scores on mixtures: what ``clear-bench evaluate`` prints, and what stands in a model card."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from baselines.core.publish import markdown_table
 from baselines.tasks.sed.metrics.tagging import ClassScore
 from baselines.tasks.sed.published import SOURCE, Published, published
 from baselines.tasks.sed.results import (
     PRECISION,
     Figures,
-    SedResultsFile,
+    SedResults,
     clip_figures,
     four,
     mean,
@@ -23,7 +24,7 @@ MEAN = "mean"
 MISPRINT = "sic"  # after a figure that the paper misprints
 
 
-def lines(files: Mapping[str, SedResultsFile]) -> list[str]:
+def lines(files: Mapping[str, SedResults]) -> list[str]:
     """Tables of one results file, or of several folds by name with their mean, and the paper's row beside them.
 
     Raises InputError unless all are of one model with the same settings at one SNR.
@@ -65,7 +66,7 @@ def in_print(paper: Published) -> list[str]:
     return [*figures[:-1], f"{figures[-1]} {MISPRINT}"] if paper.is_auc_misprinted else figures
 
 
-def _classes(files: Sequence[SedResultsFile]) -> list[str]:
+def _classes(files: Sequence[SedResults]) -> list[str]:
     over = f", means over {len(files)}" if len(files) > 1 else ""
     rows = [[f"class{over}", "clips", "AP", "AUC", "F1", "threshold"]]
     for label, scores in by_class(files).items():
@@ -75,8 +76,22 @@ def _classes(files: Sequence[SedResultsFile]) -> list[str]:
     return [line.rstrip() for line in table(rows)]
 
 
-def by_class(files: Sequence[SedResultsFile]) -> dict[str, list[ClassScore]]:
+def by_class(files: Sequence[SedResults]) -> dict[str, list[ClassScore]]:
     """The scores of every class by name, one of each file that has the class."""
     labels = sorted({label for file in files for label in file.scores.clip.by_class})
     of = [file.scores.clip.by_class for file in files]
     return {label: [scores[label] for scores in of if label in scores] for label in labels}
+
+
+def card(file: SedResults) -> str:
+    """What was chosen on which clips, all figures, and those of each class by clip, in Markdown for a model card."""
+    clip, figures = file.scores.clip, {**clip_figures(file.scores), **time_figures(file.scores)}
+    of_class = [
+        [label, f"{one.n_clips:,}", four(one.ap), four(one.auc), four(one.f1)] for label, one in clip.by_class.items()
+    ]
+    parts = [
+        f"{clip.n_clips:,} clips of fold {file.config.test}; {file.note}.",
+        markdown_table(["score", "value"], [[name, four(value)] for name, value in figures.items()]),
+        markdown_table(["class", "clips", "AP", "AUC", "F1"], of_class),
+    ]
+    return "\n\n".join(parts)

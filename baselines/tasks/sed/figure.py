@@ -1,7 +1,7 @@
-"""A picture of what a model hears in one mixture, in the manner of Figure 3 of 2APAE (arXiv 2008.07085).
+"""A picture of a model's output for one mixture, in the manner of Figure 3 of 2APAE (arXiv 2008.07085).
 
 On one axis of time: the spectrogram, what the decoder makes of it, where the model attends for each class that is true
-or said, the probabilities by frame, and the true events; beside it the probabilities of the clip. Needs the extra
+or predicted, the probabilities by frame, and the true events; beside it the probabilities of the clip. Needs the extra
 ``figures`` (matplotlib), imported only when a picture is drawn.
 """
 
@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from baselines.audio.log_mel import LogMelSettings, log_mel, slaney_filters
+from baselines.core.run_folders import data_of, results_name
 from baselines.models.sed.layers import SedOutput
 from baselines.tasks.sed.data import heard_in
-from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD
-from baselines.tasks.sed.results import RESULTS, read_sed_results
-from baselines.tasks.sed.run import Trained, data_of, load_run, name_of_results
+from baselines.tasks.sed.predictor import stored_thresholds
+from baselines.tasks.sed.run import Trained, load_run
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
 from clear_gen.datasets.mixtures.load import load_mixture
@@ -42,7 +42,7 @@ class Heard(NamedTuple):
     """One clip and what a model makes of it. ``log_mel``: float [T, F], as the model reads it.
 
     ``clip`` [K], ``frames`` [K, T], ``reconstruction`` [T, F] or None, ``attention`` [K, T, F] or [K, T] by name.
-    ``thresholds`` [K]: of ``clip``. ``shown``: the classes that are true, then those that are said, some at least.
+    ``thresholds`` [K]: of ``clip``. ``shown``: the classes that are true, then those that are predicted, at least one.
     """
 
     graph: MixtureGraph
@@ -93,9 +93,10 @@ def hear_clip(trained: Trained, run: Path, clip: str | None, data: Path | None =
         raise InputError(f"{folder}: {graph.mixture_id}: found {found}, expected clips as the model was trained on")
     heard = features.standardised(log_mel(torch.from_numpy(waveform)[None].to(trained.device), features.mel))
     output: SedOutput = trained.model(heard)
-    probabilities, thresholds = _array(output.clip), _thresholds(run, trained, folder)
+    name = results_name(config, folder, f"{config.snr}-fold{config.fold}")
+    probabilities, thresholds = _array(output.clip), stored_thresholds(run, features.labels, name).clip
     true = [k for k, label in enumerate(features.labels) if label in graph.weak_labels]
-    said = [int(k) for k in np.argsort(-probabilities, kind="stable") if probabilities[k] > thresholds[k]]
+    predicted = [int(k) for k in np.argsort(-probabilities, kind="stable") if probabilities[k] > thresholds[k]]
     return Heard(
         graph=graph,
         labels=features.labels,
@@ -106,24 +107,13 @@ def hear_clip(trained: Trained, run: Path, clip: str | None, data: Path | None =
         reconstruction=None if output.reconstruction is None else _array(output.reconstruction),
         attention={name: _array(tensor) for name, tensor in output.attention.items()},
         thresholds=thresholds,
-        shown=(list(dict.fromkeys(true + said)) or [int(probabilities.argmax())])[:MOST_CLASSES],
+        shown=(list(dict.fromkeys(true + predicted)) or [int(probabilities.argmax())])[:MOST_CLASSES],
     )
 
 
 def _array(of_batch: torch.Tensor) -> np.ndarray:
     """The one clip of a batch."""
     return of_batch[0].float().cpu().numpy()
-
-
-def _thresholds(run: Path, trained: Trained, folder: Path) -> np.ndarray:
-    """Those of the run's results on the mixtures in ``folder``, where it was scored. Shape: float64 [K]."""
-    path = run / RESULTS.format(name_of_results(trained.config, folder))
-    if not path.is_file():
-        return np.full(len(trained.features.labels), DEFAULT_THRESHOLD)
-    by_class = read_sed_results(path).scores.clip.by_class
-    if {*by_class} != {*trained.features.labels}:
-        raise InputError(f"{path}: scores.clip.by_class: found other classes than those of the run; evaluate it again")
-    return np.array([by_class[label].threshold for label in trained.features.labels])
 
 
 # --- picture ----------------------------------------------------------------------------------------------------------

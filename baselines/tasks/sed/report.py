@@ -1,72 +1,48 @@
-"""The report on mixtures: one HTML page about some runs, the paper's tables beside them."""
+"""What a report shows of scores on mixtures: the paper's tables beside ours, then each experiment."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from markupsafe import Markup
 
 from baselines.report.page import (
     bar_chart,
     bar_keys,
-    configuration,
-    curve_keys,
-    curves,
     definitions,
     details,
     paragraph,
-    report_page,
     section,
-    side_by_side,
     subsection,
     table,
 )
-from baselines.tasks.aqa.results import in_words
+from baselines.report.runs import ReportedRun
 from baselines.tasks.sed.console import MEAN, by_class, in_print
+from baselines.tasks.sed.experiments import Experiment, bar_of, experiments
 from baselines.tasks.sed.metrics.scores import Results
 from baselines.tasks.sed.metrics.tagging import ClassScore
 from baselines.tasks.sed.published import SOURCE, TABLE_4, TABLE_5, TWO_STEP, BySnr, published
-from baselines.tasks.sed.report_files import LOSSES, PRECISIONS, Experiment, SedRun, bar_of, experiments, read_sed_runs
 from baselines.tasks.sed.results import (
     ON_TEST,
     PRECISION,
     Figures,
-    SedResultsFile,
+    SedResults,
     clip_figures,
     four,
     mean,
     mean_figures,
     time_figures,
 )
-from clear_gen.core.files import write_text
 
 NONE = "–"
 Rows = list[list[str]]
 
 
-def write_sed_report(paths: Sequence[Path], out: Path) -> None:
-    """Write a self-contained page about runs on mixtures, folders of them, results folders and files, atomically.
-
-    Nothing is fetched or run when the page is opened, and every text from outside is escaped.
-
-    Raises InputError if there is nothing to report in one of ``paths``, or something in it is malformed.
-    """
-    write_text(out, sed_page([run for path in paths for run in read_sed_runs(path)]))
-
-
-def sed_page(runs: Sequence[SedRun]) -> str:
-    """The page as text."""
-    files = {path: file for run in runs for path, file in run.results.items()}
-    found = experiments(files)
-    sections = [_table_4(found), *_table_5(found), *map(_scores, found)] if files else []
-    for run in runs:
-        sections += [_training(run)] if run.history else []
-        sections += [configuration(run.path, run.texts)] if run.texts else []
-    models = dict.fromkeys(file.config.model for file in files.values()) or [str(run.path) for run in runs]
-    note = "Average precision and AUC are fractions, as the paper prints them."
-    return report_page(f"Sound event detection: {', '.join(models)}", note, sections)
+def sections(runs: Sequence[ReportedRun]) -> list[Markup]:
+    """The sections about the results of some runs, of which there is at least one."""
+    found = experiments({path: file for run in runs for path, file in run.results.items()})
+    return [_table_4(found), *_table_5(found), *map(_scores, found)]
 
 
 # --- the paper's tables -----------------------------------------------------------------------------------------------
@@ -160,7 +136,7 @@ def _scores(one: Experiment) -> Markup:
     return section(f"{one.name}, {one.snr}", f"{_sentence(note)}{over}", *parts)
 
 
-def _by_fold(files: Sequence[SedResultsFile], figures_of: Callable[[Results], Figures]) -> Markup:
+def _by_fold(files: Sequence[SedResults], figures_of: Callable[[Results], Figures]) -> Markup:
     figures = [figures_of(file.scores) for file in files]
     names = list(dict.fromkeys(name for row in figures for name in row))
     rows: Rows = [["held-out fold", "clips", *names]]
@@ -182,29 +158,11 @@ def _class_rows(scores: Mapping[str, Sequence[ClassScore]]) -> Rows:
     return rows
 
 
-def _origin(path: str, file: SedResultsFile) -> Markup:
+def _origin(path: str, file: SedResults) -> Markup:
     hashes = {f"SHA-256 of the {name}": value for name, value in file.hashes.model_dump(exclude_none=True).items()}
     pairs = {**file.config.model_dump(exclude_none=True), **hashes}
-    return subsection(path, definitions((in_words(name), value) for name, value in pairs.items()))
+    return subsection(path, definitions((name.replace("_", " "), value) for name, value in pairs.items()))
 
 
 def _sentence(note: str) -> str:
     return f"{note[0].upper()}{note[1:]}."
-
-
-# --- training ---------------------------------------------------------------------------------------------------------
-
-
-def _training(run: SedRun) -> Markup:
-    columns = {name: [row[name] for row in run.history] for name in run.history[0]}
-    precision = columns[PRECISIONS[0]]
-    best = max(range(len(precision)), key=precision.__getitem__)
-    chosen = f"the highest micro-AP of the selection fold, {four(precision[best])}, in epoch {best + 1}"
-    losses = {"selection fold": columns[LOSSES[0]], "train": columns[LOSSES[1]]}
-    precisions = {name: columns[key] for name, key in zip(PRECISION, PRECISIONS, strict=False)}
-    drawn = [_curves("Loss", losses, False), _curves("AP of the selection fold", precisions, True)]
-    return section(f"Training of {run.path}", f"{len(precision)} epochs; {chosen}.", side_by_side(*drawn))
-
-
-def _curves(title: str, lines: Mapping[str, Sequence[float]], is_share: bool) -> Markup:
-    return subsection(title, curve_keys(lines), curves(lines, f"{title} per epoch", is_share))

@@ -1,34 +1,22 @@
-"""Scores on mixtures as a file, ``results-<mixtures>-fold<k>.json``, and as figures for tables.
+"""Results on mixtures: the file, ``results-<mixtures>-fold<k>.json``, and figures for tables.
 
-There is no date in it: the same run, or the same predictions, on the same dataset give the same bytes. ``note`` says in
-words what the thresholds, and a run's epoch, were chosen on.
+``note`` says in words what the thresholds, and a run's epoch, were chosen on.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import model_validator
 
 from baselines.core.fields import Finite
+from baselines.core.results import Hashes, ResultsConfig, ResultsFile
 from baselines.tasks.sed.metrics.psds import SETTINGS
 from baselines.tasks.sed.metrics.scores import OFFSET_SHARES, Results
 from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD
-from clear_gen import __version__
-from clear_gen.core.config import Strict, first_wrong
-from clear_gen.core.errors import InputError
-from clear_gen.core.files import read_text
-from clear_gen.core.text import shown
 
-TASK: Literal["sed"] = "sed"
-RESULTS, PREDICTIONS = "results-{}.json", "predictions-{}.jsonl"
-MAX_BYTES = 50_000_000
-MAX_NAME = 1000
 ON_TEST = (
     "selected on the held-out fold itself: rate, epoch and thresholds were chosen on the clips that are scored, "
     "which makes the scores too good"
@@ -36,19 +24,15 @@ ON_TEST = (
 Figures = dict[str, float | None]
 
 
-class Config(Strict):
-    """What was scored, on what. ``data`` and ``predictions``: paths relative to the folder of the results.
+class SedConfig(ResultsConfig):
+    """What was scored. ``mixtures``: the config of the dataset, ``snr_db`` its SNR, None where the rules drew it.
 
-    ``mixtures``: the config of the dataset, ``snr_db`` its SNR, None where the rules drew it. ``train``, ``selection``,
-    ``test``: folds, of which only the last is known of anybody's predictions.
+    ``train``, ``selection``, ``test``: folds, of which only the last is known of anybody's predictions.
     """
 
-    model: str = Field(max_length=MAX_NAME)
     options: dict[str, bool | int | float | str | None]
     alpha: Finite | None
     seed: int | None
-    data: str
-    predictions: str
     mixtures: str
     snr_db: Finite | None
     train: list[int]
@@ -57,20 +41,19 @@ class Config(Strict):
     select_on_test: bool
 
 
-class Hashes(Strict):
-    """SHA-256 of what was scored: ``data`` of the dataset's identity, the others of the files' bytes."""
+class SedHashes(Hashes):
+    """``data``: SHA-256 of the dataset's identity; ``weights``: of the model's file, None of anybody's predictions."""
 
     data: str
     weights: str | None
-    predictions: str
 
 
-class SedResultsFile(Strict):
+class SedResults(ResultsFile):
     """A results file. ``frame_thresholds``: those above which a class is active; None of anybody's predictions."""
 
-    task: Literal["sed"] = TASK
-    config: Config
-    hashes: Hashes
+    task: Literal["sed"] = "sed"
+    config: SedConfig
+    hashes: SedHashes
     frame_thresholds: dict[str, Finite] | None
     scores: Results
 
@@ -98,53 +81,12 @@ class SedResultsFile(Strict):
             return f"nothing was chosen: thresholds are {DEFAULT_THRESHOLD:g}"
         return f"rate, epoch and thresholds were chosen on fold {self.config.selection}"
 
-    @property
-    def name(self) -> str:
-        """Mixtures and fold, as in the names of files."""
-        return f"{self.config.mixtures}-fold{self.config.test}"
+    def more(self) -> dict[str, Any]:
+        """The note."""
+        return {"note": self.note}
 
 
 _SHARES = {str(share) for share in OFFSET_SHARES}
-
-
-def sed_results_json(file: SedResultsFile) -> str:
-    """The text of a results file."""
-    found = {
-        "task": TASK,
-        "note": file.note,
-        "n_clips": file.scores.clip.n_clips,
-        "config": file.config.model_dump(),
-        "hashes": file.hashes.model_dump(),
-        "frame_thresholds": file.frame_thresholds,
-        "scores": asdict(file.scores),
-        "clear_gen_version": __version__,
-    }
-    return json.dumps(found, indent=1, allow_nan=False) + "\n"
-
-
-def read_sed_results(path: Path) -> SedResultsFile:
-    """A results file, checked. Raises InputError naming file, field, found and expected."""
-    stored = read_object(path)
-    if stored.get("task") != TASK:
-        raise InputError(f"{path}: task: found {shown(repr(stored.get('task'))[:60])}, expected {TASK!r}")
-    fields = {name: stored[name] for name in SedResultsFile.model_fields if name in stored}
-    try:
-        return SedResultsFile.model_validate_json(json.dumps(fields), strict=True)
-    except ValidationError as error:
-        wrong = first_wrong(error)
-        raise InputError(f"{path}: {wrong.field}: {wrong}") from None
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises InputError if it holds none."""
-    text = read_text(path, MAX_BYTES, "results as clear-bench evaluate writes them")
-    try:
-        stored = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON ({getattr(error, 'msg', 'too deep')})") from None
-    if not isinstance(stored, dict):
-        raise InputError(f"{path}: found {type(stored).__name__}, expected an object with config, hashes and scores")
-    return stored
 
 
 # --- figures of tables ------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from torch import nn
 
 from baselines.audio.log_mel import LogMelSettings
 from baselines.core.checkpoints import device_named, load_tensors, load_weights
-from baselines.core.run import BEST, CONFIG, FEATURES, Precision, RunConfig, read_config
+from baselines.core.run import BEST, FEATURES, Precision, RunConfig, read_config
 from baselines.core.trainer import in_precision
 from baselines.models.registry import build
 from clear_gen.core.config import Strict, load_yaml
@@ -126,20 +126,6 @@ def load_run(run: Path, device: str | None = None) -> Trained:
     weights, _ = load_tensors(run / BEST, on)
     load_weights(model, weights, run / BEST)
     return Trained(config, features, model.eval(), on)
-
-
-def data_of(run: Path, config: Config, data: Path | None) -> Path:
-    """The dataset of a run, or ``data`` in its place. Raises InputError if the run's own is not where it was."""
-    if data is None and not Path(config.data).is_dir():
-        found = f"found {config.data!r}, no folder as seen from here"
-        raise InputError(f"{run / CONFIG}: data: {found}; --data says where the mixtures are")
-    return data or Path(config.data)
-
-
-def name_of_results(config: Config, folder: Path) -> str:
-    """What results of a run on the mixtures in ``folder`` are called, with its name if it is not the run's own."""
-    is_own = folder.resolve() == Path(config.data).resolve()
-    return f"{'' if is_own else f'{folder.resolve().name}-'}{config.snr}-fold{config.fold}"
 
 
 # --- hearing ----------------------------------------------------------------------------------------------------------

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 import torch
+from markupsafe import Markup
 
-from baselines.core.run import RunConfig
+from baselines.core.optim import Objective
+from baselines.core.predictions import Prediction
+from baselines.core.results import ResultsFile, Scored
+from baselines.core.run import FEATURES, RunConfig, read_config
 from baselines.models.registry import ModelRow, models_of
+from baselines.report.runs import ReportedRun
 from baselines.tasks.options import different_numbers
+from baselines.tasks.sed.console import card, lines
 from baselines.tasks.sed.data import Clips, n_clips, read_clips
+from baselines.tasks.sed.evaluate import score
 from baselines.tasks.sed.learner import SedLearner
+from baselines.tasks.sed.predictor import ListeningModel, TrainedPredictor
+from baselines.tasks.sed.report import sections
+from baselines.tasks.sed.results import SedResults
 from baselines.tasks.sed.run import Config as SedRun
-from baselines.tasks.sed.run import folds_of
+from baselines.tasks.sed.run import folds_of, read_features
+from baselines.tasks.sed.split import Fold, open_fold, open_mixtures
 from clear_gen.core.errors import InputError
 from clear_gen.core.progress import progress
 from clear_gen.datasets.mixtures.load import config_of
@@ -55,6 +66,15 @@ class Sed:
         "loss": ("train_loss", "selection_loss"),
         "precision of the selection fold": ("selection_micro_ap", "selection_macro_ap"),
     }
+    objective: Objective = SedLearner.objective
+    Results: type[ResultsFile] = SedResults
+    own_options: Collection[str] = ("snr",)
+    state_files: Sequence[str] = (FEATURES,)
+    tag = "sound-event-detection"
+    usage = "clear-bench predict run --audio street.wav\nclear-bench evaluate run --data DATASET"
+    report_note = "Average precision and AUC are fractions, as the paper prints them."
+
+    # --- training -----------------------------------------------------------------------------------------------------
 
     def preset_data(self, preset: str, run: Path) -> Path | None:
         """None: no preset makes mixtures."""
@@ -96,6 +116,55 @@ class Sed:
     def learner(self, config: SedRun, data: Clips, device: torch.device) -> SedLearner:
         """A model at its first step."""
         return SedLearner(config, data, device)
+
+    # --- scoring ------------------------------------------------------------------------------------------------------
+
+    def split(self, folder: Path, which: Mapping[str, Any]) -> Fold:
+        """The fold ``split`` of the mixtures at ``snr``, the lowest by default."""
+        if "split" not in which:
+            raise InputError("--split: found none, expected the fold that is predicted, such as fold1")
+        return open_fold(open_mixtures(folder, which.get("snr")), which["split"])
+
+    def split_of_run(self, run: Path, folder: Path, which: Mapping[str, Any], opened: dict[Any, Any]) -> Fold:
+        """The fold that the run held out; runs on the same mixtures share their spectrograms."""
+        if wrong := next(iter(which), None):
+            expected = "none: a run on mixtures is scored on the fold that it held out"
+            raise InputError(f"--{wrong}: found it with {run}, expected {expected}")
+        config, labels = read_config(run, SedRun), read_features(run).labels
+        key = folder, config.snr, tuple(labels)
+        if key not in opened:
+            opened[key] = open_mixtures(folder, config.snr, labels)
+        return open_fold(opened[key], f"fold{config.fold}")
+
+    def predictor(self, run: Path, device: str | None) -> TrainedPredictor:
+        """The network that detects events, with thresholds from the run's selection fold."""
+        return TrainedPredictor(run, device)
+
+    def score(self, split: Fold, predictions: Sequence[Prediction], scored: Scored) -> SedResults:
+        """Scores by clip and, of events, in time."""
+        return score(split, predictions, scored)
+
+    def load(self, run: Path, device: str | None) -> ListeningModel:
+        """``model(waveform, sample_rate)``."""
+        return ListeningModel(run, device)
+
+    # --- showing scores -----------------------------------------------------------------------------------------------
+
+    def lines(self, files: Mapping[str, SedResults]) -> list[str]:
+        """Scores by fold with their mean beside the paper's, in time, and by class."""
+        return lines(files)
+
+    def figures(self, file: SedResults, out: Path, name: str) -> list[Path]:
+        """None: ``clear-bench show`` draws single clips."""
+        return []
+
+    def sections(self, runs: Sequence[ReportedRun]) -> list[Markup]:
+        """The paper's tables beside ours, and a section for every experiment."""
+        return sections(runs)
+
+    def card(self, file: SedResults) -> str:
+        """All figures, and those of each class by clip."""
+        return card(file)
 
 
 def _settings(folder: Path) -> MixtureSettings:

@@ -1,6 +1,6 @@
 // The form, and the list of what it leaves.
 
-import { rowsOf } from "./source.js";
+import { rowsOf } from "./asking.js";
 import { by, make, named } from "./page.js";
 
 const NAMES = { verdict: "prediction", config: "SNR" };

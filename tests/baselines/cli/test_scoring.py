@@ -6,19 +6,21 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from baselines.cli import run
+from baselines.core import results as stored_results
 from baselines.core.intervals import mcnemar
-from baselines.tasks.aqa.predictions import write_predictions
+from baselines.core.predictions import Prediction
 from baselines.tasks.aqa.questions import Questions, read_split
-from baselines.tasks.aqa.results import read_results
+from baselines.tasks.aqa.results import AqaResults
+from baselines.tasks.registry import TASKS
+from baselines.tasks.scoring import evaluate_file
 from clear_gen.cli import run as generate
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.core.errors import CheckFailed
@@ -27,6 +29,16 @@ from clear_gen.questions.language.vocabulary import answers_of_type
 from tests.datasets.runs import write_banks
 
 ONE = ["--workers", "1"]
+
+
+def read_results(path: Path) -> AqaResults:
+    return stored_results.read_results(path, AqaResults)
+
+
+def write_predictions(path: Path, question_ids: list[str], answers: Sequence[str | None]) -> None:
+    lines = [{"question_id": one, "answer": answer} for one, answer in zip(question_ids, answers, strict=True)]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 @pytest.fixture(scope="module")
@@ -175,20 +187,30 @@ def test_wrong_usage(
 # --- a run and an endpoint, played by others --------------------------------------------------------------------------
 
 
+class Mixed:
+    """A predictor that answers as "mixed" did."""
+
+    name = "naaqa-2d"
+
+    def __init__(self, answers: list[str]) -> None:
+        self._answers = answers
+
+    def predict(self, split: Questions) -> Iterator[Prediction]:
+        for question_id, answer in zip(split.item_ids, self._answers, strict=True):
+            yield Prediction(question_id, {"answer": answer})
+
+
 @pytest.fixture
 def trained(folder: Path, data: Path, said: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for which ``baselines.tasks.aqa.run`` answers as "mixed" did."""
-    module: Any = ModuleType("baselines.tasks.aqa.run")
+    """The folder of a run, in whose place "mixed" answers."""
 
-    def predict_split(run: Path, asked: Path | None, split: str, device: str | None) -> tuple[Path, list[str], str]:
-        assert (run, split, device) == (Path("run"), "test", "cpu")
-        return asked or data, said["mixed"], "naaqa-2d"
+    def predictor(run: Path, device: str | None) -> Mixed:
+        assert (run, device) == (Path("run"), "cpu")
+        return Mixed(said["mixed"])
 
-    module.predict_split = predict_split
-    module.Config = object
-    monkeypatch.setattr("baselines.core.run.read_config", lambda _run, _schema: SimpleNamespace(data=str(data)))
-    monkeypatch.setitem(sys.modules, "baselines.tasks.aqa.run", module)
+    monkeypatch.setattr(TASKS["aqa"], "predictor", predictor)
     (folder / "run").mkdir()
+    (folder / "run/config.yaml").write_text(f"task: aqa\nmodel: naaqa-2d\ndata: {data}\n")
     return folder / "run"
 
 
@@ -196,7 +218,8 @@ def test_a_run(trained: Path, folder: Path, data: Path, capsys: pytest.CaptureFi
     assert run(["evaluate", "run", "--device", "cpu"]) == DONE
     assert "paper %" in capsys.readouterr().out
     assert {path.name for path in trained.iterdir()} == {
-        "predictions-test.jsonl", "results-test.json", "types-test.png", "relations-test.png", "confusion-test.png"
+        "config.yaml", "predictions-test.jsonl", "results-test.json",
+        "types-test.png", "relations-test.png", "confusion-test.png",
     }  # fmt: skip
     of_run = read_results(trained / "results-test.json")
     assert (
@@ -222,26 +245,28 @@ def test_an_endpoint(
 
     asked: list[Any] = []
 
-    def ask(settings: endpoint.EndpointSettings, where: Path, split: str, out: Path) -> Path:
-        asked.append(settings)
-        write_predictions(out, questions.question_id[:7].tolist(), questions.answer[:7].tolist())
-        if settings.max_failures == 1:
+    def predict(self: endpoint.Endpoint, split: Questions) -> Iterator[Prediction]:
+        asked.append((self.settings, self.cache))
+        for question_id, answer in zip(split.item_ids, split.answer, strict=True):
+            yield Prediction(question_id, {"answer": answer, "raw": f"{answer}!"})
+        if self.settings.max_failures == 1:
             raise CheckFailed("too many")
-        return out
 
-    monkeypatch.setattr(endpoint, "ask", ask)
+    monkeypatch.setattr(endpoint.Endpoint, "predict", predict)
     command = ["evaluate", "--endpoint", "http://localhost/v1", "--model", "some/model", "--data", str(data)]
     options = ["--limit", "7", "--timeout", "2.5", "--sample-rate", "8000", "--api-key-variable", "KEY", "--cache", "c"]
     assert run([*command, *options]) == DONE
     expected = endpoint.EndpointSettings(
-        "http://localhost/v1", "some/model", 8000, timeout_s=2.5, limit=7, cache=Path("c"), api_key_variable="KEY"
+        "http://localhost/v1", "some/model", 8000, timeout_s=2.5, api_key_variable="KEY"
     )
-    assert asked == [expected]
+    assert asked == [(expected, Path("c"))]
     file = read_results(folder / "some-model-results/results-test.json")
     assert (file.scores.overall.n, file.scores.overall.right, file.n_original) == (7, 7, len(questions))
     assert (file.config.model, file.config.limit) == ("some/model", 7)
-    assert complaint(FAILED, *command, "--max-failures", "1", "--out", "failed") == "clear-bench: too many"
+    said = complaint(FAILED, *command, "--max-failures", "1", "--out", "failed")
+    assert said == "clear-bench: too many; failed/predictions-test.jsonl has what there is"
     assert not (folder / "failed/results-test.json").exists()
+    assert len((folder / "failed/predictions-test.jsonl").read_text().splitlines()) == len(questions)
 
 
 # --- compare and report -----------------------------------------------------------------------------------------------
@@ -297,10 +322,8 @@ def test_compare_complains(folder: Path, data: Path, complaint: Callable[..., st
 
 @pytest.mark.usefixtures("plotless")
 def test_models_that_were_asked_a_part_are_compared_on_it(folder: Path, data: Path, questions: Questions) -> None:
-    from baselines.tasks.aqa.evaluate import evaluate_predictions, save
-
     write_predictions(folder / "few.jsonl", questions.question_id[:9].tolist(), [None] * 9)
-    save(evaluate_predictions(Path("few.jsonl"), data, "test", Path("few"), limit=9), Path("few"), "test")
+    evaluate_file(Path("few.jsonl"), questions.first(9), Path("few"))
     assert run(["compare", "perfect.jsonl", "few", "--json", "c.json"]) == DONE
     found = json.loads((folder / "c.json").read_text())
     assert (found["n"], found["accuracy"], found["others"][0]["accuracy"]) == (9, 1, 0)

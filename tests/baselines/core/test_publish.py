@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from baselines.core.publish import run_shipment
-from baselines.tasks.sed.results import read_sed_results
+from baselines.core.results import read_results
+from baselines.tasks.registry import TASKS
+from baselines.tasks.sed.results import SedResults
 
 
 def test_the_card_of_a_run_on_mixtures(sed_folds: Path) -> None:
     name = "results-mixtures-snr0-fold1.json"
-    scores = read_sed_results(sed_folds / "fold-1" / name).scores
-    with run_shipment(sed_folds / "fold-1") as shipment:
+    scores = read_results(sed_folds / "fold-1" / name, SedResults).scores
+    with run_shipment(sed_folds / "fold-1", TASKS["sed"]) as shipment:
         card = (shipment.folder / "README.md").read_text()
         assert {"model.safetensors", "config.yaml", "features.json", name} <= set(shipment.hashes)
         for text in (card, *((shipment.folder / name).read_text() for name in ("config.yaml", name))):
             assert str(sed_folds.parent) not in text
-        assert read_sed_results(shipment.folder / name).scores == scores
+        assert read_results(shipment.folder / name, SedResults).scores == scores
     assert "sound-event-detection" in card
     assert "# 2apae\n\nTrained on mixtures by" in card
     assert "6 clips of fold 1; rate, epoch and thresholds were chosen on fold 2." in card

@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 
 import clear_gen
+from baselines.core.predictions import write_predictions
 from baselines.predictors import endpoint, endpoint_client
-from baselines.predictors.endpoint import EndpointSettings, ask, clip_of, prompt_of
+from baselines.predictors.endpoint import Endpoint, EndpointSettings, clip_of, prompt_of
 from baselines.tasks.aqa.questions import Questions, read_split
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE
@@ -68,7 +69,21 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings_for(chat: Chat, **changes: Any) -> EndpointSettings:
-    return replace(EndpointSettings(chat.url, "some-model", timeout_s=10, limit=FEW), **changes)
+    return replace(EndpointSettings(chat.url, "some-model", timeout_s=10), **changes)
+
+
+def ask(
+    settings: EndpointSettings,
+    folder: Path,
+    split: str,
+    out: Path,
+    limit: int | None = FEW,
+    cache: Path | None = None,
+) -> Path:
+    """Let an endpoint predict, as ``clear-bench evaluate`` does."""
+    asked = read_split(folder, split).first(limit)
+    write_predictions(out, asked, Endpoint(settings, cache or out.parent / "cache").predict(asked))
+    return out
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -86,7 +101,7 @@ def everything_below(folder: Path) -> str:
 def test_every_question_is_asked_with_its_scene(data: Path, questions: Questions, tmp_path: Path, rate: int) -> None:
     with chat_server(lambda asked: Answer(f" {asked.prompt.splitlines()[1]}\n")) as chat:
         out = ask(
-            settings_for(chat, sample_rate=rate, limit=None), data, "test", tmp_path / "new" / "predictions.jsonl"
+            settings_for(chat, sample_rate=rate), data, "test", tmp_path / "new" / "predictions.jsonl", limit=None
         )
     expected = []
     records = clear_gen.open_dataset(data).questions("test")
@@ -124,7 +139,7 @@ def test_the_prompt_lists_the_answers_of_the_type_and_says_no_more(clear2: Domai
 @pytest.mark.parametrize("end", ["", "/", "/chat/completions", "/chat/completions/", "?version=2", "/#here"])
 def test_the_address_may_be_given_in_several_ways(data: Path, tmp_path: Path, end: str) -> None:
     with chat_server() as chat:
-        ask(settings_for(chat, url=chat.url + end, limit=1), data, "test", tmp_path / "p.jsonl")
+        ask(settings_for(chat, url=chat.url + end), data, "test", tmp_path / "p.jsonl", limit=1)
     (asked,) = chat.asked
     assert asked.path == "/v1/chat/completions" + ("?version=2" if "version" in end else "")
 
@@ -138,7 +153,7 @@ def test_a_text_in_parts_is_one_text(data: Path, tmp_path: Path) -> None:
 
 def test_a_text_that_is_no_utf_8_is_kept(data: Path, tmp_path: Path) -> None:
     with chat_server(lambda asked: Answer("\ud800 é\n")) as chat:
-        out = ask(settings_for(chat, limit=1), data, "test", tmp_path / "p.jsonl")
+        out = ask(settings_for(chat), data, "test", tmp_path / "p.jsonl", limit=1)
     assert lines_of(out)[0]["raw"] == "\ud800 é\n"
 
 
@@ -173,7 +188,7 @@ def test_so_many_are_asked_at_a_time_and_no_more(data: Path, tmp_path: Path, con
         return Answer(delay_s=0.02)
 
     with chat_server(answer) as chat:
-        ask(settings_for(chat, concurrency=concurrency, limit=12), data, "test", tmp_path / "p.jsonl")
+        ask(settings_for(chat, concurrency=concurrency), data, "test", tmp_path / "p.jsonl", limit=12)
     assert chat.at_once == concurrency
     assert len(chat.asked) == 12
 
@@ -189,14 +204,14 @@ def test_audio_is_encoded_once_a_scene_and_only_a_little_ahead(
         return Answer()
 
     with chat_server(answer) as chat:
-        ask(settings_for(chat, concurrency=2, limit=None), data, "test", tmp_path / "p.jsonl")
+        ask(settings_for(chat, concurrency=2), data, "test", tmp_path / "p.jsonl", limit=None)
     assert len(encoded) == 20
     assert max(ahead) <= 2 * 2 + 4 + 2  # the window, the rest of a scene, what is being answered
 
 
 def test_the_order_is_the_dataset_s_whichever_comes_first(data: Path, questions: Questions, tmp_path: Path) -> None:
     with chat_server(lambda asked: Answer(str(asked.prompt), delay_s=0.1 if asked.number % 3 == 0 else 0)) as chat:
-        out = ask(settings_for(chat, limit=20), data, "test", tmp_path / "p.jsonl")
+        out = ask(settings_for(chat), data, "test", tmp_path / "p.jsonl", limit=20)
     for k, line in enumerate(lines_of(out)):
         assert line["question_id"] == questions.question_id[k]
         assert questions.question[k] in line["raw"]
@@ -210,21 +225,21 @@ def test_nothing_is_asked_twice_unless_something_changed(
 ) -> None:
     out = tmp_path / "p.jsonl"
     with chat_server(lambda asked: Answer(f"answer {asked.number}")) as chat:
-        settings = settings_for(chat, limit=2)
-        first = ask(settings, data, "test", out).read_bytes()
+        settings = settings_for(chat)
+        first = ask(settings, data, "test", out, limit=2).read_bytes()
         for same in (settings, replace(settings, url=chat.url + "/", concurrency=1, retries=0, timeout_s=3)):
-            assert ask(same, data, "test", out).read_bytes() == first
+            assert ask(same, data, "test", out, limit=2).read_bytes() == first
             assert len(chat.asked) == 2
-        for number, changed in enumerate(
-            [{"model": "other"}, {"sample_rate": 11025}, {"url": chat.url + "?v=2"}, {"cache": tmp_path / "elsewhere"}]
-        ):
-            assert ask(replace(settings, **changed), data, "test", out).read_bytes() != first
+        for number, changed in enumerate([{"model": "other"}, {"sample_rate": 11025}, {"url": chat.url + "?v=2"}]):
+            assert ask(replace(settings, **changed), data, "test", out, limit=2).read_bytes() != first
             assert len(chat.asked) == 2 * (number + 2)
+        ask(settings, data, "test", out, limit=2, cache=tmp_path / "elsewhere")
+        assert len(chat.asked) == 10
         monkeypatch.setattr(endpoint, "PROMPT", "{question} {answers}")
-        ask(settings, data, "test", out)
+        ask(settings, data, "test", out, limit=2)
         assert len(chat.asked) == 12
         monkeypatch.setattr(endpoint, "MAX_TOKENS", 5)
-        ask(settings, data, "test", out)
+        ask(settings, data, "test", out, limit=2)
         assert len(chat.asked) == 14
 
 
@@ -252,16 +267,16 @@ def test_an_interrupted_run_stops_at_once_and_goes_on_where_it_was(data: Path, t
 
     out = tmp_path / "p.jsonl"
     with chat_server(answer) as chat:
-        settings = settings_for(chat, limit=20)
+        settings = settings_for(chat)
         start = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            ask(settings, data, "test", out)
+            ask(settings, data, "test", out, limit=20)
         assert time.monotonic() - start < 5
         assert not out.exists()
         n_before = len(chat.asked)
         assert n_before == 12
         chat.answer = lambda asked: Answer(asked.prompt)
-        ask(settings, data, "test", out)
+        ask(settings, data, "test", out, limit=20)
         assert len(chat.asked) - n_before == 20 - 8
     assert [line["raw"] is not None for line in lines_of(out)] == [True] * 20
     assert not list(tmp_path.rglob("*.tmp"))
@@ -319,7 +334,7 @@ def test_a_timeout_is_of_the_whole_attempt(data: Path, tmp_path: Path) -> None:
     """A byte every 50 ms, of headers and body, would last 10 s."""
     start = time.monotonic()
     with chat_server(lambda asked: Answer(drip_s=0.05)) as chat:
-        out = ask(settings_for(chat, timeout_s=0.5, retries=1, limit=2), data, "test", tmp_path / "p.jsonl")
+        out = ask(settings_for(chat, timeout_s=0.5, retries=1), data, "test", tmp_path / "p.jsonl", limit=2)
         assert 1 < time.monotonic() - start < 4
     assert [line["error"] for line in lines_of(out)] == ["no reply within 0.5 s, in attempt 2"] * 2
     assert len(chat.asked) == 4
@@ -327,7 +342,7 @@ def test_a_timeout_is_of_the_whole_attempt(data: Path, tmp_path: Path) -> None:
 
 def test_a_reply_has_an_end(data: Path, tmp_path: Path) -> None:
     with chat_server(lambda asked: Answer(OVER)) as chat:
-        out = ask(settings_for(chat, retries=0, limit=1), data, "test", tmp_path / "p.jsonl")
+        out = ask(settings_for(chat, retries=0), data, "test", tmp_path / "p.jsonl", limit=1)
     assert lines_of(out)[0]["error"] == "malformed reply: found more than 1,048,576 bytes"
 
 
@@ -344,7 +359,7 @@ def test_a_server_says_when_to_come_again(
         return Answer(b"", 429, {"Retry-After": asked_for}) if asked.attempt == 0 else Answer()
 
     with chat_server(answer) as chat:
-        ask(settings_for(chat, limit=1), data, "test", tmp_path / "p.jsonl")
+        ask(settings_for(chat), data, "test", tmp_path / "p.jsonl", limit=1)
     first, second = times
     assert low <= second - first < high
 
@@ -360,7 +375,7 @@ def test_retries_come_later_and_later_and_end(
         return Answer(b"oops \x1b[31m\n again", status=500)
 
     with chat_server(answer) as chat, caplog.at_level(logging.WARNING):
-        out = ask(settings_for(chat, retries=3, limit=1), data, "test", tmp_path / "p.jsonl")
+        out = ask(settings_for(chat, retries=3), data, "test", tmp_path / "p.jsonl", limit=1)
     gaps = np.diff(times)
     assert len(gaps) == 3
     for k, gap in enumerate(gaps):
@@ -414,9 +429,11 @@ def test_a_refusal_does_not_wait_for_what_is_under_way(data: Path, tmp_path: Pat
 def test_too_many_failures_end_the_run(data: Path, questions: Questions, tmp_path: Path) -> None:
     out = tmp_path / "p.jsonl"
     with chat_server(lambda asked: Answer() if asked.number in (0, 1) else Answer(b"bad", 422)) as chat:
-        settings = settings_for(chat, concurrency=1, max_failures=3, limit=None)
-        with pytest.raises(CheckFailed, match=r"3 questions failed, the first with: status 422 .*: bad; .* run again"):
-            ask(settings, data, "test", out)
+        settings = settings_for(chat, concurrency=1, max_failures=3)
+        with pytest.raises(
+            CheckFailed, match=r"3 questions failed, the first with: status 422 .*: bad; run again .*p.jsonl has"
+        ):
+            ask(settings, data, "test", out, limit=None)
         assert len(chat.asked) <= 6  # the next one may have begun
         lines = lines_of(out)
         assert [line["question_id"] for line in lines] == questions.question_id.tolist()
@@ -425,7 +442,7 @@ def test_too_many_failures_end_the_run(data: Path, questions: Questions, tmp_pat
         assert all(line["error"].startswith("not asked, because of: http") for line in lines[5:])
         chat.answer = lambda asked: Answer()
         n_before = len(chat.asked)
-        ask(settings, data, "test", out)
+        ask(settings, data, "test", out, limit=None)
         assert len(chat.asked) == n_before + 78
 
 
@@ -446,8 +463,8 @@ def test_nobody_is_there(data: Path, tmp_path: Path) -> None:
 
 def test_a_server_without_tls_is_an_error_like_others(data: Path, tmp_path: Path) -> None:
     with chat_server() as chat:
-        settings = settings_for(chat, url=chat.url.replace("http", "https"), retries=0, limit=1)
-        out = ask(settings, data, "test", tmp_path / "p.jsonl")
+        settings = settings_for(chat, url=chat.url.replace("http", "https"), retries=0)
+        out = ask(settings, data, "test", tmp_path / "p.jsonl", limit=1)
     assert "SSL" in lines_of(out)[0]["error"]
 
 
@@ -475,10 +492,10 @@ def test_the_key_is_sent_and_never_seen(
     monkeypatch.setenv("MY_KEY", f"{KEY}\n")
     message = ""
     with chat_server(lambda asked: REPEATS[name](asked.headers["Authorization"])) as chat:
-        settings = settings_for(chat, api_key_variable="MY_KEY", retries=1, limit=3, max_failures=2)
+        settings = settings_for(chat, api_key_variable="MY_KEY", retries=1, max_failures=2)
         try:
             with caplog.at_level(logging.DEBUG):
-                ask(settings, data, "test", tmp_path / "p.jsonl")
+                ask(settings, data, "test", tmp_path / "p.jsonl", limit=3)
         except CheckFailed as error:
             message = str(error)
     assert {asked.headers["Authorization"] for asked in chat.asked} == {f"Bearer {KEY}"}
@@ -493,7 +510,7 @@ def test_the_key_is_sent_and_never_seen(
 def test_a_placeholder_is_no_secret(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "no")
     with chat_server(lambda asked: Answer("no")) as chat:
-        out = ask(settings_for(chat, limit=1), data, "test", tmp_path / "p.jsonl")
+        out = ask(settings_for(chat), data, "test", tmp_path / "p.jsonl", limit=1)
     assert lines_of(out)[0]["raw"] == "no"
     assert chat.asked[0].headers["Authorization"] == "Bearer no"
 
@@ -523,7 +540,6 @@ def test_a_key_in_the_query_is_not_shown(data: Path, tmp_path: Path) -> None:
         ({"timeout_s": 0}, "timeout: found 0, expected seconds, more than 0"),
         ({"timeout_s": float("nan")}, "timeout: found nan, expected seconds"),
         ({"max_failures": 0}, "max failures: found 0, expected at least 1"),
-        ({"limit": 0}, "limit: found 0, expected at least 1"),
     ],
 )
 def test_wrong_settings_say_what_is_wrong(data: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:

@@ -4,7 +4,7 @@ Clip level (``tagging``): average precision, ROC-AUC, d', F1. Time level: segmen
 and error rate (``time``), and PSDS over operating points (``psds``). Events come as rows or are decoded from
 frame probabilities (``events``). Definitions, ties and references are in those modules.
 
-Conventions: fractions are 0..1, times in seconds, rates of PSDS per hour. What cannot be told is None.
+Conventions: fractions are 0..1, times in seconds, rates of PSDS per hour. What is undefined is None.
 """
 
 from __future__ import annotations

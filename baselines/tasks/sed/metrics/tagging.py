@@ -7,10 +7,10 @@ Conventions:
 
 1. ``scores`` float [N, K], ``targets`` bool [N, K]: N clips, K classes. Average precision and ROC-AUC see only the
    order of the scores; equal scores are one threshold, and a tied pair counts half in the AUC.
-2. A class is said to be present where its score is greater than its threshold.
-3. Figures are fractions 0..1, except d'. A class that is in no clip or in all of them has nothing to be told apart: its
-   figures are None (NaN in arrays), it is left out of macro means, and ``n_classes`` says how many these average.
-   Pooled figures have every class in them.
+2. A class is predicted where its score is greater than its threshold.
+3. Figures are fractions 0..1, except d'. The figures of a class that is in no clip or in all of them are undefined:
+   None (NaN in arrays). Such a class is left out of macro means, and ``n_classes`` says how many these average. Pooled
+   figures include every class.
 4. What is not a finite number is None; d' is infinite where the AUC is 0 or 1.
 
 References: C. D. Manning, P. Raghavan and H. Schütze, Introduction to Information Retrieval, 2008, ch. 8 (average
@@ -100,30 +100,30 @@ def evaluate(
 ) -> ClipScores:
     """All figures. ``thresholds``: one for all classes or float [K], for F1, precision and recall."""
     validate(scores, targets, labels, thresholds)
-    told_apart = _told_apart(targets)
+    defined = _is_defined(targets)
     at = np.broadcast_to(np.asarray(thresholds, np.float64), len(labels))
-    said = scores > at
-    right, n_said, n_clips = (said & targets).sum(0), said.sum(0), targets.sum(0)
+    predicted = scores > at
+    correct, n_predicted, n_clips = (predicted & targets).sum(0), predicted.sum(0), targets.sum(0)
     figures = {
         "ap": average_precision(scores, targets),
         "auc": roc_auc(scores, targets),
-        "f1": f1(right, n_said, n_clips),
-        "precision": right / np.maximum(n_said, 1),
-        "recall": right / np.maximum(n_clips, 1),
+        "f1": f1(correct, n_predicted, n_clips),
+        "precision": correct / np.maximum(n_predicted, 1),
+        "recall": correct / np.maximum(n_clips, 1),
     }
-    mean = {name: float(values[told_apart].mean()) if told_apart.any() else np.nan for name, values in figures.items()}
+    mean = {name: float(values[defined].mean()) if defined.any() else np.nan for name, values in figures.items()}
     by_class = {}
     for k, label in enumerate(labels):
-        own = {name: _figure(values[k]) if told_apart[k] else None for name, values in figures.items()}
+        own = {name: _figure(values[k]) if defined[k] else None for name, values in figures.items()}
         by_class[label] = ClassScore(int(n_clips[k]), float(at[k]), d_prime=d_prime(own["auc"]), **own)
     return ClipScores(
         n_clips=len(targets),
-        n_classes=int(told_apart.sum()),
+        n_classes=int(defined.sum()),
         micro_ap=_figure(average_precision(scores.reshape(-1, 1), targets.reshape(-1, 1))[0]),
         macro_ap=_figure(mean["ap"]),
         macro_auc=_figure(mean["auc"]),
         d_prime=d_prime(mean["auc"]),
-        micro_f1=_figure(float(f1(right.sum(), n_said.sum(), n_clips.sum()))),
+        micro_f1=_figure(float(f1(correct.sum(), n_predicted.sum(), n_clips.sum()))),
         macro_f1=_figure(mean["f1"]),
         by_class=by_class,
     )
@@ -141,7 +141,7 @@ def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     array([0.8333])
     """
     ranked = _rank(scores, targets)
-    precision = np.take_along_axis(ranked.right, ranked.last, 0) / (ranked.last + 1)
+    precision = np.take_along_axis(ranked.n_correct, ranked.last, 0) / (ranked.last + 1)
     return _mean_over_clips(precision, ranked.targets)
 
 
@@ -158,7 +158,7 @@ def roc_auc(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """
     ranked = _rank(scores, targets)
     n_without = len(targets) - targets.sum(0)
-    wrong = np.arange(1, len(targets) + 1)[:, None] - ranked.right
+    wrong = np.arange(1, len(targets) + 1)[:, None] - ranked.n_correct
     above_or_tied = np.take_along_axis(wrong, ranked.last, 0)
     above = np.take_along_axis(np.pad(wrong, ((1, 0), (0, 0))), ranked.first, 0)
     return _mean_over_clips(1 - (above + above_or_tied) / 2 / np.maximum(n_without, 1), ranked.targets)
@@ -173,9 +173,9 @@ def d_prime(auc: float | None) -> float | None:
     return sqrt(2) * NormalDist().inv_cdf(auc) if auc is not None and 0 < auc < 1 else None
 
 
-def f1(n_right: np.ndarray, n_said: np.ndarray, n_true: np.ndarray) -> np.ndarray:
-    """F1 = 2 TP / (2 TP + FP + FN) = 2 TP / (said + true), element by element; NaN where nothing is true."""
-    found = 2 * n_right / np.maximum(n_said + n_true, 1)
+def f1(n_correct: np.ndarray, n_predicted: np.ndarray, n_true: np.ndarray) -> np.ndarray:
+    """F1 = 2 TP / (2 TP + FP + FN) = 2 TP / (predicted + true), element by element; NaN where nothing is true."""
+    found = 2 * n_correct / np.maximum(n_predicted + n_true, 1)
     return np.where(np.asarray(n_true) > 0, found, np.nan)
 
 
@@ -185,8 +185,8 @@ def f1(n_right: np.ndarray, n_said: np.ndarray, n_true: np.ndarray) -> np.ndarra
 def tune_thresholds(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """For every class the threshold with the best F1, from a validation set.
 
-    It lies midway between the scores that it parts. Of thresholds with the same F1 it is the highest, which says the
-    class is there least often; a class that is in no clip is never said to be there.
+    It lies midway between the two scores on either side of it. Of thresholds with the same F1 it is the highest, which
+    predicts the class least often; a class that is in no clip is never predicted.
 
     Shape: ``scores``, ``targets`` [N, K] -> float [K].
 
@@ -194,9 +194,9 @@ def tune_thresholds(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     array([0.45])
     """
     ranked = _rank(scores, targets)
-    n_said, right = _choices(ranked)
-    chosen = np.nan_to_num(f1(right, n_said, targets.sum(0))).argmax(0)
-    return _thresholds(ranked, np.take_along_axis(n_said, chosen[None], 0)[0])
+    n_predicted, n_correct = _choices(ranked)
+    chosen = np.nan_to_num(f1(n_correct, n_predicted, targets.sum(0))).argmax(0)
+    return _thresholds(ranked, np.take_along_axis(n_predicted, chosen[None], 0)[0])
 
 
 def tune_micro_thresholds(scores: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -208,20 +208,23 @@ def tune_micro_thresholds(scores: np.ndarray, targets: np.ndarray, rng: np.rando
     Shape: ``scores``, ``targets`` [N, K] -> float [K].
     """
     ranked = _rank(scores, targets)
-    n_said, right = _choices(ranked)
-    chosen = np.nan_to_num(f1(right, n_said, targets.sum(0))).argmax(0)
+    n_predicted, n_correct = _choices(ranked)
+    chosen = np.nan_to_num(f1(n_correct, n_predicted, targets.sum(0))).argmax(0)
     classes, n_true = np.arange(targets.shape[1]), targets.sum()
-    n_right, n_all = right[chosen, classes].sum(), n_said[chosen, classes].sum()
+    n_correct_all, n_all = n_correct[chosen, classes].sum(), n_predicted[chosen, classes].sum()
     gained = True
     while gained:
         gained = False
         for k in rng.permutation(classes):
-            rest_right, rest_said = n_right - right[chosen[k], k], n_all - n_said[chosen[k], k]
-            found = f1(rest_right + right[:, k], rest_said + n_said[:, k], n_true)
+            rest_correct, rest_predicted = n_correct_all - n_correct[chosen[k], k], n_all - n_predicted[chosen[k], k]
+            found = f1(rest_correct + n_correct[:, k], rest_predicted + n_predicted[:, k], n_true)
             if found.max() > found[chosen[k]]:
                 chosen[k], gained = found.argmax(), True
-                n_right, n_all = rest_right + right[chosen[k], k], rest_said + n_said[chosen[k], k]
-    return _thresholds(ranked, np.take_along_axis(n_said, chosen[None], 0)[0])
+                n_correct_all, n_all = (
+                    rest_correct + n_correct[chosen[k], k],
+                    rest_predicted + n_predicted[chosen[k], k],
+                )
+    return _thresholds(ranked, np.take_along_axis(n_predicted, chosen[None], 0)[0])
 
 
 def _choices(ranked: _Ranked) -> tuple[np.ndarray, np.ndarray]:
@@ -229,19 +232,19 @@ def _choices(ranked: _Ranked) -> tuple[np.ndarray, np.ndarray]:
 
     Row 0 lets none in, row n the first n and what is tied with the last of them. Shape: int [N + 1, K].
     """
-    n_said = np.pad(ranked.last + 1, ((1, 0), (0, 0)))
-    right = np.pad(np.take_along_axis(ranked.right, ranked.last, 0), ((1, 0), (0, 0)))
-    return n_said, right
+    n_predicted = np.pad(ranked.last + 1, ((1, 0), (0, 0)))
+    n_correct = np.pad(np.take_along_axis(ranked.n_correct, ranked.last, 0), ((1, 0), (0, 0)))
+    return n_predicted, n_correct
 
 
-def _thresholds(ranked: _Ranked, n_said: np.ndarray) -> np.ndarray:
-    """Thresholds that let the first ``n_said`` int [K] clips in. Shape: float [K]."""
+def _thresholds(ranked: _Ranked, n_predicted: np.ndarray) -> np.ndarray:
+    """Thresholds that let the first ``n_predicted`` int [K] clips in. Shape: float [K]."""
     n = len(ranked.scores)
-    below = np.take_along_axis(ranked.scores, np.minimum(n_said, n - 1)[None], 0)[0]
-    above = np.take_along_axis(ranked.scores, np.maximum(n_said - 1, 0)[None], 0)[0]
+    below = np.take_along_axis(ranked.scores, np.minimum(n_predicted, n - 1)[None], 0)[0]
+    above = np.take_along_axis(ranked.scores, np.maximum(n_predicted - 1, 0)[None], 0)[0]
     midway = below / 2 + above / 2
     parted = np.where((below <= midway) & (midway < above), midway, below)  # neighbouring numbers have none between
-    return np.where(n_said == n, np.nextafter(above, -np.inf), parted)
+    return np.where(n_predicted == n, np.nextafter(above, -np.inf), parted)
 
 
 # --- ranks ------------------------------------------------------------------------------------------------------------
@@ -251,13 +254,13 @@ def _thresholds(ranked: _Ranked, n_said: np.ndarray) -> np.ndarray:
 class _Ranked:
     """Every class's clips from the highest score to the lowest. Shape: [N, K].
 
-    ``right``: how many of the clips so far have the class. ``first``, ``last``: places of the first and the last clip
-    with the same score.
+    ``n_correct``: how many of the clips so far have the class. ``first``, ``last``: places of the first and the last
+    clip with the same score.
     """
 
     scores: np.ndarray
     targets: np.ndarray
-    right: np.ndarray
+    n_correct: np.ndarray
     first: np.ndarray
     last: np.ndarray
 
@@ -278,11 +281,11 @@ def _rank(scores: np.ndarray, targets: np.ndarray) -> _Ranked:
 def _mean_over_clips(values: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Mean over the clips that have the class; NaN of a class that is in none or in all. Shape: [N, K] -> [K]."""
     mean = np.where(targets, values, 0).sum(0) / np.maximum(targets.sum(0), 1)
-    return np.where(_told_apart(targets), mean, np.nan)
+    return np.where(_is_defined(targets), mean, np.nan)
 
 
-def _told_apart(targets: np.ndarray) -> np.ndarray:
-    """Which classes are in some clips and not in others. Shape: bool [N, K] -> bool [K]."""
+def _is_defined(targets: np.ndarray) -> np.ndarray:
+    """Which classes are in some clips, not all, so that their figures are defined. Shape: bool [N, K] -> bool [K]."""
     n_clips = targets.sum(0)
     return (n_clips > 0) & (n_clips < len(targets))
 

@@ -7,13 +7,13 @@ Conventions:
 1. Segments: time is cut into segments of ``segment_s`` from the beginning of each clip. A class is active in every
    segment that one of its events touches. Per segment, with R classes in the reference, E in the estimate and C in
    both: substitutions min(R, E) - C, deletions max(0, R - E), insertions max(0, E - R).
-2. Events: an estimated event is right if its clip and class are the reference's, its onset is at most ``collar_s``
+2. Events: an estimated event is correct if its clip and class are the reference's, its onset is at most ``collar_s``
    away and its offset at most max(``collar_s``, ``offset_share`` times the reference's length). Every event is in at
-   most one pair, and there are as many right pairs as can be: sed_eval's ``optimal`` matching, its default, and not its
+   most one pair, and there are as many correct pairs as can be: sed_eval's ``optimal`` matching, its default, not its
    ``greedy`` one. Of what is left, pairs that fit in time but not in class are substitutions, again as many as can be.
    sed_eval takes these first come, first served, so that its overall error rate can be higher and depend on the order
    of events; everything else is the same as sed_eval's.
-3. Precision = right / estimated, recall = right / reference, F1 = 2 right / (reference + estimated); error rate =
+3. Precision = correct / estimated, recall = correct / reference, F1 = 2 correct / (reference + estimated); error rate =
    (substitutions + deletions + insertions) / reference. A single class has no substitutions.
 4. Without events in the reference there are no figures (None). Such a class is left out of the macro means, and
    ``n_classes`` says how many they average. Where events were missed and none estimated, precision and F1 are 0: as
@@ -94,14 +94,14 @@ def segment_scores(reference: Events, estimated: Events, segment_s: float = SEGM
     labels = reference.corpus.labels
     n_labels = len(labels)
     n_segments = int(np.ceil(max(_latest(reference), _latest(estimated)) / segment_s)) + 1
-    true, said = (_active(events, segment_s, n_segments) for events in (reference, estimated))
-    cells = true, said, np.intersect1d(true, said, assume_unique=True)
+    true, predicted = (_active(events, segment_s, n_segments) for events in (reference, estimated))
+    cells = true, predicted, np.intersect1d(true, predicted, assume_unique=True)
     by_class = np.stack([np.bincount(cell % n_labels, minlength=n_labels) for cell in cells])
-    segments = np.unique(np.concatenate([true, said]) // n_labels)
+    segments = np.unique(np.concatenate([true, predicted]) // n_labels)
     places = [np.searchsorted(segments, cell // n_labels) for cell in cells]
-    n_true, n_said, n_right = (np.bincount(place, minlength=len(segments)) for place in places)
-    substituted = (np.minimum(n_true, n_said) - n_right).sum()
-    deleted, inserted = np.maximum(n_true - n_said, 0).sum(), np.maximum(n_said - n_true, 0).sum()
+    n_true, n_predicted, n_correct = (np.bincount(place, minlength=len(segments)) for place in places)
+    substituted = (np.minimum(n_true, n_predicted) - n_correct).sum()
+    deleted, inserted = np.maximum(n_true - n_predicted, 0).sum(), np.maximum(n_predicted - n_true, 0).sum()
     return _scores(labels, by_class, Errors(int(substituted), int(deleted), int(inserted)))
 
 
@@ -117,10 +117,10 @@ def event_scores(
     i, j = i[fits], j[fits]
     same = reference.label[i] == estimated.label[j]
     chosen = match(reference.clip[i], i, j, same)
-    right = reference.label[i[chosen & same]]
-    by_class = np.stack([np.bincount(of, minlength=len(labels)) for of in (reference.label, estimated.label, right)])
+    correct = reference.label[i[chosen & same]]
+    by_class = np.stack([np.bincount(of, minlength=len(labels)) for of in (reference.label, estimated.label, correct)])
     substituted = int((chosen & ~same).sum())
-    deleted, inserted = (len(events) - len(right) - substituted for events in (reference, estimated))
+    deleted, inserted = (len(events) - len(correct) - substituted for events in (reference, estimated))
     return _scores(labels, by_class, Errors(substituted, deleted, inserted))
 
 
@@ -163,7 +163,7 @@ def _active(events: Events, segment_s: float, n_segments: int) -> np.ndarray:
 
 
 def _scores(labels: tuple[str, ...], counts: np.ndarray, errors: Errors) -> TimeScores:
-    """``counts``: in the reference, estimated and right, by class, int64 [3, K]; ``errors``: over all classes."""
+    """``counts``: in the reference, estimated and correct, by class, int64 [3, K]; ``errors``: over all classes."""
     of_class = [_score(n, Errors(None, n[0] - n[2], n[1] - n[2])) for n in counts.T.tolist()]
     return TimeScores(
         overall=_score(counts.sum(1).tolist(), errors),
@@ -173,22 +173,22 @@ def _scores(labels: tuple[str, ...], counts: np.ndarray, errors: Errors) -> Time
 
 
 def _score(counts: list[int], errors: Errors) -> TimeScore:
-    """``counts``: in the reference, estimated and right."""
-    true, said, right = counts
-    if not true:
-        return TimeScore(true, said, right, None, None, None, None, None, None, None)
+    """``counts``: in the reference, estimated and correct."""
+    n_true, n_predicted, n_correct = counts
+    if not n_true:
+        return TimeScore(n_true, n_predicted, n_correct, None, None, None, None, None, None, None)
     substituted, deleted, inserted = errors
     return TimeScore(
-        n_reference=true,
-        n_estimated=said,
-        n_right=right,
-        f1=2 * right / (true + said),
-        precision=right / said if said else 0.0,
-        recall=right / true,
-        error_rate=((substituted or 0) + deleted + inserted) / true,
-        substitution_rate=None if substituted is None else substituted / true,
-        deletion_rate=deleted / true,
-        insertion_rate=inserted / true,
+        n_reference=n_true,
+        n_estimated=n_predicted,
+        n_right=n_correct,
+        f1=2 * n_correct / (n_true + n_predicted),
+        precision=n_correct / n_predicted if n_predicted else 0.0,
+        recall=n_correct / n_true,
+        error_rate=((substituted or 0) + deleted + inserted) / n_true,
+        substitution_rate=None if substituted is None else substituted / n_true,
+        deletion_rate=deleted / n_true,
+        insertion_rate=inserted / n_true,
     )
 
 

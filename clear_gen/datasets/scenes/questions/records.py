@@ -18,7 +18,7 @@ from clear_gen.core.files import atomic_path, refresh, sha256_file, sha256_json
 from clear_gen.core.parquet import open_parquet, parquet_writer, read_row_group
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, questions_schema
-from clear_gen.questions.generation.candidates import QuestionPlan, Rules, bank_labels, candidates, question_plan
+from clear_gen.questions.generation.candidates import Maker, Rules, bank_labels, candidates, maker_of
 from clear_gen.questions.generation.records import Chosen, Recorder
 from clear_gen.questions.generation.selection import pool_of, select
 from clear_gen.questions.language.scene_batch import scene_batch
@@ -57,16 +57,16 @@ def start(job: QuestionJob) -> None:
     """Prepare this process."""
     global _job
     _job = job
-    _plan.cache_clear()
+    _maker.cache_clear()
 
 
 @cache
-def _plan(side: str) -> QuestionPlan:
+def _maker(side: str) -> Maker:
     domain, levels = _job.settings.domain, _job.settings.domain.sampling.independent_levels
     columns = _bank_columns(side)
     if _job.settings.levels == "independent" and levels is not None:
         columns.pop(levels.attribute)  # drawn by a coin, whatever the sound
-    return question_plan(domain, _job.rules, _job.templates, bank_labels(columns, domain))
+    return maker_of(domain, _job.rules, _job.templates, bank_labels(columns, domain))
 
 
 def _bank_columns(side: str) -> dict[str, list[Any]]:
@@ -99,7 +99,7 @@ def write_candidates(files: tuple[DataFile, ...]) -> int:
         tables += [read_row_group(opened, number, path, GRAPH_COLUMNS) for number in range(opened.num_row_groups)]
     split, numbers = files[0].split, np.concatenate([np.arange(file.first, file.stop) for file in files])
     scenes = scene_batch(pa.concat_tables(tables), _job.settings.domain)
-    found = candidates(_plan(BANK_OF_SPLIT[split]), scenes, split, numbers)
+    found = candidates(_maker(BANK_OF_SPLIT[split]), scenes, split, numbers)
     scene = found["scene"].to_numpy()
     for file in files:
         start, stop = np.searchsorted(scene, [file.first, file.stop]).tolist()
@@ -166,8 +166,8 @@ class Written:
 
 def write_questions(split: str) -> Written:
     """Pass 2 for one split."""
-    job, plan = _job, _plan(BANK_OF_SPLIT[split])
-    pool = pool_of(_all_candidates(job, split), plan.templates, job.settings.domain, job.rules.types)
+    job, maker = _job, _maker(BANK_OF_SPLIT[split])
+    pool = pool_of(_all_candidates(job, split), maker.templates, job.settings.domain, job.rules.types)
     places = select(pool, job.rules.per_scene, job.rules.strict)
     n_droppable = int(np.count_nonzero(pool.droppable[places]))
     chosen = Chosen(
@@ -179,7 +179,7 @@ def write_questions(split: str) -> Written:
         needs_holdout=pool.needs_holdout[places] if job.rules.holdout else None,
     )
     del pool
-    recorder = Recorder(plan.templates, job.settings.domain)
+    recorder = Recorder(maker.templates, job.settings.domain)
     of_type: Counter[str] = Counter()
     path, schema = (
         job.folder / questions_name(split),

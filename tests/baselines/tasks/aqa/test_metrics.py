@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,7 +28,9 @@ def questions_of(types: list[str], answers: list[str], seed: int = 0) -> Questio
     n = len(types)
     scene = np.arange(n) // 4
     return Questions(
+        folder=Path("data"),
         split="test",
+        n_original=n,
         domain=CLEAR2,
         sha256="0" * 64,
         question_id=np.array([f"test-{index:06d}-0" for index in range(n)], object),
@@ -133,11 +136,11 @@ def test_bins_are_no_more_than_may_be_where_lengths_straddle_them() -> None:
 def test_validate() -> None:
     questions = questions_of(["note", "exist"], ["A", "yes"])
     validate(questions, ["A", None])
-    with pytest.raises(ValueError, match="found 1, expected 2"):
+    with pytest.raises(InputError, match="found 1, expected 2"):
         validate(questions, ["A"])
-    with pytest.raises(ValueError, match="test-000001-0: found 'A', expected None or an answer of exist"):
+    with pytest.raises(InputError, match="test-000001-0: found 'A', expected None or an answer of exist"):
         validate(questions, ["A", "A"])
-    with pytest.raises(ValueError, match="found none"):
+    with pytest.raises(InputError, match="found none"):
         validate(questions_of([], []), [])
     with pytest.raises(InputError, match=r"^questions of test: test-000001-0: answer: found 'an orange'"):
         validate(questions_of(["note", "exist"], ["A", "an orange"]), [None, None])

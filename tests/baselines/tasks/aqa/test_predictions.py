@@ -5,17 +5,42 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.tasks.aqa.predictions import read_predictions, write_predictions
+from baselines.core.predictions import Prediction
+from baselines.core.predictions import read_predictions as read
+from baselines.core.predictions import write_predictions as write_all
+from baselines.tasks.aqa.questions import Questions
 from clear_gen.core.errors import CheckFailed, InputError
-from clear_gen.core.prediction_file import MAX_LINE_BYTES
+from clear_gen.core.jsonl import MAX_LINE_BYTES
+from tests.baselines.tasks.aqa.test_metrics import questions_of
 
 IDS = ["test-000000-0", "test-000000-1", "test-000001-0"]
+
+
+def split_of(ids: list[str]) -> Questions:
+    """Questions with these ids."""
+    questions = questions_of(["exist"] * len(ids), ["yes"] * len(ids))
+    return replace(questions, question_id=np.array(ids, object))
+
+
+def read_predictions(path: Path, ids: list[str]) -> list[str | None]:
+    """The answers in a file, in the order of these questions."""
+    return [one.values["answer"] for one in read(path, split_of(ids))]
+
+
+def write_predictions(
+    path: Path, ids: list[str], answers: list[str | None], raw: list[str | None] | None = None
+) -> None:
+    """Write answers, and the texts that they were taken from."""
+    rows = zip(ids, answers, raw or [None] * len(ids), strict=True)
+    write_all(path, split_of(ids), [Prediction(one, {"answer": answer, "raw": text}) for one, answer, text in rows])
 
 
 def lines_of(*answers: object) -> list[str]:

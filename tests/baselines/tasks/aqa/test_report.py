@@ -12,22 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from baselines.core.results import read_results, results_json, write_results
 from baselines.report.page import curves
-from baselines.tasks.aqa.evaluate import lines, save
-from baselines.tasks.aqa.figures import row_shares
+from baselines.report.runs import ReportedRun, read_history, read_runs
+from baselines.tasks.aqa.evaluate import lines
+from baselines.tasks.aqa.figures import row_shares, write_figures
 from baselines.tasks.aqa.metrics import Confusion, evaluate
 from baselines.tasks.aqa.published import TABLE_3, TYPES, share_of_type
-from baselines.tasks.aqa.report import page, write_report
-from baselines.tasks.aqa.report_files import CURVES, Run, read_history, read_run
-from baselines.tasks.aqa.results import (
-    Config,
-    Hashes,
-    ResultsFile,
-    markdown_head,
-    markdown_row,
-    read_results,
-    results_json,
-)
+from baselines.tasks.aqa.results import AqaConfig, AqaHashes, AqaResults, markdown_head, markdown_row
+from baselines.tasks.registry import TASKS
+from baselines.tasks.reporting import page, write_report
 from clear_gen.core.errors import InputError
 from clear_gen.questions.language.vocabulary import answers_of_type
 from clear_gen.scenes.domain import packaged_domain
@@ -36,9 +30,10 @@ from tests.baselines.tasks.aqa.test_metrics import questions_of
 HOSTILE = "\">'</script></title><img src=x onerror=alert(1)>&lt;$title|`$x^2$"
 MODEL = "naaqa-parallel-optimized"
 CLEAR2 = packaged_domain("clear2")
+CURVES = "train_loss", "validation_loss", "train_accuracy", "validation_accuracy"
 
 
-def made(model: str = MODEL, n: int = 220, **changed: Any) -> ResultsFile:
+def made(model: str = MODEL, n: int = 220, **changed: Any) -> AqaResults:
     """Results on all types; about two thirds right, some unreadable."""
     rng = np.random.default_rng(0)
     types = [CLEAR2.question_types[index % 11] for index in range(n)]
@@ -47,13 +42,24 @@ def made(model: str = MODEL, n: int = 220, **changed: Any) -> ResultsFile:
     said = [one if rng.random() < 0.6 else other for one, other in zip(truth, wrong, strict=True)]
     scores = evaluate(questions_of(types, truth), said, np.random.default_rng(0))
     told = {"split": "test", "data": "../data", "predictions": "mine.jsonl", "bootstrap_seed": 0, **changed}
-    config = Config(model=model, domain="clear2", bootstrap_resamples=2000, **told)
-    return ResultsFile(config=config, hashes=Hashes(questions="a", predictions="b"), n_original=2 * n, scores=scores)
+    config = AqaConfig(model=model, domain="clear2", bootstrap_resamples=2000, **told)
+    return AqaResults(config=config, hashes=AqaHashes(questions="a", predictions="b"), n_original=2 * n, scores=scores)
 
 
 @pytest.fixture(scope="module")
-def file() -> ResultsFile:
+def file() -> AqaResults:
     return made()
+
+
+def save(file: AqaResults, out: Path, name: str) -> list[Path]:
+    """Write results and plots, as ``clear-bench evaluate`` does."""
+    write_results(file, out / f"results-{name}.json")
+    return [out / f"results-{name}.json", *write_figures(file, out, name)]
+
+
+def read_run(path: Path) -> ReportedRun:
+    [run] = read_runs(path, TASKS)
+    return run
 
 
 def history(epochs: int) -> str:
@@ -66,14 +72,14 @@ def history(epochs: int) -> str:
 # --- JSON and rows ----------------------------------------------------------------------------------------------------
 
 
-def test_json_is_read_back(file: ResultsFile, tmp_path: Path) -> None:
+def test_json_is_read_back(file: AqaResults, tmp_path: Path) -> None:
     text = results_json(file)
     (tmp_path / "results-test.json").write_text(text)
-    assert read_results(tmp_path / "results-test.json") == file
+    assert read_results(tmp_path / "results-test.json", AqaResults) == file
     assert results_json(made()) == text
 
 
-def test_json_in_the_manner_of_the_harness(file: ResultsFile) -> None:
+def test_json_in_the_manner_of_the_harness(file: AqaResults) -> None:
     stored = json.loads(results_json(file))
     overall = stored["results"]["aqa_clear2"]
     assert (overall["acc,none"], overall["acc_stderr,none"]) == (file.scores.overall.accuracy, file.scores.error)
@@ -98,19 +104,25 @@ def test_json_in_the_manner_of_the_harness(file: ResultsFile) -> None:
         (lambda stored: stored["scores"]["by_type"]["note"].update(n="many"), "scores.by_type.note.n: found 'many'"),
         (lambda stored: stored["scores"]["confusion"]["note"]["counts"].pop(), "a count for every pair of answers"),
         (lambda stored: stored["config"].pop("model"), "config.model: found"),
-        (lambda stored: stored["config"].update(model=["x"]), "config.model: found list, expected: text"),
+        (lambda stored: stored["config"].update(model=["x"]), "config.model: found ['x']"),
         (lambda stored: stored.pop("config"), "config: found"),
-        (lambda stored: stored.pop("n-samples"), "n-samples: found"),
-        (lambda stored: stored.update({"n-samples": []}), "n-samples: found"),
+        (lambda stored: stored.pop("n_original"), "n_original: found"),
+        (lambda stored: stored.update(n_original=[]), "n_original: found"),
+        (
+            lambda stored: stored.pop("task"),
+            "task: found none, as clear-bench 0.1 wrote results; run clear-bench evaluate",
+        ),
+        (lambda stored: stored.update(task="sed"), "task: found 'sed', expected aqa"),
+        (lambda stored: stored.update(task=["aqa"]), "task: found ['aqa'], expected aqa"),
     ],
 )
-def test_damaged_results_are_refused(tmp_path: Path, file: ResultsFile, change: Any, problem: str) -> None:
+def test_damaged_results_are_refused(tmp_path: Path, file: AqaResults, change: Any, problem: str) -> None:
     stored = json.loads(results_json(file))
     change(stored)
     path = tmp_path / "results-test.json"
     path.write_text(json.dumps(stored))
     with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: [^\n]*{re.escape(problem)}[^\n]*$") as raised:
-        read_results(path)
+        read_results(path, AqaResults)
     assert len(str(raised.value)) < 500
 
 
@@ -119,10 +131,10 @@ def test_what_is_no_results_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "results-test.json"
     path.write_text(text, errors="surrogatepass")
     with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: [^\n]*$"):
-        read_results(path)
+        read_results(path, AqaResults)
 
 
-def test_markdown(file: ResultsFile) -> None:
+def test_markdown(file: AqaResults) -> None:
     head, rule, *_ = markdown_head(["note", "exist"]).splitlines()
     scores = file.scores
     half = 50 * (scores.overall.high - scores.overall.low)
@@ -140,8 +152,8 @@ def test_markdown(file: ResultsFile) -> None:
     assert "<" not in markdown_row(hostile, ["note"])
 
 
-def test_terminal_table(file: ResultsFile) -> None:
-    text = lines(file)
+def test_terminal_table(file: AqaResults) -> None:
+    text = lines({"test": file})
     scores = file.scores
     rows = {re.split(r"  +", line)[0]: re.split(r"  +", line)[1:] for line in text if not line.startswith("|")}
     for name in [*CLEAR2.question_types, None]:
@@ -152,8 +164,8 @@ def test_terminal_table(file: ResultsFile) -> None:
         shown = name.replace("_", " ") if name else "all"
         assert rows[shown] == [*cells, str(score.unparseable), f"{100 * paper:.1f}"]
     assert {*scores.by_relations, *scores.by_length} <= {*rows}
-    assert "paper" not in "\n".join(lines(made("mine")))
-    assert all(line.isprintable() for line in lines(made("\x1b[2J\n")))
+    assert "paper" not in "\n".join(lines({"test": made("mine")}))
+    assert all(line.isprintable() for line in lines({"test": made("\x1b[2J\n")}))
 
 
 def test_table_3() -> None:
@@ -170,7 +182,7 @@ def test_table_3() -> None:
 # --- plots ------------------------------------------------------------------------------------------------------------
 
 
-def test_files_are_written_and_the_same_again(tmp_path: Path, file: ResultsFile) -> None:
+def test_files_are_written_and_the_same_again(tmp_path: Path, file: AqaResults) -> None:
     paths = save(file, tmp_path / "a", "test")
     names = ["results-test.json", "types-test.png", "relations-test.png", "confusion-test.png"]
     assert [path.name for path in paths] == names
@@ -210,7 +222,7 @@ class Page(HTMLParser):
         self.texts.append(data.strip())
 
 
-def run_folder(folder: Path, file: ResultsFile, epochs: int = 3, config: str = "seed: 3\n") -> Path:
+def run_folder(folder: Path, file: AqaResults, epochs: int = 3, config: str = "task: aqa\nseed: 3\n") -> Path:
     folder.mkdir()
     (folder / "results-test.json").write_text(results_json(file))
     (folder / "metrics.jsonl").write_text(history(epochs))
@@ -218,7 +230,7 @@ def run_folder(folder: Path, file: ResultsFile, epochs: int = 3, config: str = "
     return folder
 
 
-def test_page_holds_everything_and_fetches_nothing(tmp_path: Path, file: ResultsFile) -> None:
+def test_page_holds_everything_and_fetches_nothing(tmp_path: Path, file: AqaResults) -> None:
     run = run_folder(tmp_path / "run", file)
     write_report([run, run / "results-test.json"], tmp_path / "out" / "report.html")
     text = (tmp_path / "out" / "report.html").read_text()
@@ -237,11 +249,11 @@ def test_page_holds_everything_and_fetches_nothing(tmp_path: Path, file: Results
         assert read.texts.count(f"{100 * score.accuracy:.1f} ({paper:.1f})") == 2  # once for each of the two
         assert f"{100 * score.low:.1f}-{100 * score.high:.1f}" in read.texts
     assert "79.5 ±0.05" in read.texts
-    assert any(one.startswith("3 epochs; the least validation loss, 0.0100, in epoch 1") for one in read.texts)
-    assert "seed: 3" in read.texts
+    assert any(one.startswith("3 epochs; the lowest validation loss, 0.0100, in epoch 1") for one in read.texts)
+    assert any("seed: 3" in one for one in read.texts)
 
 
-def test_tables_have_heads_and_equal_rows(tmp_path: Path, file: ResultsFile) -> None:
+def test_tables_have_heads_and_equal_rows(tmp_path: Path, file: AqaResults) -> None:
     text = page([read_run(run_folder(tmp_path / "run", file))])
     tables = re.findall(r"<table>(.*?)</table>", text, re.DOTALL)
     assert len(tables) == 3 + 11
@@ -252,7 +264,7 @@ def test_tables_have_heads_and_equal_rows(tmp_path: Path, file: ResultsFile) -> 
         assert all(row.count('<th scope="row">') == 1 and row.count("<td") == n - 1 for row in rows)
 
 
-def test_runs_of_one_model_are_told_apart(tmp_path: Path, file: ResultsFile) -> None:
+def test_runs_of_one_model_are_told_apart(tmp_path: Path, file: AqaResults) -> None:
     runs = [read_run(run_folder(tmp_path / name, file)) for name in ("a", "b")]
     texts = Page(page(runs)).texts
     for run in runs:
@@ -261,8 +273,8 @@ def test_runs_of_one_model_are_told_apart(tmp_path: Path, file: ResultsFile) -> 
     assert file.config.model in Page(page(runs[:1])).texts
 
 
-def test_matrix_shows_every_count(file: ResultsFile) -> None:
-    text = page([Run(Path("run"), {"results-test.json": file})])
+def test_matrix_shows_every_count(file: AqaResults) -> None:
+    text = page([ReportedRun(Path("run"), "aqa", {"results-test.json": file})])
     cells = [int(cell) for cell in re.findall(r'<td class="count[^>]*>(\d+)</td>', text)]
     assert sum(cells) == 220
     right = [int(cell) for cell in re.findall(r'<td class="count correct"[^>]*>(\d+)</td>', text)]
@@ -275,10 +287,10 @@ def test_page_escapes_every_text(tmp_path: Path) -> None:
     groups = {"by_type": {HOSTILE: score}, "by_relations": {HOSTILE: score}, "by_length": {HOSTILE: score}}
     confusion = {HOSTILE: Confusion([HOSTILE], [[1, 2]])}
     scores = replace(named.scores, **groups, by_answer={HOSTILE: {HOSTILE: score}}, confusion=confusion)
-    run = run_folder(tmp_path / "run", named.model_copy(update={"scores": scores}), config=HOSTILE)
+    run = run_folder(tmp_path / "run", named.model_copy(update={"scores": scores}))
     back = read_run(run)
-    results = {HOSTILE: back.results["results-test.json"]}
-    text = page([Run(Path(HOSTILE), results, back.history, {HOSTILE: HOSTILE})])
+    results = {HOSTILE: back.results[str(run / "results-test.json")]}
+    text = page([ReportedRun(Path(HOSTILE), "aqa", results, back.history, {HOSTILE: HOSTILE})])
     read = Page(text)
     assert not {"script", "img"} & {*read.tags}
     assert not [name for name, _ in read.values if name.startswith("on")]
@@ -290,9 +302,10 @@ def test_page_escapes_every_text(tmp_path: Path) -> None:
 def test_a_run_without_results_shows_its_training(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    with pytest.raises(InputError, match=r"found nothing to report, expected results-<split>\.json or metrics\.jsonl"):
+    with pytest.raises(InputError, match=r"found nothing to report, expected results-<split>\.json, or a run with"):
         read_run(folder)
     (folder / "metrics.jsonl").write_text(history(1))
+    (folder / "config.yaml").write_text("task: aqa\n")
     assert Page(page([read_run(folder)])).tags.count("polyline") == 4
 
 
@@ -324,4 +337,4 @@ def test_a_damaged_history_is_refused(tmp_path: Path, row: str, problem: str) ->
     path = tmp_path / "metrics.jsonl"
     path.write_text(history(2) + row + "\n")
     with pytest.raises(InputError, match=rf"^{re.escape(f'{path}:3: {problem}')}[^\n]*$"):
-        read_history(path)
+        read_history(path, CURVES)

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from baselines.cli import run
+from baselines.core.results import read_results
 from baselines.tasks.aqa.questions import read_split
-from baselines.tasks.aqa.results import read_results
+from baselines.tasks.aqa.results import AqaResults
 from clear_gen.cli.common import DONE
 
 KILLED_AFTER = 4  # epochs
@@ -56,10 +57,10 @@ def test_killed_and_resumed_it_hears_what_the_text_does_not_tell(tmp_path: Path)
     before = metrics(heard)
     assert subprocess.run([*command, "--resume"]).returncode == DONE
     assert metrics(heard)[: len(before)] == before
-    text_only = ["--preset", "tiny", "--model", "text-only", "--max-epochs", "3"]
-    assert run(["train", str(heard / "data"), *text_only, "--out", str(read)]) == DONE
+    deaf = ["--preset", "tiny", "--model", "text-only", "--max-epochs", "3"]
+    assert run(["train", str(heard / "data"), *deaf, "--out", str(read)]) == DONE
     assert run(["evaluate", str(heard), "--split", "validation", "--out", str(tmp_path / "scores")]) == DONE
-    scored = read_results(tmp_path / "scores" / "results-validation.json").scores.overall
+    scored = read_results(tmp_path / "scores" / "results-validation.json", AqaResults).scores.overall
     assert scored.n >= 1000
     assert scored.accuracy == pytest.approx(best_accuracy(heard))
     assert scored.accuracy >= max(best_accuracy(read), accuracy_of_the_words(heard / "data")) + 0.10

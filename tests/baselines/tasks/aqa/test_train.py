@@ -17,6 +17,7 @@ import pytest
 import soundfile
 import torch
 
+import baselines
 from baselines.cli import run
 from baselines.core import trainer
 from baselines.core.checkpoints import Paused, load_tensors, save_tensors
@@ -24,8 +25,9 @@ from baselines.core.trainer import Trainer, train
 from baselines.models.aqa.visual_film import VisualFilm
 from baselines.models.registry import build
 from baselines.tasks.aqa.learner import AqaLearner, Data, load_data
+from baselines.tasks.aqa.predictor import TrainedPredictor
 from baselines.tasks.aqa.questions import read_split
-from baselines.tasks.aqa.run import Config, load_run, logits_of, new_model, predict_split
+from baselines.tasks.aqa.run import Config, load_run, logits_of, new_model
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.load import load_scenes
@@ -49,6 +51,11 @@ def data(unheard: Path) -> Data:
 def trained(config: Config, data: Data, folder: Path) -> Path:
     train(config, AqaLearner(config, data, CPU), folder)
     return folder
+
+
+def answers_of(folder: Path, data: Path) -> list[str]:
+    """What a run answers to the questions of the test split."""
+    return [one.values["answer"] for one in TrainedPredictor(folder, "cpu").predict(read_split(data, "test"))]
 
 
 def metrics(folder: Path) -> list[dict[str, float]]:
@@ -175,18 +182,17 @@ def test_wrong_choices(
 
 def test_the_most_common_answer_and_chance_need_no_training(unheard: Path, data: Data, tmp_path: Path) -> None:
     folder = trained(config_of(unheard, model="most-common", options={}), data, tmp_path / "common")
-    _, answers, name = predict_split(folder, None, "test", "cpu")
-    assert name == "most-common"
+    answers = answers_of(folder, unheard)
     assert set(answers) == {Counter(sorted(data.train.questions.answer)).most_common(1)[0][0]}
     folder = trained(config_of(unheard, model="random", options={}), data, tmp_path / "random")
-    _, answers, _ = predict_split(folder, None, "test", "cpu")
+    answers = answers_of(folder, unheard)
     assert len(set(answers)) > 5
 
 
 def test_predictions_of_audio_and_of_virtual_scenes_agree(dataset: Path, unheard: Path, tmp_path: Path) -> None:
     config = config_of(unheard, max_epochs=1)
     folder = trained(config, load_data(config, CPU), tmp_path / "run")
-    virtual, heard = (predict_split(folder, data, "test", "cpu")[1] for data in (unheard, dataset))
+    virtual, heard = (answers_of(folder, data) for data in (unheard, dataset))
     assert np.mean(np.array(virtual) == np.array(heard)) > 0.95
 
 
@@ -267,16 +273,24 @@ def test_augmenting_audio_is_refused(dataset: Path) -> None:
 def test_a_recording_gets_the_answer_of_its_scene(dataset: Path, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     config = config_of(dataset)
     folder = trained(config, load_data(config, CPU), tmp_path / "run")
-    scene = next(load_scenes(dataset, "test"))
+    scene = load_scenes(dataset, "test")[0]
     soundfile.write(tmp_path / "scene.flac", scene.waveform, scene.sample_rate, subtype="PCM_16")
     question = str(read_split(dataset, "test").question[0])
-    _, answers, _ = predict_split(folder, dataset, "test", "cpu")
+    answers = answers_of(folder, dataset)
     capfd.readouterr()
     command = ["predict", str(folder), "--audio", str(tmp_path / "scene.flac"), "--question", question, "--json"]
     assert run([*command, "--device", "cpu"]) == DONE
-    said = json.loads(capfd.readouterr().out)
-    assert said["answer"] == answers[0]
-    assert sum(said["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    printed = json.loads(capfd.readouterr().out)
+    assert printed["answer"] == answers[0]
+    assert sum(printed["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert run([*command[:-1], "--top", "2"]) == DONE
+    head, first, second = (line.split() for line in capfd.readouterr().out.splitlines())
+    assert (head, first[0]) == (["answer", "probability"], answers[0])
+    assert float(first[1]) >= float(second[1])
+    output = baselines.load_model(folder, "cpu")(scene.waveform, scene.sample_rate, question)
+    assert (output.answer, output.probabilities) == (answers[0], printed["probabilities"])
+    assert run(command[:4]) == WRONG_INPUT
+    assert "scene.flac: question: found none, expected one in English" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -17,21 +17,24 @@ from hypothesis import strategies as st
 
 import clear_gen
 from baselines.cli import run
+from baselines.core.results import read_results, results_json
 from baselines.core.run import BEST
 from baselines.tasks.sed.data import Clips
-from baselines.tasks.sed.evaluate import (
+from baselines.tasks.sed.detect import (
     active_frames,
-    evaluate_sed_runs,
+    decisive_frames,
+    events_in,
+    operating_points_in,
     relative_frames,
-    scores_of,
     tune_frame_thresholds,
+    tuned_thresholds,
 )
 from baselines.tasks.sed.figure import hear_clip
 from baselines.tasks.sed.metrics import scores as sed_scores
-from baselines.tasks.sed.predictions import read_truth
 from baselines.tasks.sed.published import TABLE_4, TABLE_5, published
-from baselines.tasks.sed.results import ON_TEST, mean_figures, read_sed_results, sed_results_json
+from baselines.tasks.sed.results import ON_TEST, SedResults, mean_figures
 from baselines.tasks.sed.run import Heard, hear, load_run
+from baselines.tasks.sed.split import open_fold, open_mixtures
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file
@@ -69,6 +72,18 @@ def records(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def results_in(path: Path) -> SedResults:
+    return read_results(path, SedResults)
+
+
+def scores_of(test: Clips, heard: Heard, selection: Clips, heard_selection: Heard) -> sed_scores.Results:
+    """All scores of a model's output for a fold, with thresholds from another."""
+    thresholds = tuned_thresholds(selection, heard_selection)
+    frames = decisive_frames(heard, thresholds)
+    events, points = (of(frames, test.corpus, test.frame_s) for of in (events_in, operating_points_in))
+    return sed_scores.evaluate(test.corpus, test.targets, heard.clip, thresholds.clip, test.events, events, points)
+
+
 def truth_of(data: Path, fold: int) -> dict[str, set[str]]:
     """The labels of every mixture, from the dataset itself."""
     return {graph.mixture_id: {*graph.weak_labels} for graph, _, _ in clear_gen.open_dataset(data).mixtures(0, fold)}
@@ -98,7 +113,7 @@ def test_scores_are_those_of_a_slow_definition(sed_folds: Path, sed_data: Path) 
     true = truth_of(sed_data, 1)
     assert [row["mixture_id"] for row in said] == list(true)
     pairs = {label: [(row["scores"][label], label in true[row["mixture_id"]]) for row in said] for label in LABELS}
-    file = read_sed_results(sed_folds / "fold-1" / RESULTS)
+    file = results_in(sed_folds / "fold-1" / RESULTS)
     clip = file.scores.clip
     assert clip.micro_ap == pytest.approx(slow_ap([pair for of in pairs.values() for pair in of]))
     assert clip.macro_ap == pytest.approx(np.mean([slow_ap(of) for of in pairs.values()]))
@@ -123,7 +138,7 @@ def test_thresholds_are_the_best_of_the_selection_fold(sed_folds: Path, sed_data
     trained = load_run(sed_folds / "fold-1", "cpu")
     selection = all_clips(sed_data, fold=2)
     heard = hear(trained.model, trained.features, selection.log_mel)
-    for k, (label, score) in enumerate(read_sed_results(sed_folds / "fold-1" / RESULTS).scores.clip.by_class.items()):
+    for k, (label, score) in enumerate(results_in(sed_folds / "fold-1" / RESULTS).scores.clip.by_class.items()):
         assert label == selection.corpus.labels[k]
 
         def f1(threshold: float, k: int = k) -> float:
@@ -138,7 +153,7 @@ def test_scores_in_memory_are_those_of_the_file(sed_folds: Path, sed_data: Path)
     test, selection = (all_clips(sed_data, fold=fold) for fold in (1, 2))
     heard = [hear(trained.model, trained.features, one.log_mel) for one in (test, selection)]
     found = scores_of(test, heard[0], selection, heard[1])
-    assert found == read_sed_results(sed_folds / "fold-1" / RESULTS).scores
+    assert found == results_in(sed_folds / "fold-1" / RESULTS).scores
 
 
 def test_what_is_heard_where_it_is_becomes_events(sed_data: Path) -> None:
@@ -232,14 +247,14 @@ def test_folds_and_their_mean(folds: Path, sed_folds: Path, capsys: pytest.Captu
     assert run(["evaluate", "folds", "--device", "cpu"]) == DONE
     shown = capsys.readouterr().out
     clip_rows = rows_of(shown.split("segment F1")[0])
-    stored = [read_sed_results(folds / f"fold-{k}/results-mixtures-snr0-fold{k}.json") for k in (1, 2, 3)]
+    stored = [results_in(folds / f"fold-{k}/results-mixtures-snr0-fold{k}.json") for k in (1, 2, 3)]
     for k, file in enumerate(stored, 1):
         assert clip_rows[f"fold-{k}"][:2] == [str(PER_FOLD), f"{file.scores.clip.micro_ap:.4f}"]
         for name in (f"results-mixtures-snr0-fold{k}.json", f"predictions-mixtures-snr0-fold{k}.jsonl"):
             again = sed_folds / f"fold-{k}" / name
             if name.startswith("predictions"):
                 assert (folds / f"fold-{k}" / name).read_bytes() == again.read_bytes()
-        assert file.scores == read_sed_results(sed_folds / f"fold-{k}/results-mixtures-snr0-fold{k}.json").scores
+        assert file.scores == results_in(sed_folds / f"fold-{k}/results-mixtures-snr0-fold{k}.json").scores
     means = [np.mean([getattr(file.scores.clip, name) for file in stored]) for name in ("micro_ap", "macro_ap")]
     assert clip_rows["mean"][:2] == [f"{mean:.4f}" for mean in means]
     assert clip_rows["arXiv 2008.07085, Table IV"] == ["0.6986", "0.6892", "0.9177"]
@@ -258,10 +273,10 @@ def test_the_same_run_gives_the_same_bytes(folds: Path, capsys: pytest.CaptureFi
         texts.append([(folds / "fold-1" / name).read_text() for name in names])
     assert texts[0] == texts[1]
     path = folds / "fold-1" / RESULTS
-    assert sed_results_json(read_sed_results(path)) == texts[0][0]
+    assert results_json(results_in(path)) == texts[0][0]
     stored = json.loads(texts[0][0])
-    assert stored["scores"] == json.loads(json.dumps(asdict(read_sed_results(path).scores)))
-    assert (stored["task"], stored["n_clips"]) == ("sed", PER_FOLD)
+    assert stored["scores"] == json.loads(json.dumps(asdict(results_in(path).scores)))
+    assert (stored["task"], stored["n_original"]) == ("sed", PER_FOLD)
     assert stored["note"] == "rate, epoch and thresholds were chosen on fold 2"
 
 
@@ -283,8 +298,8 @@ def test_selected_on_the_held_out_fold(sed_data: Path, tmp_path: Path, capsys: p
 
 def test_another_dataset(folds: Path, tmp_path: Path, complaint: Callable[..., str]) -> None:
     other = mixtures(tmp_path / "quiet", seed=1, snrs=(0.0,))
-    (file,) = evaluate_sed_runs({folds / "fold-1": folds / "fold-1"}, other, "cpu")
-    assert (folds / "fold-1/results-mixtures-mixtures-snr0-fold1.json").is_file()
+    assert run(["evaluate", "folds/fold-1", "--data", str(other), "--device", "cpu"]) == DONE
+    file = results_in(folds / "fold-1/results-mixtures-mixtures-snr0-fold1.json")
     assert file.config.data.endswith("quiet/mixtures")
     write_run(Path("loud"), other, snr="mixtures-snr0")
     config = Path("loud/config.yaml")
@@ -300,8 +315,11 @@ def test_another_dataset(folds: Path, tmp_path: Path, complaint: Callable[..., s
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["folds", "--split", "fold1"], "--split: found it with a RUN on mixtures"),
-        (["folds/fold-1", "--snr", "0"], "--snr: found it with a RUN on mixtures"),
+        (
+            ["folds", "--split", "fold1"],
+            "--split: found it with folds/fold-1, expected none: a run on mixtures is scored",
+        ),
+        (["folds/fold-1", "--snr", "0"], "--snr: found it with folds/fold-1, expected none"),
         (["folds", "--limit", "3"], "--limit: found it without --endpoint"),
         (["folds", "--model", "m"], "--model: found it with RUN"),
         (["--predictions", "p.jsonl", "--data", "DATA"], "--split: found none, expected the fold"),
@@ -311,7 +329,10 @@ def test_another_dataset(folds: Path, tmp_path: Path, complaint: Callable[..., s
         ),
         (["--predictions", "p.jsonl", "--data", "DATA", "--split", "fold1", "--snr", "3"], "SNR: found '3'"),
         (["--predictions", "p.jsonl", "--data", "DATA", "--split", "fold1"], "p.jsonl: not found"),
-        (["--predictions", "p.jsonl", "--data", "folds", "--snr", "3"], "--snr: found it with questions"),
+        (
+            ["--predictions", "p.jsonl", "--data", "folds", "--snr", "3"],
+            "--snr: found it with acoustic question answering, expected sound event detection",
+        ),
     ],
 )
 def test_wrong_usage(
@@ -368,7 +389,7 @@ def test_a_dataset_that_is_not_where_it_was(folds: Path, sed_data: Path, complai
         said = complaint(WRONG_INPUT, command, "folds/fold-1")
         assert "config.yaml: data: found 'moved', no folder as seen from here; --data says where" in said
         assert run([command, "folds/fold-1", "--data", str(sed_data)]) == DONE
-    stored = read_sed_results(folds / f"fold-1/results-{sed_data.name}-mixtures-snr0-fold1.json").scores.clip.by_class
+    stored = results_in(folds / f"fold-1/results-{sed_data.name}-mixtures-snr0-fold1.json").scores.clip.by_class
     heard = hear_clip(load_run(folds / "fold-1", "cpu"), folds / "fold-1", None, sed_data)
     assert heard.thresholds.tolist() == [stored[label].threshold for label in heard.labels]
 
@@ -380,7 +401,7 @@ def test_a_runs_own_predictions(sed_folds: Path, sed_data: Path, tmp_path: Path,
     command = ["evaluate", "--data", str(sed_data), "--split", "fold1", "--snr", "0", "--out", str(tmp_path)]
     assert run([*command, "--predictions", str(sed_folds / "fold-1" / PREDICTIONS), "--model", "mine"]) == DONE
     assert "nothing was chosen: thresholds are 0.5" in capsys.readouterr().out
-    file, of_run = read_sed_results(tmp_path / RESULTS), read_sed_results(sed_folds / "fold-1" / RESULTS)
+    file, of_run = results_in(tmp_path / RESULTS), results_in(sed_folds / "fold-1" / RESULTS)
     for name in ("micro_ap", "macro_ap", "macro_auc"):
         assert getattr(file.scores.clip, name) == getattr(of_run.scores.clip, name)
     assert (file.scores.segment, file.scores.event) == (of_run.scores.segment, of_run.scores.event)
@@ -405,7 +426,7 @@ def test_perfect_predictions_in_any_order(sed_data: Path, tmp_path: Path) -> Non
     command = ["evaluate", "--predictions", str(path), "--data", str(sed_data), "--split", "fold2"]
     path.write_text("\n".join(map(json.dumps, rows)))
     assert run(command) == DONE
-    scores = read_sed_results(tmp_path / "perfect-results/results-mixtures-snr0-fold2.json").scores
+    scores = results_in(tmp_path / "perfect-results/results-mixtures-snr0-fold2.json").scores
     assert (scores.clip.micro_ap, scores.clip.macro_auc, scores.clip.micro_f1) == (1, 1, 1)
     assert scores.segment is not None
     assert scores.event is not None
@@ -414,15 +435,15 @@ def test_perfect_predictions_in_any_order(sed_data: Path, tmp_path: Path) -> Non
         del row["events"]
     path.write_text("\n".join(map(json.dumps, rows)))
     assert run([*command, "--out", str(tmp_path)]) == DONE
-    assert read_sed_results(tmp_path / "results-mixtures-snr0-fold2.json").scores == sed_scores.Results(
+    assert results_in(tmp_path / "results-mixtures-snr0-fold2.json").scores == sed_scores.Results(
         scores.clip, None, None, None
     )
 
 
 def test_truth_without_audio_is_that_with_it(sed_data: Path) -> None:
     of_fold = all_clips(sed_data, fold=3)
-    truth = read_truth(sed_data, None, "fold3")
-    assert (truth.config, truth.snr_db) == ("mixtures-snr0", 0)
+    truth = open_fold(open_mixtures(sed_data, None), "fold3")
+    assert (truth.mixtures.config, truth.mixtures.snr_db) == ("mixtures-snr0", 0)
     assert truth.corpus.clips == of_fold.corpus.clips
     assert truth.corpus.labels == of_fold.corpus.labels
     assert (truth.targets == of_fold.targets).all()
@@ -484,7 +505,10 @@ def test_what_is_no_line_of_predictions(
     ("change", "problem"),
     [
         (lambda stored: stored.update(task="aqa"), "task: found 'aqa'"),
-        (lambda stored: stored.pop("task"), "task: found None"),
+        (
+            lambda stored: stored.pop("task"),
+            "task: found none, as clear-bench 0.1 wrote results; run clear-bench evaluate",
+        ),
         (lambda stored: stored.pop("config"), "config: found"),
         (lambda stored: stored["config"].pop("select_on_test"), "config.select_on_test: found"),
         (lambda stored: stored["config"].update(select_on_test="no"), "config.select_on_test: found 'no'"),
@@ -512,7 +536,7 @@ def test_damaged_results_are_refused(sed_folds: Path, tmp_path: Path, change: An
     path = tmp_path / "results.json"
     path.write_text(json.dumps(stored))
     with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: [^\n]*{re.escape(problem)}[^\n]*$") as raised:
-        read_sed_results(path)
+        results_in(path)
     assert len(str(raised.value)) < 500
 
 
@@ -521,4 +545,4 @@ def test_what_is_no_results_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "results.json"
     path.write_text(text, errors="surrogatepass")
     with pytest.raises(InputError, match=rf"^{re.escape(str(path))}: [^\n]*$"):
-        read_sed_results(path)
+        results_in(path)

@@ -12,22 +12,29 @@ import numpy as np
 import pytest
 
 from baselines.cli import run
+from baselines.core.results import read_results, results_json
+from baselines.report.runs import ReportedRun, read_runs
+from baselines.tasks.registry import TASKS
+from baselines.tasks.reporting import page
+from baselines.tasks.sed.experiments import experiments
 from baselines.tasks.sed.published import TABLE_4, TABLE_5
-from baselines.tasks.sed.report import sed_page
-from baselines.tasks.sed.report_files import SedRun, experiments, read_sed_runs
-from baselines.tasks.sed.results import ON_TEST, SedResultsFile, read_sed_results, sed_results_json
+from baselines.tasks.sed.results import ON_TEST, SedResults
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.core.errors import InputError
 from tests.baselines.tasks.aqa.test_report import HOSTILE, Page
 from tests.baselines.tasks.sed.runs import EPOCHS
 
 
-def results_of(folder: Path, fold: int) -> SedResultsFile:
-    return read_sed_results(folder / f"fold-{fold}/results-mixtures-snr0-fold{fold}.json")
+def results_of(folder: Path, fold: int) -> SedResults:
+    return read_results(folder / f"fold-{fold}/results-mixtures-snr0-fold{fold}.json", SedResults)
 
 
-def changed(file: SedResultsFile, **config: Any) -> SedResultsFile:
+def changed(file: SedResults, **config: Any) -> SedResults:
     return file.model_copy(update={"config": file.config.model_copy(update=config)})
+
+
+def runs_of(path: Path) -> list[ReportedRun]:
+    return read_runs(path, TASKS)
 
 
 def rows_of(text: str) -> list[list[str]]:
@@ -42,7 +49,7 @@ def row_of(text: str, name: str) -> list[str]:
 
 def test_tables_of_the_paper_beside_the_mean_over_folds(sed_folds: Path) -> None:
     files = [results_of(sed_folds, fold) for fold in (1, 2, 3)]
-    text = sed_page(read_sed_runs(sed_folds))
+    text = page(runs_of(sed_folds))
     clip = [file.scores.clip for file in files]
     means = [np.mean([getattr(one, name) for one in clip]) for name in ("micro_ap", "macro_ap", "macro_auc")]
     paper = TABLE_4["2apae"][0.0][:3]
@@ -60,7 +67,7 @@ def test_tables_of_the_paper_beside_the_mean_over_folds(sed_folds: Path) -> None
 
 def test_the_misprint_is_marked(sed_folds: Path) -> None:
     file = changed(results_of(sed_folds, 1), model="gap", snr_db=10.0, options={})
-    text = sed_page([SedRun(Path("run"), {"results.json": file})])
+    text = page([ReportedRun(Path("run"), "sed", {"results.json": file})])
     assert row_of(text, "gap")[-1].endswith("(0.5390 sic)")
     assert "2APAE beside Table V" not in text
 
@@ -78,11 +85,11 @@ def test_what_differs_is_not_averaged(sed_folds: Path) -> None:
     found = experiments({"first": first, **others})
     grouped = {frozenset(one.files) for one in found}
     assert grouped == {frozenset({"first", "seed"}), *(frozenset({name}) for name in [*others][1:])}
-    text = sed_page([SedRun(Path("run"), {"first": first, **others})])
+    text = page([ReportedRun(Path("run"), "sed", {"first": first, **others})])
     assert row_of(text, "2apae, width 0.0625")[1] == "1, 2, 1"
     assert row_of(text, "model")[2::3] == ["20 dB micro-AP", "0 dB micro-AP", "mixtures micro-AP"]
     assert f"{ON_TEST[0].upper()}{ON_TEST[1:]}." in Page(text).texts
-    assert "selected on the held-out fold itself" not in sed_page([SedRun(Path("run"), {"first": first})])
+    assert "selected on the held-out fold itself" not in page([ReportedRun(Path("run"), "sed", {"first": first})])
 
 
 def test_page_holds_everything_and_fetches_nothing(sed_folds: Path, tmp_path: Path) -> None:
@@ -94,7 +101,7 @@ def test_page_holds_everything_and_fetches_nothing(sed_folds: Path, tmp_path: Pa
     assert not re.search(r"https?://|url\(|@import", text)
     assert read.tags.count("polyline") == 3 * 4
     best = max(row["selection_micro_ap"] for row in EPOCHS)
-    assert f"3 epochs; the highest micro-AP of the selection fold, {best:.4f}, in epoch 2." in read.texts
+    assert f"3 epochs; the highest selection micro-AP, {best:.4f}, in epoch 2." in read.texts
     assert any("select_on_test: false" in one for one in read.texts)  # the configuration
     assert results_of(sed_folds, 1).hashes.weights in read.texts
     for table in re.findall(r"<table>(.*?)</table>", text, re.DOTALL):
@@ -104,12 +111,12 @@ def test_page_holds_everything_and_fetches_nothing(sed_folds: Path, tmp_path: Pa
 
 
 def test_page_escapes_every_text(sed_folds: Path) -> None:
-    stored = json.loads(sed_results_json(results_of(sed_folds, 1)).replace('"dog"', json.dumps(HOSTILE)))
-    stored = {name: stored[name] for name in SedResultsFile.model_fields}
+    stored = json.loads(results_json(results_of(sed_folds, 1)).replace('"dog"', json.dumps(HOSTILE)))
+    stored = {name: stored[name] for name in SedResults.model_fields}
     file = changed(
-        SedResultsFile.model_validate_json(json.dumps(stored)), model=HOSTILE, options={HOSTILE: HOSTILE}, data=HOSTILE
+        SedResults.model_validate_json(json.dumps(stored)), model=HOSTILE, options={HOSTILE: HOSTILE}, data=HOSTILE
     )
-    text = sed_page([SedRun(Path(HOSTILE), {HOSTILE: file}, [], {HOSTILE: HOSTILE})])
+    text = page([ReportedRun(Path(HOSTILE), "sed", {HOSTILE: file}, [], {HOSTILE: HOSTILE})])
     read = Page(text)
     assert not {"script", "img"} & {*read.tags}
     assert not [name for name, _ in read.values if name.startswith("on")]
@@ -121,8 +128,8 @@ def test_page_escapes_every_text(sed_folds: Path) -> None:
 def test_a_folder_of_results_is_that_of_the_runs(sed_folds: Path, tmp_path: Path) -> None:
     assert run(["evaluate", str(sed_folds), "--out", str(tmp_path / "scored")]) == DONE
     assert run(["report", str(tmp_path / "scored"), "--out", str(tmp_path / "report.html")]) == DONE
-    found = [one for read in read_sed_runs(tmp_path / "scored") for one in read.results.values()]
-    of_runs = [one for read in read_sed_runs(sed_folds) for one in read.results.values()]
+    found = [one for read in runs_of(tmp_path / "scored") for one in read.results.values()]
+    of_runs = [one for read in runs_of(sed_folds) for one in read.results.values()]
     assert [(one.config.test, one.scores) for one in found] == [(one.config.test, one.scores) for one in of_runs]
 
 
@@ -143,14 +150,14 @@ def test_what_cannot_be_reported(
     sed_folds: Path, sed_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = shutil.copytree(sed_folds / "fold-1", tmp_path / "run", ignore=shutil.ignore_patterns("results*"))
-    assert Page(sed_page(read_sed_runs(folder))).tags.count("polyline") == 4  # of training alone
+    assert Page(page(runs_of(folder))).tags.count("polyline") == 4  # of training alone
     history = folder / "metrics.jsonl"
     history.write_text(history.read_text().replace("0.625", "1.625"))
     with pytest.raises(InputError, match=r"metrics.jsonl:2: selection_micro_ap: found 1.625, expected .* to 1$"):
-        read_sed_runs(folder)
+        runs_of(folder)
     history.unlink()
     with pytest.raises(InputError, match="found nothing to report, expected results-"):
-        read_sed_runs(folder)
-    (tmp_path / "questions").mkdir()
-    assert run(["report", str(sed_folds), str(tmp_path / "questions")]) == WRONG_INPUT
-    assert "on mixtures and" in capsys.readouterr().err
+        runs_of(folder)
+    (tmp_path / "empty").mkdir()
+    assert run(["report", str(sed_folds), str(tmp_path / "empty")]) == WRONG_INPUT
+    assert "empty: found nothing to report" in capsys.readouterr().err

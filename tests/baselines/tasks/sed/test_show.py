@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from baselines.cli import run
+from baselines.core.results import read_results
 from baselines.tasks.sed.figure import MAPS, clip_figure, hear_clip
-from baselines.tasks.sed.results import read_sed_results
+from baselines.tasks.sed.results import SedResults
 from baselines.tasks.sed.run import hear, load_run
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.datasets.mixtures.load import load_mixture
@@ -51,7 +52,7 @@ def test_what_is_drawn_is_what_the_run_hears(sed_folds: Path, sed_data: Path) ->
     heard = hear_clip(trained, folder, "fold1-000003")
     assert np.allclose(heard.clip, expected.clip[0], atol=1e-4)
     assert np.allclose(heard.frames, expected.frames[0], atol=1e-3)
-    scores = read_sed_results(folder / "results-mixtures-snr0-fold1.json").scores.clip.by_class
+    scores = read_results(folder / "results-mixtures-snr0-fold1.json", SedResults).scores.clip.by_class
     assert heard.thresholds.tolist() == [scores[label].threshold for label in heard.labels]
     true = {heard.labels.index(label) for label in load_mixture(sed_data, 0, "fold1-000003").graph.weak_labels}
     said = {int(k) for k in np.flatnonzero(heard.clip > heard.thresholds)}
@@ -96,7 +97,7 @@ def test_wrong_usage(
     sed_folds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     (tmp_path / "aqa").mkdir()
-    (tmp_path / "aqa/config.yaml").write_text("model: naaqa-2d\n")
+    (tmp_path / "aqa/config.yaml").write_text("task: aqa\nmodel: naaqa-2d\n")
     odd = shutil.copytree(sed_folds / "fold-1", tmp_path / "odd") / "results-mixtures-snr0-fold1.json"
     odd.write_text(odd.read_text().replace('"dog"', '"cat"'))
     paths = {"RUN": sed_folds / "fold-1", "RUN/..": sed_folds, "AQA": tmp_path / "aqa", "ODD": tmp_path / "odd"}

@@ -1,57 +1,17 @@
-"""What a report on mixtures is about, read from folders and files and checked, and put together as experiments."""
+"""Results on mixtures put together as experiments: folds and seeds of one model with the same settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.report.page import Bar
-from baselines.tasks.aqa.report_files import HISTORY, MAX_TEXT_BYTES, TEXTS, read_history
-from baselines.tasks.sed.folders import runs_in, scored_in
 from baselines.tasks.sed.metrics.scores import Results
 from baselines.tasks.sed.published import PAPER_ALPHA, TABLE_4, TWO_STEP
-from baselines.tasks.sed.results import RESULTS, Config, Figures, SedResultsFile, four, mean, read_sed_results
-from clear_gen.core.errors import InputError
-from clear_gen.core.files import read_text
+from baselines.tasks.sed.results import Figures, SedConfig, SedResults, four, mean
 
-LOSSES = "selection_loss", "train_loss"
-PRECISIONS = "selection_micro_ap", "selection_macro_ap"
-Files = dict[str, SedResultsFile]  # by the paths of the results
-
-
-@dataclass(frozen=True)
-class SedRun:
-    """A run or a results file: its scores by path, one record per epoch of training, texts by file name."""
-
-    path: Path
-    results: Files
-    history: list[dict[str, float]] = field(default_factory=list)
-    texts: dict[str, str] = field(default_factory=dict)
-
-
-def read_sed_runs(path: Path) -> list[SedRun]:
-    """What there is to report of a run, a results folder, a folder of several of them or a results file.
-
-    Raises InputError if that is nothing, or malformed.
-    """
-    if not path.is_dir():
-        return [SedRun(path, {str(path): read_sed_results(path)})]
-    return [_read_run(folder) for folder in runs_in(path) or scored_in(path) or [path]]
-
-
-def _read_run(folder: Path) -> SedRun:
-    results = {str(file): read_sed_results(file) for file in sorted(folder.glob(RESULTS.format("*")))}
-    history = read_history(folder / HISTORY, (*LOSSES, *PRECISIONS)) if (folder / HISTORY).exists() else []
-    if not results and not history:
-        expected = f"{RESULTS.format('<mixtures>-fold<k>')} or {HISTORY}"
-        raise InputError(f"{folder}: found nothing to report, expected {expected}; run clear-bench evaluate")
-    there = [name for name in TEXTS if (folder / name).exists()]
-    texts = {name: read_text(folder / name, MAX_TEXT_BYTES, "a configuration") for name in there}
-    return SedRun(folder, results, history, texts)
-
-
-# --- experiments ------------------------------------------------------------------------------------------------------
+Files = dict[str, SedResults]  # by the paths of the results
 
 
 @dataclass(frozen=True)
@@ -62,7 +22,7 @@ class Experiment:
     files: Files
 
     @property
-    def config(self) -> Config:
+    def config(self) -> SedConfig:
         """That of the first fold, of which the others differ in folds and seed."""
         return next(iter(self.files.values())).config
 
@@ -107,7 +67,7 @@ def experiments(files: Files) -> list[Experiment]:
     return sorted(found, key=lambda one: (order.get(one.config.model, 99), one.name, -(one.config.snr_db or 0)))
 
 
-def _variant(config: Config) -> str:
+def _variant(config: SedConfig) -> str:
     """A model and its settings, where they are not the published ones."""
     options = [f"{name} {value}" for name, value in config.options.items()]
     is_other = config.model == TWO_STEP and config.alpha not in (None, PAPER_ALPHA)
