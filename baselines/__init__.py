@@ -1,7 +1,11 @@
-"""The benchmark: reference models trained on datasets of ``clear_gen``, and predictions scored per question type."""
+"""The benchmark: reference models trained on datasets of ``clear_gen``, and predictions scored per question type.
+
+``load_model`` is the Python API (docs/api.md); it is imported when it is first used.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,9 +15,10 @@ __all__ = ["load_model"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for: torch takes seconds, and ``clear-bench --help`` needs none of it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from baselines.predictors.load import load_model
+    return getattr(import_module("baselines.predictors.load"), name)
 
-    return load_model
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,10 +12,11 @@ from types import ModuleType
 
 import pytest
 
+import baselines
 import clear_gen
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = (clear_gen,)
+PACKAGES = (clear_gen, baselines)
 HEAVY = {"numpy", "pyarrow", "scipy", "pydantic", "soundfile", "click", "rich", "yaml", "torch", "matplotlib"}
 
 
