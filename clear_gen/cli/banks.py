@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import PATH, busy
+from clear_gen.cli.common import PATH, ListingCommand, RegistryChoice, busy
+
+if TYPE_CHECKING:
+    from clear_gen.sounds.importers.common import Format
 
 
 @click.group()
@@ -16,8 +19,18 @@ def bank() -> None:
     """Banks of elementary sounds: import, look at, verify."""
 
 
-@bank.command("import")
-@click.argument("format_", metavar="FORMAT", type=click.Choice(["clear", "folder", "good-sounds", "soundfont"]))
+def _formats() -> dict[str, Format]:
+    from clear_gen.sounds.importers.formats import FORMATS
+
+    return FORMATS
+
+
+def _summaries() -> dict[str, str]:
+    return {name: format_.summary for name, format_ in _formats().items()}
+
+
+@bank.command("import", cls=ListingCommand, listing="Formats", summaries=_summaries)
+@click.argument("format_", metavar="FORMAT", type=RegistryChoice(_formats))
 @click.argument("source", type=PATH, metavar="SRC")
 @click.option("--out", type=PATH, required=True, help="Bank to write (one Parquet file).")
 @click.option("--labels-from", type=PATH, metavar="BANK", help="Label with the thresholds of this training bank.")
@@ -47,22 +60,10 @@ def bank_import(
     out: Path,
     domain: str,
     overwrite: bool,
-    klass: str,
-    instrument: tuple[str, ...],
-    microphone: tuple[str, ...],
-    player: tuple[str, ...],
-    pack: tuple[str, ...],
+    labels_from: Path | None,
     **options: Any,
 ) -> None:
     """Make a bank from recordings, measure and label them.
-
-    \b
-    Formats:
-        clear        the published generator's folder: elementary_sounds.json + WAV
-        folder       any recordings beside a JSON or CSV of their attributes
-        good-sounds  the Good-Sounds corpus (database.sqlite or JSON tables): one
-                     reference take per note, selected by the options below
-        soundfont    an .sf2 file played by FluidSynth, every key at two velocities
 
     In all but clear, silence is trimmed, long sounds are cut with a fade-out, and with --labels-from one gain brings
     the whole bank to the training bank's median loudness.
@@ -77,20 +78,21 @@ def bank_import(
     from clear_gen.scenes.domain import load_domain
     from clear_gen.sounds import console
     from clear_gen.sounds.bank import write_bank
-    from clear_gen.sounds.importers.good_sounds import Selection
-    from clear_gen.sounds.importers.import_bank import FORMATS_OF_OPTION, import_bank
+    from clear_gen.sounds.importers.common import ImportOptions
+    from clear_gen.sounds.importers.formats import formats_taking
+    from clear_gen.sounds.importers.import_bank import import_bank
 
     context = click.get_current_context()
-    for option, formats in FORMATS_OF_OPTION.items():
+    for option in options:
         given = context.get_parameter_source(option) == click.core.ParameterSource.COMMANDLINE
-        if given and format_ not in formats:
+        formats = formats_taking(option)
+        if given and formats and format_ not in formats:
             raise click.UsageError(f"--{option}: found with format {format_}, expected with {', '.join(formats)} only")
     if out.exists() and not overwrite:
         raise click.UsageError(f"{out}: exists; choose another --out, or --overwrite")
     rules = load_domain(domain)
-    selection = Selection(klass, instrument, microphone, player, pack)
     with busy("measuring the sounds"):
-        made = import_bank(format_, source, rules.name, rules.attributes, selection=selection, **options)
+        made = import_bank(format_, source, rules.name, rules.attributes, ImportOptions(**options), labels_from)
         write_bank(made, out)
     click.echo(console.counts(made, rules.attributes))
     click.echo(f"next: clear-gen bank verify {quote(str(out))}")

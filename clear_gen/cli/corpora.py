@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from clear_gen.cli.common import PATH, busy
+from clear_gen.cli.common import PATH, ListingCommand, RegistryChoice, busy
+
+if TYPE_CHECKING:
+    from clear_gen.mixtures.recordings.corpus import Corpus
 
 
 @click.group()
@@ -19,8 +23,18 @@ def corpus() -> None:
     """
 
 
-@corpus.command("check")
-@click.argument("name", metavar="NAME", type=click.Choice(["fsdkaggle2018", "tut2018", "tau2019"]))
+def _corpora() -> dict[str, Corpus]:
+    from clear_gen.mixtures.recordings.corpora import CORPORA
+
+    return CORPORA
+
+
+def _summaries() -> dict[str, str]:
+    return {name: f"{one.title}: {one.holds}; {one.layout}" for name, one in _corpora().items()}
+
+
+@corpus.command("check", cls=ListingCommand, listing="Corpora (NAME)", summaries=_summaries)
+@click.argument("name", metavar="NAME", type=RegistryChoice(_corpora))
 @click.argument("folder", metavar="DIR", type=PATH)
 @click.option("--decode", is_flag=True, help="Read every recording to its end, not only its header.")
 def corpus_check(name: str, folder: Path, decode: bool) -> None:
@@ -31,18 +45,12 @@ def corpus_check(name: str, folder: Path, decode: bool) -> None:
     Exit code 1 if anything is missing or wrong.
 
     \b
-    Corpora (NAME), in the folders that their archives unpack to:
-        fsdkaggle2018  FSDKaggle2018, events; as Zenodo or as Kaggle has it
-        tut2018        TUT Urban Acoustic Scenes 2018 development, backgrounds
-        tau2019        TAU Urban Acoustic Scenes 2019 development, backgrounds
-
-    \b
     Example:
         clear-gen corpus check fsdkaggle2018 FSDKaggle2018
         clear-gen corpus check tau2019 TAU-urban-acoustic-scenes-2019-development --decode
     """
     from clear_gen.core.errors import CheckFailed
-    from clear_gen.mixtures.recordings.corpus_check import check_corpus, described
+    from clear_gen.mixtures.recordings.check import check_corpus, described
 
     with busy("looking at every recording"):
         report = check_corpus(name, folder, decode=decode)

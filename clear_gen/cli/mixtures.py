@@ -85,7 +85,7 @@ def mix(
     """
     from clear_gen.core.progress import progress as bar
     from clear_gen.datasets.mixtures import build, console
-    from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
+    from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
     from clear_gen.store.build import Shard
 
     settings = _settings(config, {**flags, "allow_missing": allow_missing})

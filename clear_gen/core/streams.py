@@ -11,7 +11,7 @@ STAGE_IMPORT = 1
 STAGE_VALIDATE = 2
 STAGE_QUESTIONS = 3
 STAGE_MIXTURE = 4
-STAGE_CAST = 5
+STAGE_FOLDS = 5
 # Streams of the seed of a training run, which draws nothing else, so that the numbers start again:
 STAGE_WEIGHTS = 0
 STAGE_ORDER = 1

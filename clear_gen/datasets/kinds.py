@@ -15,7 +15,7 @@ from clear_gen.datasets.mixtures.exports import audio_and_tables
 from clear_gen.datasets.scenes import console, figure, validate
 from clear_gen.datasets.scenes.clear_format.layout import export_clear
 from clear_gen.datasets.scenes.exports.audio_folder import export_audio_folder
-from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
+from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.store import finish
 from clear_gen.store.layout import MIXTURES
 from clear_gen.store.manifest import kind_of, stored_identity

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.text import shown
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 
 ANY = ""  # what backgrounds have for a label
 

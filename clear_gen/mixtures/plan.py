@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from clear_gen.core.errors import InputError
 from clear_gen.core.text import shown
 from clear_gen.mixtures.recipes.registry import recipe_named
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.mixtures.spec import FoldAssignment, MixturePlan, MixtureSpec
 
 

@@ -12,7 +12,7 @@ from click import Choice, Option
 
 from clear_gen.cli import run
 from clear_gen.cli.corpora import corpus as corpus_group
-from clear_gen.mixtures.recordings.corpus_facts import CORPORA
+from clear_gen.mixtures.recordings.corpora import CORPORA
 from tests.mixtures.recordings import corpora_trees as trees
 
 COMMANDS = corpus_group.commands

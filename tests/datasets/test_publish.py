@@ -31,8 +31,8 @@ from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.core.files import sha256_file
 from clear_gen.core.parquet import open_parquet
 from clear_gen.datasets.mixtures.build import create_mixtures
-from clear_gen.mixtures.recordings.corpus_facts import TAMPERE
-from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
+from clear_gen.mixtures.recordings.dcase_scenes import LICENCE as TAMPERE
+from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.sounds.bank import write_bank
 from clear_gen.store.build import Shard
 from tests.baselines.tasks.aqa.test_report import made as made_results

@@ -23,7 +23,8 @@ from clear_gen.core.files import content_path
 from clear_gen.core.streams import stream
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.bank import write_bank
-from clear_gen.sounds.importers.tables import import_clear, import_folder
+from clear_gen.sounds.importers.clear import import_clear
+from clear_gen.sounds.importers.folder import import_folder
 from tests.banks import tone_bank
 
 RATE = 8000  # Hz

@@ -12,7 +12,7 @@ import soundfile
 
 from clear_gen.datasets.mixtures.build import create_mixtures
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
-from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
+from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.mixtures.rules import MixtureRules
 from clear_gen.mixtures.spec import MixtureSpec
 from clear_gen.store.build import Shard

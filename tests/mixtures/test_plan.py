@@ -32,7 +32,7 @@ from clear_gen.mixtures.graph import (
 from clear_gen.mixtures.plan import assign_folds, plan_mixtures
 from clear_gen.mixtures.recipes.default import onset_samples
 from clear_gen.mixtures.recipes.kong2018 import folds_of_table
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.mixtures.rules import MixtureRules
 from clear_gen.mixtures.spec import MixturePlan, MixtureSpec, PlannedEvent, samples_of
 from tests.counts import examples

@@ -23,7 +23,7 @@ from clear_gen.dsp.resample import resampled
 from clear_gen.mixtures.graph import MixtureGraph, PlacedBackground, mixture_of_row, mixture_schema, row_of_mixture
 from clear_gen.mixtures.plan import assign_folds, plan_mixtures
 from clear_gen.mixtures.recordings.cache import Sources
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.mixtures.render import (
     MixtureAudio,
     render_mixture,

@@ -22,7 +22,7 @@ from clear_gen.datasets.mixtures.source_tables import (
 )
 from clear_gen.mixtures.plan import assign_folds, plan_mixtures
 from clear_gen.mixtures.recipes.registry import recipe_named
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.store.build import Making, Progress, Shard, claim, complete
 from clear_gen.store.chunks import Job
 from clear_gen.store.workers import Engine, Pool

@@ -15,7 +15,7 @@ from clear_gen.datasets.mixtures.source_tables import EVENTS, RESTRICTED
 from clear_gen.datasets.mixtures.statistics import file_sizes, mixture_statistics, range_lines, snr_lines
 from clear_gen.datasets.scenes.console import outlook
 from clear_gen.mixtures.recipes.registry import recipe_named
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.store.build import Shard
 from clear_gen.store.finish import is_finished
 from clear_gen.store.layout import Chunk

@@ -18,7 +18,7 @@ from clear_gen.mixtures.graph import MixtureGraph, mixture_schema, row_of_mixtur
 from clear_gen.mixtures.plan import assign_folds, plan_mixtures
 from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.cache import Sources
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.mixtures.render import MixtureAudio, render_mixture, with_gains
 from clear_gen.mixtures.spec import FoldAssignment, samples_of
 from clear_gen.store.audio_column import AudioColumn, with_columns

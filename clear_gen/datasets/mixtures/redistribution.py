@@ -9,7 +9,7 @@ from typing import Any
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import DAMAGED, open_parquet
 from clear_gen.datasets.mixtures.source_tables import RESTRICTED
-from clear_gen.mixtures.recordings.corpus_facts import CORPORA
+from clear_gen.mixtures.recordings.corpora import CORPORA
 from clear_gen.store.layout import BANK, SOURCES
 
 

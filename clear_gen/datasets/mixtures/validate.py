@@ -34,7 +34,7 @@ from clear_gen.datasets.mixtures.statistics import mixture_statistics
 from clear_gen.datasets.scenes.checks import Finding
 from clear_gen.datasets.scenes.validate import Validation, check_listed, chosen_places, outcome_lines
 from clear_gen.mixtures.recipes.registry import recipe_named
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.store.finish import is_finished
 from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, data_folders
 from clear_gen.store.manifest import GENERATOR, environment, provenance_text, read_provenance

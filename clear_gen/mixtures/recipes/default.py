@@ -17,12 +17,12 @@ import numpy as np
 import yaml
 
 from clear_gen.core.errors import InputError
-from clear_gen.core.streams import STAGE_CAST, STAGE_MIXTURE, stream
+from clear_gen.core.streams import STAGE_FOLDS, STAGE_MIXTURE, stream
 from clear_gen.dsp.levels import gain_to
 from clear_gen.mixtures.folds import grouped_folds
 from clear_gen.mixtures.graph import MixtureGraph, PlacedEvent
 from clear_gen.mixtures.recordings.cache import Sources
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.mixtures.rules import MixtureRules
 from clear_gen.mixtures.spec import FoldAssignment, MixturePlan, MixtureSpec, PlannedEvent, mixture_id, samples_of
 from clear_gen.mixtures.stems import FULL_SCALE, event_segments, nominal_snr_db, peak
@@ -173,7 +173,7 @@ def _by_id(recordings: Iterable[Recording]) -> list[Recording]:
 def _assigned(
     number: int, events: Sequence[Event], backgrounds: Sequence[Background], spec: MixtureSpec
 ) -> FoldAssignment:
-    rng = stream(spec.seed, STAGE_CAST, number, 0)
+    rng = stream(spec.seed, STAGE_FOLDS, number, 0)
     by_label: defaultdict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_label[event.label].append(event)

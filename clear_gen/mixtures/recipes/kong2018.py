@@ -18,7 +18,7 @@ import numpy as np
 from clear_gen.core.errors import InputError
 from clear_gen.mixtures.graph import MixtureGraph, PlacedEvent
 from clear_gen.mixtures.recordings.cache import Sources
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.mixtures.rules import Constant, MixtureRules
 from clear_gen.mixtures.spec import FoldAssignment, MixturePlan, MixtureSpec, PlannedEvent, mixture_id
 from clear_gen.mixtures.stems import FULL_SCALE, nominal_snr_db, peak

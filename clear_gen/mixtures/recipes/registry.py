@@ -13,7 +13,7 @@ from clear_gen.mixtures.graph import MixtureGraph, PlacedEvent
 from clear_gen.mixtures.recipes.default import DefaultRecipe
 from clear_gen.mixtures.recipes.kong2018 import Kong2018
 from clear_gen.mixtures.recordings.cache import Sources
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.mixtures.rules import MixtureRules
 from clear_gen.mixtures.spec import FoldAssignment, MixturePlan, MixtureSpec
 

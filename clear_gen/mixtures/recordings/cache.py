@@ -14,7 +14,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.text import shown
 from clear_gen.dsp.levels import rms_dbfs
 from clear_gen.dsp.resample import resampled
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.sounds.files import read_audio
 
 SILENT_PEAK_DB = -80.0  # three steps of 16 bits: what is quieter is quantisation noise

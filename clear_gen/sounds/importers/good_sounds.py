@@ -25,7 +25,7 @@ from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
 from clear_gen.sounds.bank import check_usable
 from clear_gen.sounds.files import file_inside, read_audio
-from clear_gen.sounds.importers.tables import CLEAR_LICENCE, excerpt
+from clear_gen.sounds.importers.common import GOOD_SOUNDS_LICENCE, Format, ImportOptions, excerpt
 from clear_gen.sounds.recording import Recording
 
 DATABASE = "database.sqlite"
@@ -238,7 +238,7 @@ def _recording(take: Row, folder: Path, sample_rate: int) -> Recording:
     microphone = _text(take, "microphone", take["take_where"])
     sound_id = "_".join(map(str, (*take["values"].values(), re.sub(r"\W+", "-", microphone), take["take_id"])))
     samples, source = resampled(*read_audio(path), sample_rate), source_of(player, microphone, pack)
-    recording = Recording(sound_id, take["values"], samples, sample_rate, source, CLEAR_LICENCE, str(path))
+    recording = Recording(sound_id, take["values"], samples, sample_rate, source, GOOD_SOUNDS_LICENCE, str(path))
     check_usable(recording)
     return recording
 
@@ -248,3 +248,17 @@ def _text(row: Row, field: str, where: str) -> str:
     if not isinstance(cell, str) or not cell or has_controls(cell):
         raise InputError(f"{where}: {field}: found {cell!r:.100}, expected a name")
     return cell
+
+
+def _read(
+    source: Path, attributes: Mapping[str, Attribute], options: ImportOptions, rng: np.random.Generator
+) -> list[Recording]:
+    selection = Selection(options.klass, options.instrument, options.microphone, options.player, options.pack)
+    return import_good_sounds(source, attributes, options.sample_rate, options.duration, rng, selection)
+
+
+FORMAT = Format(
+    "the Good-Sounds corpus (database.sqlite or JSON tables): one reference take per note, selected by the options",
+    _read,
+    options=("duration", "seed", "klass", "instrument", "microphone", "player", "pack"),
+)

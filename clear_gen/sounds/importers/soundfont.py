@@ -27,7 +27,7 @@ from clear_gen.core.files import content_path
 from clear_gen.sounds.analysis import NOTES
 from clear_gen.sounds.attributes import Attribute, given
 from clear_gen.sounds.bank import check_usable
-from clear_gen.sounds.importers.tables import excerpt
+from clear_gen.sounds.importers.common import Format, ImportOptions, excerpt
 from clear_gen.sounds.recording import Recording
 
 PLAYED = ("instrument", "note", "octave")  # what a preset and a key say about a sound
@@ -248,3 +248,19 @@ def _rendered(font: _Font, synth: Any, n_samples: int) -> np.ndarray:
     write = font.fluidsynth.cfunc("fluid_synth_write_float", ctypes.c_int, *arguments)
     write(synth.synth, n_samples, stereo[0].ctypes.data, 0, 1, stereo[1].ctypes.data, 0, 1)
     return stereo.mean(axis=0)
+
+
+def _read(
+    source: Path, attributes: Mapping[str, Attribute], options: ImportOptions, rng: np.random.Generator
+) -> list[Recording]:
+    if not options.licence:
+        raise InputError(f"{source}: licence: found none, expected --licence NAME, as its author gives it")
+    chosen = options.licence, options.presets
+    return import_soundfont(source, attributes, options.sample_rate, options.duration, rng, *chosen)
+
+
+FORMAT = Format(
+    "an .sf2 file played by FluidSynth, every key at two velocities",
+    _read,
+    options=("duration", "seed", "licence", "presets"),
+)

@@ -20,7 +20,7 @@ from clear_gen.datasets.mixtures.finish import finish_mixtures
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, per_fold
 from clear_gen.datasets.mixtures.records import MixtureWork
 from clear_gen.datasets.mixtures.source_tables import read_sources, write_sources
-from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
+from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.store import chunks
 from clear_gen.store.build import Shard, claim
 from clear_gen.store.layout import shard_of

@@ -26,8 +26,8 @@ from clear_gen.datasets.mixtures.statistics import mixture_statistics
 from clear_gen.datasets.mixtures.validate import validate_mixtures
 from clear_gen.dsp.levels import rms_dbfs
 from clear_gen.mixtures.recordings.cache import Sources
-from clear_gen.mixtures.recordings.corpus_facts import TAMPERE
-from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
+from clear_gen.mixtures.recordings.dcase_scenes import LICENCE as TAMPERE
+from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.mixtures.render import MixtureAudio, render_mixture
 from clear_gen.store.build import Shard
 from clear_gen.store.chunks import Job

@@ -22,7 +22,7 @@ from clear_gen.core.pcm import decode_flac, encode_flac, sha256_pcm
 from clear_gen.datasets.mixtures import validate as validation
 from clear_gen.datasets.mixtures.source_tables import read_sources, sources_sha256, write_sources
 from clear_gen.datasets.scenes.validate import Validation
-from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
+from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.store.manifest import read_provenance, write_provenance
 from tests.datasets.inline import Inline
 from tests.mixtures.data import RATE, make, silent, small_settings, write_corpus

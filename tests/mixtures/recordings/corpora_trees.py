@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from clear_gen.mixtures.recordings.corpus_facts import CORPORA
+from clear_gen.mixtures.recordings.corpora import CORPORA
 
 FSD_RATE, SCENE_RATE = 44_100, 48_000  # Hz
 SCENE_S = 10.0

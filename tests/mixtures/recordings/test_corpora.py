@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.text import has_controls
-from clear_gen.mixtures.recordings.corpora import PROBLEMS, UNSTATED, corpus_backgrounds, corpus_events, recognised
-from clear_gen.mixtures.recordings.corpus_check import SHOWN_PROBLEMS, check_corpus, described
-from clear_gen.mixtures.recordings.corpus_facts import CORPORA, Corpus
-from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.check import SHOWN_PROBLEMS, check_corpus, described
+from clear_gen.mixtures.recordings.corpora import CORPORA, corpus_backgrounds, corpus_events, recognised
+from clear_gen.mixtures.recordings.corpus import PROBLEMS, UNSTATED, Corpus
+from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
+from clear_gen.mixtures.recordings.types import Background, Event
 from tests.counts import examples
 from tests.mixtures.recordings import corpora_trees as trees
 from tests.mixtures.recordings.corpora_trees import BREAKS, CORPUS_OF, FORMS, linked, removed, scene_name, write_tree
@@ -365,7 +365,7 @@ def test_the_tables_of_scenes_at_their_published_size(tmp_path, monkeypatch, for
     train, test = rows[:n_train], rows[n_train : n_train + n_test]
     for side, fold, n_columns in (("train", train, 2), ("test", test, 1), ("evaluate", test, 2)):
         listed = [row[:n_columns] for row in [header] * (form == "tau2019") + fold]
-        trees.lines(tmp_path / f"evaluation_setup/fold1_{side}{corpus.folds}", listed, "\t")
+        trees.lines(tmp_path / f"evaluation_setup/fold1_{side}{Path(corpus.sign).suffix}", listed, "\t")
     report = check_corpus(form, tmp_path)
     assert [problem.text for problem in report.problems] == [
         f"{tmp_path / 'audio'}: not found, expected the folder of the recordings"

@@ -12,8 +12,9 @@ from pathlib import Path
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import read_text
 from clear_gen.core.text import has_controls, shown
-from clear_gen.mixtures.recordings.sources import Background, Event
-from clear_gen.sounds.files import MAX_TABLE_BYTES
+from clear_gen.mixtures.recordings.types import Background, Event
+
+MAX_TABLE_BYTES = 50_000_000  # some 300 000 rows; read, they take ten times as much
 
 
 @dataclass(frozen=True)

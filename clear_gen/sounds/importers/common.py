@@ -1,10 +1,10 @@
-"""Recordings from outside: the published CLEAR generator's folder, and any folder of recordings with a table."""
+"""What importers share: a row of a table becomes a recording, which is trimmed, cut and brought to a level."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -17,59 +17,53 @@ from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.analysis import loudness_lufs
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
 from clear_gen.sounds.bank import check_usable
-from clear_gen.sounds.files import file_inside, only_table, read_audio, read_rows
+from clear_gen.sounds.files import file_inside, read_audio
 from clear_gen.sounds.recording import Recording
 
-CLEAR_TABLE = "elementary_sounds.json"
-CLEAR_LICENCE = "CC-BY-SA-4.0"  # Good-Sounds, Romani Picas et al. 2015
+GOOD_SOUNDS_LICENCE = "CC-BY-SA-4.0"  # Romani Picas et al. 2015; also of what was taken from there
 TRIM_DB = -40.0  # what lies further below the peak, at either end, is silence
 KEEP_S = 0.005  # kept before the first audible sample, so that no attack loses its start
 FADE_SHARE = 0.2  # of the length, as in the published generator
 
 
-def import_clear(folder: Path, attributes: Mapping[str, Attribute], sample_rate: int) -> list[Recording]:
-    """The sounds of the published generator's folder, as they are (mono, resampled if they have another rate).
+Read = Callable[[Path, Mapping[str, Attribute], "ImportOptions", np.random.Generator], list[Recording]]
 
-    Raises InputError naming file and field.
+
+@dataclass(frozen=True)
+class Format:
+    """A form in which recordings come from outside.
+
+    ``read``: (source, the domain's attributes, options, a generator for random lengths) to recordings. ``options``:
+    those of ``ImportOptions`` that it takes, of the ones that not every format takes. ``keeps_sounds``: they are
+    neither cut nor brought to the training bank's level. ``summary``: for ``clear-gen bank import --help``.
     """
-    table = folder / CLEAR_TABLE
-    recordings = []
-    for row in read_rows(table):
-        source = f"Good-Sounds, pack {_text(row, 'pack', table) or 'unknown'}"
-        recordings.append(_recording(row, folder, table, attributes, sample_rate, source, CLEAR_LICENCE))
-    return recordings
+
+    summary: str
+    read: Read
+    options: tuple[str, ...] = ()
+    keeps_sounds: bool = False
 
 
-def import_folder(
-    folder: Path,
-    attributes: Mapping[str, Attribute],
-    sample_rate: int,
-    duration_s: tuple[float, float],
-    rng: np.random.Generator,
-    table: Path | None = None,
-    licence: str | None = None,
-    shortest_s: float | None = None,
-) -> list[Recording]:
-    """Recordings of any kind beside a JSON list or a CSV table of their attributes.
+@dataclass(frozen=True)
+class ImportOptions:
+    """What the user asks of an import; every format takes ``sample_rate`` (Hz), and those that its row names.
 
-    Every row has ``filename`` and the domain's given attributes, and may have ``licence``, ``source`` or ``pack``.
-    Silence at both ends is trimmed; a recording longer than a length drawn from the range ``duration_s`` is cut to it,
-    with a fade-out; one shorter than ``shortest_s`` (default: the range's least) is refused. Raises InputError naming
-    file and field.
+    ``duration``: shortest and longest length in s, of which one is drawn for each sound. ``shortest``: of a recording,
+    in s. ``klass`` to ``pack``: which takes of a corpus are used; ``klass`` is a prefix, an empty tuple means all.
     """
-    least_s = duration_s[0] if shortest_s is None else shortest_s
-    table = table or only_table(folder)
-    recordings = []
-    for row in read_rows(table):
-        own_licence = _text(row, "licence", table) or licence
-        if not own_licence:
-            name = shown(str(row.get("filename")))
-            raise InputError(f"{table}: {name}: licence: found none, expected a column, or --licence NAME")
-        source = _text(row, "source", table) or _text(row, "pack", table) or folder.name
-        recording = _recording(row, folder, table, attributes, sample_rate, source, own_licence)
-        length_s = rng.uniform(*duration_s)  # drawn for every row, so that one sound's length never moves another's
-        recordings.append(excerpt(recording, length_s, least_s))
-    return recordings
+
+    sample_rate: int = 48_000
+    duration: tuple[float, float] = (0.7, 1.1)
+    seed: int = 0
+    table: Path | None = None
+    licence: str | None = None
+    shortest: float | None = None
+    presets: Path | None = None
+    klass: str = "good-sound"
+    instrument: tuple[str, ...] = ()
+    microphone: tuple[str, ...] = ()
+    player: tuple[str, ...] = ()
+    pack: tuple[str, ...] = ()
 
 
 def aligned_level(recordings: list[Recording], median_lufs: float) -> list[Recording]:
@@ -109,7 +103,7 @@ def excerpt(recording: Recording, length_s: float, min_duration_s: float) -> Rec
     return replace(recording, samples=cut)
 
 
-def _recording(
+def recording_of_row(
     row: dict[str, Any],
     folder: Path,
     table: Path,
@@ -118,6 +112,10 @@ def _recording(
     source: str,
     licence: str,
 ) -> Recording:
+    """The recording that a row of a table names, with its attributes; mono at ``sample_rate``.
+
+    Raises InputError naming file and field.
+    """
     path = file_inside(folder, table, row)
     samples, rate = read_audio(path)
     samples = resampled(samples, rate, sample_rate)
@@ -127,7 +125,7 @@ def _recording(
     return recording
 
 
-def _text(row: dict[str, Any], name: str, table: Path) -> str:
+def text_of_cell(row: dict[str, Any], name: str, table: Path) -> str:
     """A cell of free text, which may hold line breaks; "" if there is none."""
     cell = row.get(name)
     text = str(cell) if isinstance(cell, int) and not isinstance(cell, bool) else "" if cell is None else cell

@@ -10,19 +10,17 @@ import soundfile
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.text import shown, table
-from clear_gen.mixtures.recordings.corpora import PROBLEMS, UNSTATED, Part, Problem, corpus_parts, scene_root
-from clear_gen.mixtures.recordings.corpus_facts import Corpus, Form, corpus_of
-from clear_gen.mixtures.recordings.tables import Row, read_table
+from clear_gen.mixtures.recordings.corpora import corpus_named, corpus_parts
+from clear_gen.mixtures.recordings.corpus import PROBLEMS, UNSTATED, Corpus, Form, Part, Problem
 from clear_gen.sounds.files import read_audio
 
 SHOWN_PROBLEMS = 10  # of one kind
 TOLERANCE_S = 0.05  # of a recording's length: some copies were cut a few samples longer
-FOLD_COLUMNS = {"train": ("filename", "scene_label"), "test": ("filename",), "evaluate": ("filename", "scene_label")}
 
 
 @dataclass(frozen=True)
 class CorpusReport:
-    """``counts``: what, found, published. ``problems``: in the order of ``corpora.PROBLEMS``; none if all is well."""
+    """``counts``: what, found, published. ``problems``: in the order of ``PROBLEMS``; none if all is well."""
 
     corpus: Corpus
     folder: Path
@@ -36,7 +34,7 @@ def check_corpus(name: str, folder: Path, *, decode: bool = False) -> CorpusRepo
     Of the recordings the headers are read; with ``decode`` every sample. Hidden files are not seen. Raises InputError
     if there is no corpus of that name or no such folder; whatever else is wrong is in the report.
     """
-    corpus = corpus_of(name)
+    corpus = corpus_named(name)
     parts = corpus_parts(corpus, folder)
     problems: list[Problem] = []
     counts: dict[str, int] = {}
@@ -44,8 +42,10 @@ def check_corpus(name: str, folder: Path, *, decode: bool = False) -> CorpusRepo
         problems += part.problems
         counts |= _counts(part, corpus)
         problems += _recordings(part, corpus.form, counts, decode)
-    if corpus.folds and parts[0].clips:
-        problems += _folds(corpus, parts[0], scene_root(corpus, folder), counts)
+    if corpus.check_folds and parts[0].clips:
+        wrong, sizes = corpus.check_folds(corpus, folder, parts[0])
+        problems += wrong
+        counts |= sizes
     figures = [(what, counts[what], number) for what, number in corpus.figures.items() if what in counts]
     problems += [
         Problem("count", f"{folder}: {what}: found {found:,}, expected {number:,}")
@@ -145,39 +145,3 @@ def _decoding_problem(path: Path) -> str | None:
     except InputError as error:
         return str(error)
     return None
-
-
-def _folds(corpus: Corpus, part: Part, root: Path, counts: dict[str, int]) -> list[Problem]:
-    """What is wrong with the tables of the official fold; their lengths go to ``counts``."""
-    problems: list[Problem] = []
-    names: dict[str, set[str]] = {}
-    for side, columns in FOLD_COLUMNS.items():
-        path = root / "evaluation_setup" / f"fold1_{side}{corpus.folds}"
-        if not path.exists():
-            problems.append(Problem("missing", f"{path}: not found, expected a table of fold 1"))
-            continue
-        try:
-            rows = read_table(path, columns, delimiter="\t", has_header=corpus.folds == ".csv")
-        except InputError as error:
-            problems.append(Problem("fold", str(error)))
-            continue
-        names[side] = {row.cells["filename"] for row in rows}
-        counts[f"fold 1 {side}"] = len(rows)
-        problems += _fold_rows(rows, part)
-    for name in sorted(names.get("train", set()) & names.get("test", set())):
-        problems.append(Problem("fold", f"{root}: {name}: found in train and test of fold 1, expected in one of them"))
-    return problems
-
-
-def _fold_rows(rows: list[Row], part: Part) -> list[Problem]:
-    labels = {clip.source_id: clip.label for clip in part.clips}
-    problems = []
-    for row in rows:
-        name, label = row.cells["filename"], row.cells.get("scene_label")
-        if name not in labels:
-            text = f"filename: found {shown(name)}, expected one of {part.table.name}"
-            problems.append(Problem("fold", f"{row.where}: {text}"))
-        elif label not in (None, labels[name]):
-            text = f"scene_label: found {shown(label)}, expected {labels[name]}, as {part.table.name} says"
-            problems.append(Problem("fold", f"{row.where}: {text}"))
-    return problems

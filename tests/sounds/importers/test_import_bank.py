@@ -19,9 +19,10 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.streams import stream
 from clear_gen.sounds.analysis import loudness_lufs, pitch_hz
 from clear_gen.sounds.bank import Bank, read_bank, write_bank
-from clear_gen.sounds.importers.good_sounds import Selection
+from clear_gen.sounds.importers.clear import import_clear
+from clear_gen.sounds.importers.common import ImportOptions
+from clear_gen.sounds.importers.folder import import_folder
 from clear_gen.sounds.importers.import_bank import import_bank
-from clear_gen.sounds.importers.tables import import_clear, import_folder
 from clear_gen.sounds.recording import Recording
 from tests.counts import examples
 from tests.sounds import (
@@ -58,17 +59,9 @@ def clear(folder: Path, sample_rate: int = RATE) -> list[Recording]:
 
 def imported(folder: Path, **options: Any) -> Bank:
     """The bank of a folder with the command's defaults, at the rate of the synthetic notes."""
-    defaults: dict[str, Any] = {
-        "labels_from": None,
-        "sample_rate": RATE,
-        "table": None,
-        "duration": DURATION_S,
-        "licence": None,
-        "seed": 0,
-        "selection": Selection(),
-        "presets": None,
-    }
-    return import_bank("folder", folder, "clear2", ATTRIBUTES, **{**defaults, **options})
+    labels_from = options.pop("labels_from", None)
+    chosen = ImportOptions(**{"sample_rate": RATE, "duration": DURATION_S, **options})
+    return import_bank("folder", folder, "clear2", ATTRIBUTES, chosen, labels_from)
 
 
 def wrong(folder: Path, **options: Any) -> str:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.text import has_controls
-from clear_gen.mixtures.recordings.files import read_backgrounds, read_events
-from clear_gen.mixtures.recordings.sources import Background, Event
+from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
+from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.sounds.files import read_audio
 from tests.counts import examples
 from tests.sounds import one_line

@@ -1,0 +1,37 @@
+"""The published CLEAR generator's folder: ``elementary_sounds.json`` beside WAV files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from clear_gen.sounds.attributes import Attribute
+from clear_gen.sounds.files import read_rows
+from clear_gen.sounds.importers.common import GOOD_SOUNDS_LICENCE, Format, ImportOptions, recording_of_row, text_of_cell
+from clear_gen.sounds.recording import Recording
+
+TABLE = "elementary_sounds.json"
+
+
+def import_clear(folder: Path, attributes: Mapping[str, Attribute], sample_rate: int) -> list[Recording]:
+    """The sounds of the published generator's folder, as they are (mono, resampled if they have another rate).
+
+    Raises InputError naming file and field.
+    """
+    table = folder / TABLE
+    recordings = []
+    for row in read_rows(table):
+        source = f"Good-Sounds, pack {text_of_cell(row, 'pack', table) or 'unknown'}"
+        recordings.append(recording_of_row(row, folder, table, attributes, sample_rate, source, GOOD_SOUNDS_LICENCE))
+    return recordings
+
+
+def _read(
+    source: Path, attributes: Mapping[str, Attribute], options: ImportOptions, rng: np.random.Generator
+) -> list[Recording]:
+    return import_clear(source, attributes, options.sample_rate)
+
+
+FORMAT = Format("the published generator's folder: elementary_sounds.json + WAV", _read, keeps_sounds=True)
