@@ -96,9 +96,9 @@ def test_it_is_scored(trained: Path, points: Path, capsys: pytest.CaptureFixture
     file = read_results(trained / "results-test.json", ToyResults)
     assert (file.task, file.config.model, file.n_original) == ("toy", "line", 20)
     assert file.scores == pytest.approx(error, rel=1e-5)
-    assert f"run: error {error:.3f}" in capsys.readouterr().out
     predictions = ["--predictions", str(trained / "predictions-test.jsonl"), "--data", str(points)]
     assert clear_bench(["evaluate", *predictions, "--out", str(points / "again")]) == DONE
+    assert f"test: error {error:.3f}" in capsys.readouterr().out
     assert read_results(points / "again/results-test.json", ToyResults).scores == file.scores
     for scored in ([str(trained)], predictions):
         assert clear_bench(["evaluate", *scored, "--snr", "0"]) == WRONG_INPUT
