@@ -31,8 +31,8 @@ from clear_gen.cli import run as clear_gen
 from clear_gen.core.text import table
 from clear_gen.datasets.scenes.banks import read_banks
 from clear_gen.datasets.scenes.load import load_scenes
+from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.scenes.render import render
-from clear_gen.store.finish import finished_settings
 
 MODEL = "naaqa-parallel-optimized"
 N_FRAMES, N_TOKENS, N_WORDS, N_ANSWERS = 418, 22, 95, 58  # of the paper

@@ -22,9 +22,10 @@ from measure import run_cli
 
 from clear_gen.core.files import sha256_file
 from clear_gen.core.text import table
+from clear_gen.datasets.scenes.layout import scene_files
 from clear_gen.scenes.domain import load_domain
 from clear_gen.sounds.default import default_banks
-from clear_gen.store.layout import scene_files, shard_of
+from clear_gen.store.layout import shard_of
 
 # Questions per CPU-second of other engines, 4 a scene, on the same machine: the project's PEERS.md
 PEERS = {"CLEAR's published generator": "680 to 935", "CLEVR's engine": "23 to 28"}

@@ -19,9 +19,9 @@ from measure import run_cli
 from scipy.stats import chisquare
 
 from clear_gen.core.files import sha256_file
+from clear_gen.datasets.scenes.layout import scene_files
+from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.datasets.scenes.statistics import statistics, statistics_lines
-from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import scene_files
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -15,10 +15,9 @@ import torch
 from clear_gen.core.errors import InputError
 from clear_gen.core.parquet import read_row_group
 from clear_gen.core.pcm import decode_flac, from_pcm16
+from clear_gen.datasets.scenes.layout import scene_files
 from clear_gen.datasets.scenes.load import open_scene_file
-from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import scene_files
-from clear_gen.store.manifest import Settings
+from clear_gen.datasets.scenes.manifest import Settings, finished_settings
 
 SourceName = Literal["audio", "virtual"]
 AHEAD = 2  # batches that are prepared while one is computed

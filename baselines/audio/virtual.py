@@ -20,13 +20,13 @@ from baselines.audio.scenes import AHEAD, ahead, scene_tables
 from clear_gen.core.errors import InputError
 from clear_gen.core.pcm import PCM_PEAK
 from clear_gen.datasets.scenes.banks import read_banks
+from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT
+from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.scenes.domain import Sampling
 from clear_gen.scenes.graph import Noise, Reverb, tail_samples
 from clear_gen.scenes.render import FULL_SCALE, add_noise, uniform_amplitude
 from clear_gen.scenes.room import reverb_tail
 from clear_gen.sounds.bank import Bank, resampled_bank
-from clear_gen.store.layout import BANK_OF_SPLIT
-from clear_gen.store.manifest import Settings
 
 COLUMNS = ["scene_id", "n_samples", "n_samples_dry", "sounds", "reverb", "noise"]
 

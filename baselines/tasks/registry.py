@@ -10,8 +10,8 @@ from baselines.tasks.aqa.task import AQA
 from baselines.tasks.base import Task
 from baselines.tasks.sed.task import SED
 from clear_gen.core.errors import InputError
-from clear_gen.store.layout import SCENES
-from clear_gen.store.manifest import kind_of, stored_identity
+from clear_gen.datasets.scenes.layout import SCENES
+from clear_gen.store.manifest import stored_identity
 
 TASKS: dict[str, Task] = {"aqa": AQA, "sed": SED}
 
@@ -33,7 +33,7 @@ def read_run(run: Path) -> tuple[Task, RunConfig]:
 def kind_of_data(data: Path) -> str:
     """The kind of the dataset in a folder; ``scenes`` if there is none, which their reader then says."""
     identity = stored_identity(data)
-    return SCENES if identity is None else kind_of(identity)
+    return SCENES if identity is None else str(identity["kind"])
 
 
 def task_for(data: Path, model: str | None = None) -> Task:

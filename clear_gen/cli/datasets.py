@@ -67,20 +67,22 @@ def scenes(
     """
     from clear_gen.datasets.scenes import banks as dataset_banks
     from clear_gen.datasets.scenes import build, console, options
+    from clear_gen.store.build import Execution, Shard
 
     asked, node = options.read_options({name: value for name, value in flags.items() if value is not None}, config)
     with busy("reading the banks"):
         banks, domain = dataset_banks.banks_for(asked)
     settings = options.settings_from(asked, domain, not no_audio, config, node)
-    shard = build.Shard(*shard_of_array(shard_index, num_shards))
+    shard = Shard(*shard_of_array(shard_index, num_shards))
     if overwrite and shard.of > 1:
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
     with workers_of(engine, address, workers) as (n, pool):
+        execution = Execution(n, pool, shard, progress, overwrite)
         if dry_run:
             with busy("rendering a few scenes"):
-                told = console.plan(settings, banks, shard, n)
+                told = console.plan(settings, banks, execution)
         else:
-            build.create(out, settings, banks, shard, n, progress, overwrite, pool)
+            build.create(out, settings, banks, execution)
             told = console.summary(out)
     click.echo(told)
 
@@ -96,9 +98,10 @@ def render(folder: Path, workers: int | None, engine: str, address: str | None) 
         clear-gen render clear2
     """
     from clear_gen.datasets.scenes import build, console
+    from clear_gen.store.build import Execution
 
     with workers_of(engine, address, workers) as (n, pool):
-        build.add_audio(folder, n, progress, pool)
+        build.add_audio(folder, Execution(n, pool, progress=progress))
     click.echo(console.summary(folder))
 
 
@@ -113,9 +116,12 @@ def finish_(folder: Path) -> None:
     Example:
         clear-gen finish clear2
     """
-    from clear_gen.datasets.kinds import finish_any
+    from clear_gen.datasets.registry import kind_in
+    from clear_gen.store.finish import finish
 
-    click.echo(finish_any(folder))
+    kind = kind_in(folder)
+    finish(folder, kind)
+    click.echo(kind.summary(folder))
 
 
 @click.command()
@@ -144,14 +150,15 @@ def validate(
         clear-gen validate clear2 --all
     """
     from clear_gen.core.errors import CheckFailed
-    from clear_gen.datasets.kinds import validate_any
+    from clear_gen.datasets.registry import kind_to_validate
+    from clear_gen.store.validate import outcome_lines
 
     if (events is None) != (backgrounds is None):
         raise click.UsageError("--events and --backgrounds: found one of them, expected both or none")
-    sources = None if events is None or backgrounds is None else (events, backgrounds)
-    lines, n_findings = validate_any(folder, sources, None if all_ else sample, workers or cores())
-    click.echo("\n".join(lines))
-    if n_findings:
+    recordings = None if events is None or backgrounds is None else (events, backgrounds)
+    result = kind_to_validate(folder).validate(folder, recordings, None if all_ else sample, workers or cores())
+    click.echo("\n".join(outcome_lines(result)))
+    if n_findings := len(result.findings):
         raise CheckFailed(f"{folder}: {n_findings} finding{'s' * (n_findings > 1)}")
 
 
@@ -171,9 +178,15 @@ def show(folder: Path, scene: str | None, mixture: str | None, snr: str | None, 
         clear-gen show clear2 --scene train-000017 --out scene.png
         clear-gen show mixtures --mixture fold1-000017 --snr 10 --out mixture.png
     """
-    from clear_gen.datasets.kinds import draw_any
+    from clear_gen.core.errors import InputError
+    from clear_gen.datasets.registry import kind_in
 
-    draw_any(folder, scene, mixture, snr, out)
+    kind, record_ids = kind_in(folder), {"scene": scene, "mixture": mixture}
+    record_id = record_ids.pop(kind.record, None)
+    if wrong := [name for name, given in record_ids.items() if given is not None]:
+        expected = f"expected --{kind.record}"
+        raise InputError(f"--{wrong[0]}: found one, but {folder} holds {kind.name}; {expected}")
+    kind.draw(folder, record_id, snr, out)
     click.echo(out)
 
 
@@ -205,9 +218,14 @@ def export(folder: Path, out: Path, format_: str, overwrite: bool) -> None:
     Example:
         clear-gen export clear2 --format clear clear2-json
     """
-    from clear_gen.datasets.kinds import export_any
+    from clear_gen.core.errors import InputError
+    from clear_gen.datasets.registry import kind_in
 
-    click.echo(export_any(folder, out, format_, overwrite))
+    kind = kind_in(folder)
+    if format_ not in kind.exports:
+        expected = " or ".join(kind.exports) or "one that this kind has: none"
+        raise InputError(f"--format: found {format_}, but {folder} holds {kind.name}; expected {expected}")
+    click.echo(kind.exports[format_](folder, out, overwrite))
 
 
 @click.command("import")

@@ -84,9 +84,9 @@ def mix(
         clear-gen mix --events FSDKaggle2018 --backgrounds TAU2019 --n 8000 --snr 0 --snr 10 --snr 20
     """
     from clear_gen.core.progress import progress as bar
-    from clear_gen.datasets.mixtures import build, console
+    from clear_gen.datasets.mixtures import build, console, outlook
     from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
-    from clear_gen.store.build import Shard
+    from clear_gen.store.build import Execution, Shard
 
     settings = _settings(config, {**flags, "allow_missing": allow_missing})
     shard = Shard(*shard_of_array(shard_index, num_shards))
@@ -97,11 +97,12 @@ def mix(
         under = read_backgrounds(backgrounds, allow_missing=allow_missing)
     progress = partial(bar, what="mixtures")
     with workers_of(engine, address, workers) as (n, pool):
+        execution = Execution(n, pool, shard, progress, overwrite)
         if dry_run:
             with busy("making a few mixtures"):
-                told = console.mixture_outlook(settings, sounds, under, shard, n)
+                told = outlook.mixture_outlook(settings, sounds, under, execution)
         else:
-            build.create_mixtures(out, settings, sounds, under, shard, n, progress, overwrite, pool)
+            build.create_mixtures(out, settings, sounds, under, execution)
             told = console.mixture_summary(out)
     click.echo(told)
 

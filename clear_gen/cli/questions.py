@@ -81,11 +81,11 @@ def questions(
         clear-gen questions clear2 --per-scene 4
     """
     from clear_gen.core.progress import progress
-    from clear_gen.datasets.scenes.build import Shard
+    from clear_gen.datasets.scenes.manifest import finished_settings
     from clear_gen.datasets.scenes.questions import build as asking
     from clear_gen.datasets.scenes.questions import console
     from clear_gen.questions.templates.collection import read_templates
-    from clear_gen.store.finish import finished_settings
+    from clear_gen.store.build import Execution, Shard
 
     domain = finished_settings(folder).domain
     read = read_templates(domain, templates, domain_folder)
@@ -97,7 +97,7 @@ def questions(
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's candidates")
     job = asking.question_job(folder, wanted, read)
     with workers_of(engine, address, workers) as (n, pool):
-        finished = asking.make_questions(job, shard, n, progress, overwrite, select_only, pool)
+        finished = asking.make_questions(job, Execution(n, pool, shard, progress, overwrite), select_only)
     click.echo(console.summary(folder) if finished else console.shard_done(folder))
 
 

@@ -65,3 +65,9 @@ def _line(task: Any) -> str:
     left = "" if task.time_remaining is None else f", {task.time_remaining:,.0f} s left"
     note = f", {task.fields['note']}" if task.fields["note"] else ""
     return f"{task.description}: {task.completed:,.0f} of {task.total:,.0f}{note}{left}"
+
+
+@contextmanager
+def silent(left: int, total: int) -> Iterator[Advance]:
+    """Like ``progress``, but shows nothing."""
+    yield lambda _: None

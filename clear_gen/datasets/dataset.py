@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from clear_gen.core.errors import InputError
-from clear_gen.datasets.kind import DatasetKind
 from clear_gen.datasets.mixtures.load import Mixture, load_mixtures
 from clear_gen.datasets.registry import kind_of
+from clear_gen.store.kind import DatasetKind
 from clear_gen.store.layout import IDENTITY
 from clear_gen.store.manifest import read_provenance
 from clear_gen.store.rows import Rows

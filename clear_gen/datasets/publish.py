@@ -10,15 +10,12 @@ from typing import Any
 
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_file
-from clear_gen.datasets.mixtures.redistribution import forbidden
+from clear_gen.datasets.registry import KINDS, kind_of
 from clear_gen.datasets.without_audio import write_without_audio
 from clear_gen.store.finish import check_hashes, is_finished
 from clear_gen.store.hub import Shipment, check_inside
-from clear_gen.store.layout import ANNOTATIONS, BANK, CARD, IDENTITY, MIXTURES, QUESTIONS, SCENES, SOURCES, STEMS
+from clear_gen.store.layout import CARD, IDENTITY
 from clear_gen.store.manifest import read_provenance, stored_identity
-
-DATA = (SCENES, MIXTURES, STEMS, BANK, QUESTIONS, SOURCES, ANNOTATIONS)
-OWNED = (CARD, IDENTITY, *(pattern for name in DATA for pattern in (f"{name}/*", f"{name}-snr*/*")))
 
 
 @contextmanager
@@ -30,7 +27,8 @@ def dataset_shipment(folder: Path, without_audio: bool) -> Iterator[Shipment]:
     """
     stored = finished(folder)
     if not without_audio:
-        if why := forbidden(folder, stored):
+        kind = kind_of(stored["identity"], folder / IDENTITY)
+        if why := kind.unpublishable(folder, stored):
             raise InputError(f"{why}, expected one that allows to publish; --without-audio ships the rest")
         yield _shipment(folder)
         return
@@ -65,4 +63,5 @@ def _shipment(folder: Path) -> Shipment:
     check_inside(folder, (CARD, IDENTITY))
     hashes = dict(read_provenance(folder / IDENTITY)["files"])
     hashes |= {name: sha256_file(folder / name) for name in (CARD, IDENTITY)}  # a card may have been edited
-    return Shipment(folder, "dataset", hashes, OWNED)
+    owned = (CARD, IDENTITY, *(f"{name}/*" for kind in KINDS.values() for name in kind.folders))
+    return Shipment(folder, "dataset", hashes, owned)

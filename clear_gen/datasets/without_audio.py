@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from clear_gen.core.files import sha256_file, sha256_json, write_text
+from clear_gen.core.files import sha256_file, sha256_json
 from clear_gen.core.parquet import AUDIO, metadata_of, open_parquet, parquet_writer, read_row_group
-from clear_gen.datasets.mixtures.card import mixture_card
-from clear_gen.datasets.mixtures.finish import read_tables
-from clear_gen.datasets.mixtures.manifest import mixture_settings_of
-from clear_gen.datasets.mixtures.statistics import mixture_statistics
-from clear_gen.datasets.scenes.banks import read_banks
-from clear_gen.datasets.scenes.card import card
-from clear_gen.datasets.scenes.statistics import statistics
-from clear_gen.store.layout import CARD, IDENTITY, MIXTURES, scene_files
-from clear_gen.store.manifest import kind_of, read_provenance, settings_of, write_provenance
+from clear_gen.datasets.registry import kind_of
+from clear_gen.store.finish import write_manifest
+from clear_gen.store.layout import CARD, IDENTITY
+from clear_gen.store.manifest import read_provenance, sections_of
 
 
 def write_without_audio(folder: Path, out: Path) -> None:
@@ -41,9 +35,8 @@ def write_without_audio(folder: Path, out: Path) -> None:
         else:
             (out / name).symlink_to((folder / name).resolve())
             hashes[name] = stored["files"][name]
-    write_text(out / CARD, _card(folder, identity, stored))
-    hashes[CARD] = sha256_file(out / CARD)
-    write_provenance(out, identity, stored["environment"], dict(sorted(hashes.items())), stored.get("questions"))
+    card = kind_of(identity, folder / IDENTITY).card_without_audio(folder, {**stored, "identity": identity})
+    write_manifest(out, identity, stored["environment"], sections_of(stored), hashes, card)
 
 
 def _has_audio(path: Path) -> bool:
@@ -63,21 +56,3 @@ def _write_null(path: Path, out: Path, identity_sha256: str) -> None:
             table = read_row_group(opened, number, path, kept)
             columns = [table[name] if name in kept else pa.nulls(table.num_rows, AUDIO) for name in schema.names]
             writer.write_table(pa.table(columns, schema=schema))
-
-
-def _card(folder: Path, identity: dict[str, Any], stored: dict[str, Any]) -> str:
-    made = stored["environment"]
-    if kind_of(identity) == MIXTURES:
-        mixtures = mixture_settings_of(identity, folder / IDENTITY)
-        return mixture_card(identity, mixtures, made, read_tables(folder), mixture_statistics(folder, mixtures))
-    settings = settings_of(identity, folder / IDENTITY)
-    found = statistics(folder, scene_files(settings.sizes))
-    text = card(identity, settings, made, read_banks(folder, settings), found, stored.get("questions"))
-    return text if settings.imported else f"{text}\n{LEFT_OUT}"
-
-
-LEFT_OUT = """## Audio
-
-The audio is left out, that of the banks too. Whoever has these banks puts them in the place of the ones here; then
-`clear-gen render .` makes the audio, and says of which scenes it is not what `rendered.pcm_sha256` says it was.
-"""

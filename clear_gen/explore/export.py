@@ -16,14 +16,14 @@ from typing import Any
 import yaml
 
 from clear_gen.core.files import sha256_json
-from clear_gen.datasets.mixtures.redistribution import forbidden
-from clear_gen.datasets.scenes.build import Progress
+from clear_gen.datasets import open_dataset
 from clear_gen.datasets.scenes.card import cell
 from clear_gen.datasets.scenes.exports.audio_folder import parts_of_card
 from clear_gen.datasets.scenes.exports.source import claiming, put
 from clear_gen.explore.library import SITE, SITE_FILES, Library, about, picture, record
-from clear_gen.store.layout import CARD, IDENTITY
-from clear_gen.store.manifest import read_provenance, stored_identity
+from clear_gen.store.build import Progress
+from clear_gen.store.layout import CARD
+from clear_gen.store.manifest import stored_identity
 
 DATASET, LISTS = "dataset.json", "lists.json"
 FOLDERS = {"records": "json", "audio": "flac", "spectrograms": "png"}
@@ -52,7 +52,8 @@ def export_page(
             put(out / name, (SITE / ("filtered.js" if name == "asking.js" else name)).read_bytes())
         put(out / CARD, card.encode())
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    if why := forbidden(folder, read_provenance(folder / IDENTITY)):
+    data = open_dataset(folder)
+    if why := data.kind.unpublishable(folder, data.manifest):
         return f"{out}: {len(shown):,} records, {size / 1e6:,.0f} MB; keep it to yourself: {why}"
     return f"{out}: {len(shown):,} records, {size / 1e6:,.0f} MB; any server of files shows it"
 

@@ -7,13 +7,13 @@ from typing import Any, Protocol
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.pcm import decode_flac, from_pcm16
+from clear_gen.datasets.mixtures.layout import MIXTURES
+from clear_gen.datasets.registry import kind_name
 from clear_gen.explore.mixtures import Mixtures
 from clear_gen.explore.pictures import outline, spectrogram
 from clear_gen.explore.query import Query
 from clear_gen.explore.scenes import Scenes
 from clear_gen.explore.store import Store
-from clear_gen.store.layout import MIXTURES
-from clear_gen.store.manifest import kind_of, stored_identity
 
 SITE = Path(__file__).parent / "site"
 # What the page consists of. Where it is a folder of files, ``filtered.js`` takes the place of ``asking.js``.
@@ -51,7 +51,7 @@ class Library(Protocol):
 
 def open_library(folder: Path, predictions: Path | None = None) -> Library:
     """The finished dataset in ``folder``, with a model's predictions. Raises InputError if something is missing."""
-    if kind_of(stored_identity(folder) or {}) != MIXTURES:
+    if kind_name(folder) != MIXTURES:
         return Scenes(folder, predictions)
     if predictions is not None:
         raise InputError(f"--predictions: found them, but {folder} holds mixtures, of which nothing is asked")

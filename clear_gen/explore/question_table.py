@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.parquet import read_row_group
+from clear_gen.datasets.scenes.layout import questions_name
+from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.questions.files import Asked, open_questions
 from clear_gen.datasets.scenes.questions.predictions import answers_in
 from clear_gen.explore.query import Query
 from clear_gen.questions.language.vocabulary import answers_of_type
-from clear_gen.store.layout import questions_name
-from clear_gen.store.manifest import Settings
 
 COLUMNS = ["question_id", "scene_id", "question", "answer", "question_type"]
 # What a prediction is: unread if it is none of the answers that its type of question can have, in whatever case

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import DAMAGED
+from clear_gen.datasets.scenes.layout import SCENES, scene_files
+from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.datasets.scenes.questions.files import program_of, read_asked
 from clear_gen.explore.query import Query, page_of, spread
 from clear_gen.explore.question_table import VERDICTS, Questions, prediction_files
@@ -24,8 +26,6 @@ from clear_gen.questions.language.scene_facts import Facts, facts_of
 from clear_gen.questions.language.trace import Step, steps_of
 from clear_gen.scenes.graph import SceneGraph, Sound, graph_of_row, scene_schema
 from clear_gen.sounds.attributes import given, measured
-from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import SCENES, scene_files
 from clear_gen.store.manifest import stored_identity
 
 NAMED_SOUNDS = 2  # more are numbers only

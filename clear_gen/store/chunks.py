@@ -21,23 +21,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clear_gen.core.errors import CheckFailed, InputError, first_line
+from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import atomic_path, refresh, sha256_file
 from clear_gen.core.parquet import DAMAGED, metadata_of, open_parquet, parquet_writer, read_row_group
 from clear_gen.core.progress import Advance
 from clear_gen.store.layout import PARTIAL, Chunk, DataFile
 from clear_gen.store.manifest import GENERATOR, environment, read_record, write_record
-from clear_gen.store.workers import TRIES, Died, Engine, Pool, Task, TaskPool
+from clear_gen.store.workers import Call, CallPool, Died, Engine, Pool, not_made
 
 log = logging.getLogger(__name__)
 REUSED_BYTES = 31 << 20  # glibc's ceiling for what it keeps instead of returning it to the kernel is 32 MiB
 
 
-class Work(Protocol):
-    """What is particular to a kind of records; sent to every worker."""
+class RecordMaker(Protocol):
+    """What is particular to a kind of records. Every worker gets a copy, which holds the worker's state."""
 
     def start(self) -> None:
-        """Called once in every worker before all else: what an earlier job has left in memory is forgotten."""
+        """Runs once per worker, before all else: prepares its state."""
 
     def schema(self, config: str, identity_sha256: str) -> pa.Schema:
         """Of the records in one of a dataset's folders."""
@@ -50,7 +50,7 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True)
-class Job:
+class BuildContext:
     """What a worker must know: where, which records, with or without audio.
 
     ``identity_sha256`` is that of the dataset, ``graphs_sha256`` that of the same dataset without audio: a file of the
@@ -58,26 +58,26 @@ class Job:
     """
 
     folder: Path
-    work: Work
+    maker: RecordMaker
     audio: bool
     identity_sha256: str
     graphs_sha256: str
 
     def schema(self, file: DataFile) -> pa.Schema:
         """Of the records in a file."""
-        return self.work.schema(file.config, self.identity_sha256)
+        return self.maker.schema(file.config, self.identity_sha256)
 
 
-def make_files(job: Job, files: list[DataFile], workers: int, engine: Engine, advance: Advance) -> None:
+def make_files(context: BuildContext, files: list[DataFile], workers: int, engine: Engine, advance: Advance) -> None:
     """Make the files that are missing. ``advance`` is called with the number of scenes that were made.
 
     Raises CheckFailed, after all the rest was made, if a worker died twice over the same chunk.
     """
     if workers == 1 and engine is Pool:
-        _start_worker(job)
+        _start_worker(context)
         with interrupt_between() as check:
             for group in _side_by_side(files):
-                for together in _missing_chunks(job, group):
+                for together in _missing_chunks(context, group):
                     for place in together:
                         advance(write_chunk(*place))
                         check()
@@ -85,13 +85,10 @@ def make_files(job: Job, files: list[DataFile], workers: int, engine: Engine, ad
                     advance(write_file(file))
                     check()
         return
-    with engine(workers, _start_worker, job) as pool:
-        lost = _make_in_pool(job, files, pool, advance)
+    with engine(workers, _start_worker, context) as pool:
+        lost = _make_in_pool(context, files, pool, advance)
     if lost:
-        raise CheckFailed(
-            f"{len(lost)} not made: {'; '.join(lost[:5])}{' …' * (len(lost) > 5)}; "
-            "the rest is written: run again to go on"
-        )
+        raise not_made(lost)
 
 
 @contextmanager
@@ -124,7 +121,7 @@ def _side_by_side(files: list[DataFile]) -> list[list[DataFile]]:
     return list(groups.values())
 
 
-def _missing_chunks(job: Job, files: list[DataFile]) -> list[list[Place]]:
+def _missing_chunks(context: BuildContext, files: list[DataFile]) -> list[list[Place]]:
     """The chunks that have to be made before the files of a group can be written, those of the same things together.
 
     One worker makes them one after the other, so that it reads recordings once. Graphs alone need no chunks: they are
@@ -132,22 +129,26 @@ def _missing_chunks(job: Job, files: list[DataFile]) -> list[list[Place]]:
     """
     rows = zip(*(file.chunks for file in files), strict=True)
     places = [
-        [(file, chunk) for file, chunk in zip(files, row, strict=True) if job.audio and not _is_whole(job, chunk)]
+        [
+            (file, chunk)
+            for file, chunk in zip(files, row, strict=True)
+            if context.audio and not _is_whole(context, chunk)
+        ]
         for row in rows
     ]
     return [together for together in places if together]
 
 
-def _is_whole(job: Job, chunk: Chunk) -> bool:
+def _is_whole(context: BuildContext, chunk: Chunk) -> bool:
     """Whether a chunk lies under ``.partial`` and is one of this dataset; one that was damaged is made again."""
-    path = chunk.partial_path(job.folder)
+    path = chunk.partial_path(context.folder)
     if not path.exists():
         return False
     try:
-        data, end = _parts(chunk, job.folder)
+        data, end = _parts(chunk, context.folder)
         if _end(data, chunk) == end:
             schema = pa.ipc.open_file(pa.BufferReader(data)).schema
-            if metadata_of(schema, path).get("identity_sha256") == job.identity_sha256:
+            if metadata_of(schema, path).get("identity_sha256") == context.identity_sha256:
                 return True
     except (InputError, *DAMAGED):
         pass
@@ -155,39 +156,39 @@ def _is_whole(job: Job, chunk: Chunk) -> bool:
     return False
 
 
-def _make_in_pool(job: Job, files: list[DataFile], pool: TaskPool, advance: Advance) -> list[str]:
+def _make_in_pool(context: BuildContext, files: list[DataFile], pool: CallPool, advance: Advance) -> list[str]:
     """Make the files; returns what was lost, chunk by chunk, with the reason."""
     left: Counter[DataFile] = Counter()
     lost = []
     for group in _side_by_side(files):
-        chunks = _missing_chunks(job, group)
+        chunks = _missing_chunks(context, group)
         left.update(file for together in chunks for file, _ in together)
         for together in chunks:
-            pool.submit(Task(together[0][1].name, write_chunks, (tuple(together),)))
+            pool.submit(Call(together[0][1].name, write_chunks, (tuple(together),)))
         for file in group:
             if not left[file]:
-                pool.submit(Task(file.name, write_file, (file,)))
-    for task, result in pool.results():
+                pool.submit(Call(file.name, write_file, (file,)))
+    for call, result in pool.results():
         if isinstance(result, Died):
-            lost.append(f"{task.name} (its worker died {TRIES} times, {result.how})")
+            lost.append(result.of(call))
             continue
         advance(result)
-        for file, _ in task.arguments[0] if task.function is write_chunks else ():
+        for file, _ in call.arguments[0] if call.function is write_chunks else ():
             left[file] -= 1
             if left[file] == 0:
-                pool.submit(Task(file.name, write_file, (file,)))
+                pool.submit(Call(file.name, write_file, (file,)))
     return lost
 
 
 # --- in a worker ------------------------------------------------------------------------------------------------------
 
-_job: Job
+_context: BuildContext
 
 
-def _start_worker(job: Job) -> None:
-    global _job
-    _job = job
-    job.work.start()
+def _start_worker(context: BuildContext) -> None:
+    global _context
+    _context = context
+    context.maker.start()
     # Freeing one large array raises glibc's dynamic limits: from then on freed buffers are reused, not unmapped and
     # mapped again page by page for every scene, which would cost as much as the FFTs.
     np.empty(REUSED_BYTES, np.uint8)
@@ -200,9 +201,9 @@ def write_chunks(places: Sequence[Place]) -> int:
 
 def write_chunk(file: DataFile, chunk: Chunk) -> int:
     """Make a chunk with audio and write it under ``.partial``; returns its number of records."""
-    table = _job.work.with_audio(_job.folder, _stored_graphs(file, chunk), chunk)
-    with atomic_path(chunk.partial_path(_job.folder)) as path:
-        with pa.ipc.new_file(path, _job.schema(file)) as writer:
+    table = _context.maker.with_audio(_context.folder, _stored_graphs(file, chunk), chunk)
+    with atomic_path(chunk.partial_path(_context.folder)) as path:
+        with pa.ipc.new_file(path, _context.schema(file)) as writer:
             writer.write_table(table)
         with pa.memory_map(str(path)) as written:
             end = _end(written.read_buffer(), chunk)
@@ -216,17 +217,17 @@ def write_file(file: DataFile) -> int:
 
     A worker that died when it had removed some chunks already has left a whole file.
     """
-    refresh(_job.folder / PARTIAL)
-    if not _is_made(_job, file):
+    refresh(_context.folder / PARTIAL)
+    if not _is_made(_context, file):
         with (
-            recorded_path(_job.folder, file.name) as path,
-            parquet_writer(path, _job.schema(file), _job.audio) as writer,
+            recorded_path(_context.folder, file.name) as path,
+            parquet_writer(path, _context.schema(file), _context.audio) as writer,
         ):
             for chunk in file.chunks:
-                writer.write_table(_read_chunk(chunk) if _job.audio else _graphs(file, chunk))
+                writer.write_table(_read_chunk(chunk) if _context.audio else _graphs(file, chunk))
     for chunk in file.chunks:
-        chunk.partial_path(_job.folder).unlink(missing_ok=True)
-    return 0 if _job.audio else file.stop - file.first
+        chunk.partial_path(_context.folder).unlink(missing_ok=True)
+    return 0 if _context.audio else file.stop - file.first
 
 
 def _end(data: bytes | pa.Buffer, chunk: Chunk) -> bytes:
@@ -244,21 +245,21 @@ def _parts(chunk: Chunk, folder: Path) -> tuple[pa.Buffer, bytes]:
 def _read_chunk(chunk: Chunk) -> pa.Table:
     """The rows of a chunk. Raises InputError if the file is no such chunk."""
     try:
-        return pa.ipc.open_file(pa.BufferReader(_parts(chunk, _job.folder)[0])).read_all()
+        return pa.ipc.open_file(pa.BufferReader(_parts(chunk, _context.folder)[0])).read_all()
     except DAMAGED as error:
-        path = chunk.partial_path(_job.folder)
+        path = chunk.partial_path(_context.folder)
         raise InputError(f"{path}: not a readable chunk ({first_line(error)}); delete it and run again") from None
 
 
 def _graphs(file: DataFile, chunk: Chunk) -> pa.Table:
     stored = _stored_graphs(file, chunk)
-    return _job.work.graphs(_job.folder, chunk) if stored is None else stored
+    return _context.maker.graphs(_context.folder, chunk) if stored is None else stored
 
 
 def _stored_graphs(file: DataFile, chunk: Chunk) -> pa.Table | None:
     """The graphs of a chunk as they are stored, if the dataset was made without audio first."""
-    path = _job.folder / file.name
-    if path.exists() and _identity_in(path) == _job.graphs_sha256:
+    path = _context.folder / file.name
+    if path.exists() and _identity_in(path) == _context.graphs_sha256:
         return read_row_group(open_parquet(path), chunk.number, path)
     return None
 
@@ -280,56 +281,56 @@ def recorded_hash(folder: Path, name: str) -> str | None:
     return record["sha256"] if record else None
 
 
-def remove_damaged(job: Job, files: list[DataFile]) -> None:
+def remove_damaged(context: BuildContext, files: list[DataFile]) -> None:
     """Remove, and name, the files that are no longer what was written, so that they are made again."""
     for file in files:
-        path = job.folder / file.name
-        if problem := _damage(job, file) if path.exists() else None:
+        path = context.folder / file.name
+        if problem := _damage(context, file) if path.exists() else None:
             log.warning("%s; making it again", problem)
             path.unlink()
 
 
-def _damage(job: Job, file: DataFile) -> str | None:
+def _damage(context: BuildContext, file: DataFile) -> str | None:
     """What is wrong with a file. Graphs that are to be rendered are only read, which checks them page by page."""
-    path, expected = job.folder / file.name, recorded_hash(job.folder, file.name)
+    path, expected = context.folder / file.name, recorded_hash(context.folder, file.name)
     found = _identity_in(path)
-    if found is not None and found != job.identity_sha256:
+    if found is not None and found != context.identity_sha256:
         return None
     if expected is not None and sha256_file(path) != expected:
         return f"{path}: altered since it was written"
     try:
-        check_file(path, file, job.identity_sha256)
+        check_file(path, file, context.identity_sha256)
     except InputError as error:
         return str(error)
     return None
 
 
-def check_version(job: Job, files: list[DataFile], generator: str) -> None:
+def check_version(context: BuildContext, files: list[DataFile], generator: str) -> None:
     """Raise InputError if graphs are missing that another version of this package has drawn, and only it can."""
     if generator == GENERATOR:
         return
     for file in files:
-        path = job.folder / file.name
-        if not path.exists() or _damage(job, file):
+        path = context.folder / file.name
+        if not path.exists() or _damage(context, file):
             raise InputError(f"{path}: missing or damaged, and made by {generator}, which alone can make it again")
 
 
-def missing_files(job: Job, files: list[DataFile]) -> list[DataFile]:
+def missing_files(context: BuildContext, files: list[DataFile]) -> list[DataFile]:
     """The files that are still to be made: not there, damaged, or with graphs that have no audio yet.
 
     Raises InputError if there is a file of another dataset in the place of one.
     """
-    return [file for file in files if not _is_made(job, file)]
+    return [file for file in files if not _is_made(context, file)]
 
 
-def _is_made(job: Job, file: DataFile) -> bool:
-    path = job.folder / file.name
+def _is_made(context: BuildContext, file: DataFile) -> bool:
+    path = context.folder / file.name
     if not path.exists():
         return False
     try:
-        check_file(path, file, job.identity_sha256)
+        check_file(path, file, context.identity_sha256)
     except InputError:
-        if _identity_in(path) in (None, job.identity_sha256, job.graphs_sha256):
+        if _identity_in(path) in (None, context.identity_sha256, context.graphs_sha256):
             return False
         raise InputError(f"{path}: found scenes of another dataset; move the file away and run again") from None
     return True

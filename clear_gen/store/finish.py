@@ -10,36 +10,22 @@ from typing import Any
 
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_file, sha256_json, write_text
-from clear_gen.datasets.scenes.banks import bank_path, read_banks
-from clear_gen.datasets.scenes.card import card
-from clear_gen.datasets.scenes.statistics import Statistics, statistics
 from clear_gen.store.chunks import check_file, recorded_hash
-from clear_gen.store.layout import (
-    BANK,
-    CARD,
-    IDENTITY,
-    PARTIAL,
-    QUESTIONS,
-    DataFile,
-    data_folders,
-    questions_name,
-    scene_files,
-)
+from clear_gen.store.kind import DatasetKind
+from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, DataFile, temporary_files
 from clear_gen.store.lock import at_work
 from clear_gen.store.manifest import (
-    KEPT_QUESTIONS,
-    Settings,
+    KEPT_SECTIONS,
     environment,
-    kept_questions,
+    kept_sections,
     read_provenance,
     read_record,
-    settings_of,
     stored_identity,
     write_provenance,
 )
 
 
-def finish(folder: Path) -> Statistics:
+def finish(folder: Path, kind: DatasetKind) -> None:
     """Check that every file is there and whole, then write the card and ``clear.json``, and remove ``.partial``.
 
     A finished dataset is only checked against its ``clear.json``; a card that is missing is written again.
@@ -48,73 +34,72 @@ def finish(folder: Path) -> Statistics:
     """
     if not is_finished(folder):
         if stored_identity(folder) is None:
-            raise InputError(f"{folder}: found no dataset, expected one begun by clear-gen scenes")
+            raise InputError(f"{folder}: found no dataset, expected one begun by clear-gen")
         with at_work(folder):
-            return finish_alone(folder, read_again=True)
+            finish_locked(folder, kind, read_again=True)
+        return
     tidy(folder)
-    stored = read_provenance(folder / IDENTITY)
-    check_hashes(folder, stored["files"])
-    settings = settings_of(stored["identity"], folder / IDENTITY)
-    found = statistics(folder, scene_files(settings.sizes))
+    manifest = read_provenance(folder / IDENTITY)
+    check_hashes(folder, manifest["files"])
+    kind.settings(manifest["identity"], folder / IDENTITY)
     if not (folder / CARD).exists():
-        banks = read_banks(folder, settings)
-        made, questions = stored["environment"], stored.get("questions")
-        write_text(folder / CARD, card(stored["identity"], settings, made, banks, found, questions))
-    return found
+        write_text(folder / CARD, kind.card(folder, manifest))
 
 
-def check_hashes(folder: Path, files: dict[str, Any]) -> None:
-    """Raise CheckFailed unless every file, the card aside, has its SHA-256."""
-    for name, expected in files.items():
-        if name != CARD and _hash(folder / name) != expected:
-            raise CheckFailed(f"{folder / name}: missing or altered since the dataset was finished")
-
-
-def _hash(path: Path) -> str | None:
-    return sha256_file(path) if path.is_file() else None
-
-
-def finish_alone(folder: Path, read_again: bool = False) -> Statistics:
-    """The same, by whoever holds the lock and when nothing is finished.
+def finish_locked(folder: Path, kind: DatasetKind, read_again: bool = False) -> None:
+    """Like ``finish``, but the caller already holds the lock, and the dataset is not finished.
 
     ``clear.json`` gets the hashes that the files had when they were written; with ``read_again`` they are compared.
     """
     identity = stored_identity(folder) or {}
-    settings = settings_of(identity, folder / IDENTITY)
-    files = scene_files(settings.sizes)
+    settings = kind.settings(identity, folder / IDENTITY)
+    files = kind.files(settings)
     missing = [file.name for file in files if not (folder / file.name).exists()]
     if missing:
         raise CheckFailed(f"{folder}: {len(missing)} of {len(files)} files missing, first {missing[0]}")
     try:
         for file in files:
             check_file(folder / file.name, file, sha256_json(identity))
-        banks = read_banks(folder, settings)
-        found = statistics(folder, files)
+        names = [*(file.name for file in files), *kind.attached(folder, identity, settings)]
+        hashes = hashes_when_written(folder, names, read_again)
+        made, sections = made_with(folder, files), kept_sections(folder)
+        card = kind.card(folder, {"identity": identity, "environment": made, **sections})
     except InputError as error:
         raise CheckFailed(str(error)) from None
-    for side, bank in banks.items():
-        if bank.sha256 != identity["banks"][side]:
-            raise CheckFailed(f"{bank_path(folder, side)}: found another bank than the scenes were made from")
-    asked = [questions_name(split) for split in (kept_questions(folder) or {}).get("splits", ())]
-    names = [*(file.name for file in files), *(f"{BANK}/{side}.parquet" for side in banks), *asked]
-    if missing := [name for name in asked if not (folder / name).exists()]:
-        raise CheckFailed(f"{folder / missing[0]}: missing; delete {folder / PARTIAL / KEPT_QUESTIONS} to do without")
-    hashes = hashes_when_written(folder, names, read_again)
-    made, questions = made_with(folder, files), kept_questions(folder)
-    write_text(folder / CARD, card(identity, settings, made, banks, found, questions))
-    hashes[CARD] = sha256_file(folder / CARD)
-    write_provenance(folder, identity, made, dict(sorted(hashes.items())), questions)
+    write_manifest(folder, identity, made, sections, hashes, card)
     remove_leftovers(folder)
-    return found
+
+
+def write_manifest(
+    folder: Path,
+    identity: dict[str, Any],
+    made_with: dict[str, str],
+    sections: dict[str, Any],
+    hashes: dict[str, str],
+    card: str,
+) -> None:
+    """Write the card, then ``clear.json``, which holds the hashes of all the rest."""
+    write_text(folder / CARD, card)
+    write_provenance(folder, identity, made_with, {**hashes, CARD: sha256_file(folder / CARD)}, sections)
+
+
+def check_hashes(folder: Path, files: dict[str, Any]) -> None:
+    """Raise CheckFailed unless every file, the card aside, has its SHA-256."""
+    for name, expected in files.items():
+        path = folder / name
+        if name != CARD and not (path.is_file() and sha256_file(path) == expected):
+            raise CheckFailed(f"{path}: missing or altered since the dataset was finished")
 
 
 def hashes_when_written(folder: Path, names: Iterable[str], read_again: bool) -> dict[str, str]:
     """SHA-256 of files as it was when they were written, where that was kept; with ``read_again`` they are compared.
 
-    Raises CheckFailed naming the first file that was altered.
+    Raises CheckFailed naming the first file that is missing or was altered.
     """
     hashes = {}
     for name in names:
+        if not (folder / name).exists():
+            raise CheckFailed(f"{folder / name}: missing; delete {folder / PARTIAL / KEPT_SECTIONS} to do without")
         recorded = recorded_hash(folder, name)
         hashes[name] = sha256_file(folder / name) if read_again or recorded is None else recorded
         if recorded not in (None, hashes[name]):
@@ -130,32 +115,26 @@ def made_with(folder: Path, files: list[DataFile]) -> dict[str, str]:
     return {**here, "files made elsewhere": str(elsewhere)} if elsewhere else here
 
 
-def remove_leftovers(folder: Path, candidates_too: bool = False) -> None:
-    """What runs left that were killed while they wrote, and ``.partial``; but candidates of questions stay there."""
-    leftovers = [path for name in (CARD, IDENTITY) for path in folder.glob(f".{name}.*.tmp")]
-    leftovers += [path for data in data_folders(folder) for path in data.glob(".*.tmp")]
-    for leftover in leftovers:
+def remove_leftovers(folder: Path, sections_too: bool = False) -> None:
+    """Remove what killed runs were writing, and ``.partial``; but unless ``sections_too``, the beginnings of further
+    sections, such as candidates of questions, stay there."""
+    for leftover in temporary_files(folder):
         leftover.unlink(missing_ok=True)
-    if candidates_too or not (folder / PARTIAL / f"{QUESTIONS}.json").exists():
+    plans = (folder / PARTIAL).glob("*.json")
+    begun = tuple(path.stem for path in plans if path.name not in (IDENTITY, KEPT_SECTIONS))
+    if sections_too or not begun:
         shutil.rmtree(folder / PARTIAL, ignore_errors=True)
         return
     for path in (folder / PARTIAL).iterdir():
-        if not path.is_dir() and not path.name.startswith(QUESTIONS):
+        if not path.is_dir() and not path.name.startswith(begun):
             path.unlink(missing_ok=True)
 
 
-def tidy(folder: Path, candidates_too: bool = False) -> None:
+def tidy(folder: Path, sections_too: bool = False) -> None:
     """Remove the ``.partial`` that a run left which was killed at its very end, unless another is at work there."""
     if (folder / PARTIAL).exists():
         with suppress(CheckFailed, OSError), at_work(folder):
-            remove_leftovers(folder, candidates_too)
-
-
-def finished_settings(folder: Path) -> Settings:
-    """The settings of a finished dataset. Raises InputError if ``folder`` holds none."""
-    if not is_finished(folder):
-        raise InputError(f"{folder}: found no finished dataset, expected clear.json (clear-gen finish DIR writes it)")
-    return settings_of(stored_identity(folder) or {}, folder / IDENTITY)
+            remove_leftovers(folder, sections_too)
 
 
 def is_finished(folder: Path) -> bool:

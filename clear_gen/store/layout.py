@@ -1,4 +1,4 @@
-"""Which scene or mixture lies in which file: follows from the sizes of splits and folds alone.
+"""Which record lies in which file: follows from the sizes of splits and folds alone.
 
 A chunk is 100 consecutive records of one split: one Parquet row group, the unit of work and of loss. A file is 12
 chunks, near 500 MB of audio.
@@ -6,53 +6,46 @@ chunks, near 500 MB of audio.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from clear_gen.core.records import SPLITS
 
 CHUNK_SCENES = 100
 FILE_CHUNKS = 12
 FILE_SCENES = CHUNK_SCENES * FILE_CHUNKS
-SCENES = "scenes"
-BANK = "bank"
-QUESTIONS = "questions"
-MIXTURES = "mixtures"
-STEMS = "stems"
-SOURCES = "sources"
-ANNOTATIONS = "annotations"
 PARTIAL = ".partial"
 IDENTITY = "clear.json"
 CARD = "README.md"
-BANK_OF_SPLIT = {"train": "train", "validation": "train", "test": "test"}
+
+
+RECORD_FILE = re.compile(r"[a-z]+\d*-\d{5}-of-\d{5}\.parquet")
+TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]+\.tmp")  # what ``atomic_path`` writes first
 
 
 @dataclass(frozen=True, order=True)
 class Chunk:
-    """Scenes ``first`` to ``stop - 1`` of a split, the ``number``-th row group of its file."""
+    """Records ``first`` to ``stop - 1`` of a split, the ``number``-th row group of its file."""
 
     split: str
     first: int
     stop: int
     number: int
-    config: str = SCENES
+    config: str
 
     @property
     def name(self) -> str:
-        """What messages call it: its first and its last scene."""
-        of = "" if self.config == SCENES else f"{self.config} "
-        return f"{of}{self.split}-{self.first:06d} to {self.split}-{self.stop - 1:06d}"
+        """What messages call it: its config, its first and its last record."""
+        return f"{self.config} {self.split}-{self.first:06d} to {self.split}-{self.stop - 1:06d}"
 
     def partial_path(self, folder: Path) -> Path:
         """Where the chunk lies until its file is complete."""
-        of = "" if self.config == SCENES else f"{self.config}-"
-        return folder / PARTIAL / f"{of}{self.split}-{self.first:07d}.arrow"
+        return folder / PARTIAL / f"{self.config}-{self.split}-{self.first:07d}.arrow"
 
 
 @dataclass(frozen=True)
 class DataFile:
-    """The ``number``-th of ``of`` files of a split, holding the scenes ``first`` to ``stop - 1``.
+    """The ``number``-th of ``of`` files of a split, holding the records ``first`` to ``stop - 1``.
 
     ``config``: the folder of the dataset that it lies in, one kind of records.
     """
@@ -62,7 +55,7 @@ class DataFile:
     of: int
     first: int
     stop: int
-    config: str = SCENES
+    config: str
 
     @property
     def name(self) -> str:
@@ -79,24 +72,8 @@ class DataFile:
         ]
 
 
-def split_sizes(n: int, shares: Sequence[float]) -> dict[str, int]:
-    """Whole numbers of scenes per split, by largest remainder (ties: the earlier split).
-
-    >>> split_sizes(1000, (0.7, 0.15, 0.15))
-    {'train': 700, 'validation': 150, 'test': 150}
-    >>> split_sizes(10, (1, 1, 1))
-    {'train': 4, 'validation': 3, 'test': 3}
-    """
-    exact = [n * share / sum(shares) for share in shares]
-    sizes = [int(size + 1e-9) for size in exact]  # 0.15 x 1000 is a hair under 150 in binary
-    by_remainder = sorted(range(len(shares)), key=lambda k: (round(sizes[k] - exact[k], 9), k))
-    for k in by_remainder[: n - sum(sizes)]:
-        sizes[k] += 1
-    return dict(zip(SPLITS, sizes, strict=True))
-
-
-def scene_files(sizes: dict[str, int], config: str = SCENES) -> list[DataFile]:
-    """All files of one kind of records, split by split."""
+def files_of(sizes: Mapping[str, int], config: str) -> list[DataFile]:
+    """All files of the records of one config, split by split; ``sizes``: the number of records in each split."""
     files = []
     for split, size in sizes.items():
         of = -(-size // FILE_SCENES)
@@ -106,39 +83,9 @@ def scene_files(sizes: dict[str, int], config: str = SCENES) -> list[DataFile]:
     return files
 
 
-def mixture_config(snr_db: float | None) -> str:
-    """The config of the mixtures at an SNR in dB; None: at those that the rules draw.
-
-    >>> mixture_config(10.0), mixture_config(-2.5), mixture_config(None)
-    ('mixtures-snr10', 'mixtures-snr-2.5', 'mixtures')
-    """
-    return MIXTURES if snr_db is None else f"{MIXTURES}-snr{snr_db:g}"
-
-
-def stems_config(config: str) -> str:
-    """The config of the stems of a config of mixtures.
-
-    >>> stems_config("mixtures-snr10")
-    'stems-snr10'
-    """
-    return STEMS + config.removeprefix(MIXTURES)
-
-
-def record_folders(folder: Path) -> list[Path]:
-    """The folders of scenes, or of mixtures and stems, that are there."""
-    patterns = (SCENES, *(pattern for kind in (MIXTURES, STEMS) for pattern in (kind, f"{kind}-snr*")))
-    return [path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_dir()]
-
-
-def data_folders(folder: Path) -> list[Path]:
-    """All folders of a dataset, of whatever kind, that are there."""
-    others = [folder / name for name in (BANK, QUESTIONS, SOURCES, ANNOTATIONS)]
-    return [*record_folders(folder), *(path for path in others if path.is_dir())]
-
-
-def side_by_side(sizes: dict[str, int], configs: Sequence[str]) -> list[DataFile]:
-    """The files of several kinds of records of the same things: those of the same things one after the other."""
-    columns = [scene_files(sizes, config) for config in configs]
+def side_by_side(sizes: Mapping[str, int], configs: Sequence[str]) -> list[DataFile]:
+    """The files of several configs, records of the same things: those of the same things one after the other."""
+    columns = [files_of(sizes, config) for config in configs]
     return [file for row in zip(*columns, strict=True) for file in row]
 
 
@@ -148,6 +95,18 @@ def shard_of(files: Sequence[DataFile], num_shards: int, shard_index: int) -> li
     return [file for file in files if numbers[file.split, file.number] % num_shards == shard_index]
 
 
-def questions_name(split: str) -> str:
-    """Path of a split's questions below the dataset's folder: one file, they are small."""
-    return f"{QUESTIONS}/{split}-00000-of-00001.parquet"
+def owned_files(folder: Path) -> list[str]:
+    """The files of records that lie in a dataset's folder, of whatever kind and config, by their names alone."""
+    return [f"{path.parent.name}/{path.name}" for path in _entries(folder) if RECORD_FILE.fullmatch(path.name)]
+
+
+def temporary_files(folder: Path) -> list[Path]:
+    """The files in a dataset's folder that a killed run was writing."""
+    paths = [*(path for name in (CARD, IDENTITY) for path in folder.glob(f".{name}.*.tmp")), *_entries(folder)]
+    return [path for path in paths if TEMPORARY.fullmatch(path.name)]
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in the folders of a dataset, those of configs and others, one level below it."""
+    inside = [path for path in folder.glob("*") if path.is_dir() and not path.name.startswith(".")]
+    return sorted(entry for path in inside for entry in path.iterdir() if not entry.is_dir())

@@ -1,130 +1,34 @@
-"""What a dataset is: the settings from which every record follows, and their file ``clear.json``."""
+"""What a dataset is: ``clear.json`` and the identity in it, from which every record follows, whatever its kind."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import platform
-from dataclasses import dataclass
+import re
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import scipy
 import soundfile
-from pydantic import Field, StrictBool, StrictInt, ValidationError, model_validator
+from pydantic import ValidationError
 
 from clear_gen import __version__
-from clear_gen.core.config import Strict, misplaced
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text, sha256_json, write_text
 from clear_gen.core.parquet import metadata_of, open_parquet
-from clear_gen.core.records import SPLITS
 from clear_gen.core.text import shown
-from clear_gen.scenes.domain import Domain
-from clear_gen.scenes.sampler import SceneSpec
-from clear_gen.sounds.bank import Bank
-from clear_gen.store.layout import IDENTITY, MIXTURES, PARTIAL, QUESTIONS, SCENES, STEMS, record_folders
+from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, owned_files
 
 FORMAT = 2  # 1, of 0.1, did not say that scenes are scenes
 GENERATOR = f"clear-gen {__version__}"
-KEPT_QUESTIONS = "kept-questions.json"  # what clear.json says of them, while audio is added to the scenes
-MAX_SCENES = 100_000_000
+KEPT_SECTIONS = "kept-sections.json"  # further sections of clear.json, while the dataset is not finished
+OWN_FIELDS = ("identity", "environment", "files", "sha256")  # of clear.json; what else it has are sections
+MAX_RECORDS = 100_000_000
 MAX_JSON_BYTES = 20_000_000  # a million scenes have a thousand files: 100 kB
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the user chose. ``sizes``: scenes per split; ``sample_rate`` in Hz; ``domain`` with its sampling rules.
-
-    ``imported`` says where the scenes of an imported dataset come from; ``seed`` and ``levels`` are None there.
-    """
-
-    sizes: dict[str, int]
-    seed: int | None
-    sample_rate: int
-    levels: Literal["recorded", "independent"] | None
-    audio: bool
-    domain: Domain
-    imported: dict[str, Any] | None = None
-
-
-def identity_of(settings: Settings, banks: dict[str, Bank]) -> dict[str, Any]:
-    """The settings as JSON values, with the banks' and the domain's hashes. Workers and shards are no part of it."""
-    domain = settings.domain.model_dump(mode="json")
-    imported = {"imported": settings.imported} if settings.imported else {}
-    return {
-        "kind": SCENES,
-        "format": FORMAT,
-        "generator": GENERATOR,
-        "scenes": settings.sizes,
-        "seed": settings.seed,
-        "sample_rate": settings.sample_rate,
-        "levels": settings.levels,
-        "audio": settings.audio,
-        "banks": {side: bank.sha256 for side, bank in banks.items()},
-        "domain": {
-            "name": settings.domain.name,
-            "sha256": sha256_json(domain),
-            "definition": domain,
-        },
-        **imported,
-    }
-
-
-class _NamedDomain(Strict):
-    name: str
-    sha256: str
-    definition: Domain
-
-
-class _Identity(Strict):
-    """The identity as it is stored."""
-
-    kind: Literal["scenes"]
-    format: Literal[2]
-    generator: str
-    scenes: dict[str, Annotated[StrictInt, Field(ge=0, le=MAX_SCENES)]]
-    seed: Annotated[StrictInt, Field(ge=0)] | None
-    sample_rate: Annotated[StrictInt, Field(ge=1000, le=655_350)]
-    levels: Literal["recorded", "independent"] | None
-    audio: StrictBool
-    banks: dict[Literal["train", "test"], str]
-    domain: _NamedDomain
-    imported: dict[str, Any] | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if set(self.scenes) != set(SPLITS) or not any(self.scenes.values()):
-            raise misplaced("scenes of train, validation and test", list(self.scenes.items()), "scenes")
-        if self.imported is None and (self.seed is None or self.levels is None):
-            raise misplaced("seed and levels", [self.seed, self.levels], "seed")
-        return self
-
-
-def settings_of(identity: dict[str, Any], path: Path) -> Settings:
-    """The settings that an identity was made from. InputError if it is of another format, or contradicts itself."""
-    if kind_of(identity) == MIXTURES:
-        raise InputError(f"{path}: found a dataset of mixtures (clear-gen mix), expected one of scenes")
-    try:
-        found = _Identity.model_validate(identity)
-    except ValidationError as error:
-        raise invalid_identity(error, path) from None
-    if (sha256 := sha256_json(identity["domain"]["definition"])) != found.domain.sha256:
-        raise InputError(f"{path}: identity.domain.sha256: found {found.domain.sha256[:60]}, expected {sha256}")
-    if found.domain.name != found.domain.definition.name:
-        raise InputError(f"{path}: identity.domain.name: found {found.domain.name}, expected the definition's")
-    return Settings(
-        sizes={split: found.scenes[split] for split in SPLITS},
-        seed=found.seed,
-        sample_rate=found.sample_rate,
-        levels=found.levels,
-        audio=found.audio,
-        imported=found.imported,
-        domain=found.domain.definition,
-    )
 
 
 def invalid_identity(error: ValidationError, path: Path) -> InputError:
@@ -135,11 +39,6 @@ def invalid_identity(error: ValidationError, path: Path) -> InputError:
     return InputError(f"{path}: identity.{field}: found {_short(value)}, expected: {first['msg']}")
 
 
-def kind_of(identity: dict[str, Any]) -> str:
-    """What a dataset of this identity holds, such as ``scenes``."""
-    return str(identity.get("kind"))
-
-
 def check_format(identity: dict[str, Any], path: Path) -> None:
     """Raise InputError, saying how to make the dataset again, unless its identity is one of this format."""
     if identity.get("format") == FORMAT and isinstance(identity.get("kind"), str):
@@ -147,7 +46,7 @@ def check_format(identity: dict[str, Any], path: Path) -> None:
     field, found, expected = "format", identity.get("format"), str(FORMAT)
     if found == FORMAT:
         field, found, expected = "kind", identity.get("kind"), "a name"
-    command = "mix ..." if identity.get("kind") == MIXTURES else "scenes ..."
+    command = "mix ..." if identity.get("kind") == "mixtures" else "scenes ..."
     if "imported" in identity:
         command = "import clear SOURCE"
     folder = path.parent.parent if path.parent.name == PARTIAL else path.parent
@@ -198,11 +97,8 @@ def stored_identity(folder: Path, any_format: bool = False) -> dict[str, Any] | 
 
     Raises InputError if it cannot be read or, unless ``any_format``, is of another format.
     """
-    for path in (
-        folder / IDENTITY,
-        folder / PARTIAL / IDENTITY,
-        folder / IDENTITY,
-    ):  # another shard may finish meanwhile
+    # The first path once more: another shard may finish meanwhile.
+    for path in (folder / IDENTITY, folder / PARTIAL / IDENTITY, folder / IDENTITY):
         if path.exists():
             try:
                 identity = _identity_in(path)
@@ -248,15 +144,17 @@ def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> Non
 def _is_ours(folder: Path, identity: dict[str, Any]) -> bool:
     """Whether only ``clear.json`` was lost: all files of records that can be read say they are of this dataset."""
     found = set()
-    for path in sorted(path for data in record_folders(folder) for path in data.glob("*.parquet")):
+    for name in owned_files(folder):
         with contextlib.suppress(InputError):  # a damaged one is made again
-            found.add(str(metadata_of(open_parquet(path).schema_arrow, path).get("identity_sha256")))
+            stored = metadata_of(open_parquet(folder / name).schema_arrow, folder / name)
+            if "identity_sha256" in stored:  # questions have none
+                found.add(str(stored["identity_sha256"]))
     expected = [identity, {**identity, "audio": False}] if "audio" in identity else [identity]
     return bool(found) and found <= {sha256_json(one) for one in expected}
 
 
 def check_unchanged(folder: Path, identity: dict[str, Any]) -> None:
-    """The same once more for whoever holds the lock: another run may have begun and stopped meanwhile."""
+    """Like ``check_folder``, but the caller holds the lock: another run may have begun and stopped meanwhile."""
     found = stored_identity(folder)
     if found is not None and {**found, **{name: identity[name] for name in ("audio",) if name in identity}} != identity:
         raise InputError(f"{folder}: holds another dataset ({difference(found, identity)}); choose another --out")
@@ -267,31 +165,54 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
     if (folder / IDENTITY).exists():
         stored = read_provenance(folder / IDENTITY)
         for name, sha256 in stored["files"].items():
-            if name.startswith((f"{SCENES}/", f"{QUESTIONS}/", MIXTURES, STEMS)):
+            if name != CARD:
                 write_record(folder, name, str(sha256), stored["environment"])
-        if "questions" in stored:
-            write_text(folder / PARTIAL / KEPT_QUESTIONS, json.dumps(stored["questions"]))
-        else:  # those of an earlier try are gone
-            (folder / PARTIAL / KEPT_QUESTIONS).unlink(missing_ok=True)
+        keep_sections(folder, sections_of(stored))
     write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     (folder / IDENTITY).unlink(missing_ok=True)
 
 
-def kept_questions(folder: Path) -> dict[str, Any] | None:
-    """What ``clear.json`` said of the questions before ``begin``; None if there were none."""
+def sections_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What a ``clear.json`` says of more than its records, such as of questions, by name."""
+    return {name: section for name, section in manifest.items() if name not in OWN_FIELDS}
+
+
+def keep_sections(folder: Path, sections: dict[str, Any]) -> None:
+    """Keep what ``clear.json`` is to say besides, until the dataset is finished."""
+    write_text(folder / PARTIAL / KEPT_SECTIONS, json.dumps(sections))
+
+
+def kept_sections(folder: Path) -> dict[str, Any]:
+    """What ``keep_sections`` kept, by name."""
     try:
-        return read_json(folder / PARTIAL / KEPT_QUESTIONS)
+        return read_json(folder / PARTIAL / KEPT_SECTIONS)
     except FileNotFoundError:
-        return None
+        return {}
 
 
 def _record_path(folder: Path, name: str) -> Path:
-    return folder / PARTIAL / f"{name.replace('/', '-')}.sha256"  # scenes and questions have files of one name
+    return folder / PARTIAL / f"{name.replace('/', '-')}.sha256"  # several configs have files of one name
 
 
 def write_record(folder: Path, name: str, sha256: str, made_with: dict[str, str]) -> None:
     """Keep a file's SHA-256, and where it was made, until the dataset is finished."""
-    write_text(_record_path(folder, name), json.dumps({"sha256": sha256, "environment": made_with}))
+    write_text(_record_path(folder, name), json.dumps({"name": name, "sha256": sha256, "environment": made_with}))
+
+
+def recorded_names(folder: Path) -> list[str]:
+    """The files, one level below ``folder``, that a dataset in it lists as its own, finished or not."""
+    files = _listed(folder / IDENTITY).get("files")
+    names = list(files) if isinstance(files, dict) else []
+    names += [str(_listed(path).get("name")) for path in (folder / PARTIAL).glob("*.sha256")]
+    return [name for name in names if re.fullmatch(r"[^./][^/]*/[^./][^/]*", name)]
+
+
+def _listed(path: Path) -> dict[str, Any]:
+    """A JSON object from a file, empty if it is missing or damaged."""
+    try:
+        return read_json(path)
+    except (FileNotFoundError, InputError):
+        return {}
 
 
 def read_record(folder: Path, name: str) -> dict[str, Any] | None:
@@ -303,24 +224,16 @@ def read_record(folder: Path, name: str) -> dict[str, Any] | None:
     return record if isinstance(record.get("sha256"), str) else None
 
 
-def spec_of(settings: Settings) -> SceneSpec:
-    """What scenes are sampled by. An imported dataset has no such thing."""
-    assert settings.seed is not None
-    assert settings.levels is not None
-    return SceneSpec(settings.seed, settings.sample_rate, settings.levels)
-
-
 def write_provenance(
     folder: Path,
     identity: dict[str, Any],
     made_with: dict[str, str],
     files: dict[str, str],
-    questions: dict[str, Any] | None = None,
+    sections: dict[str, Any] | None = None,
 ) -> None:
-    """Write ``clear.json``: identity, environment, SHA-256 of every file, what the questions are if there are any, and
-    the SHA-256 of all that."""
-    asked = {} if questions is None else {"questions": questions}
-    content = {"identity": identity, "environment": made_with, **asked, "files": files}
+    """Write ``clear.json``: identity, environment, further sections, SHA-256 of every file, and the SHA-256 of all
+    that."""
+    content = {"identity": identity, "environment": made_with, **(sections or {}), "files": dict(sorted(files.items()))}
     write_text(folder / IDENTITY, provenance_text(content))
 
 
@@ -331,9 +244,9 @@ def read_provenance(path: Path) -> dict[str, Any]:
         if not isinstance(stored.get(name), dict):
             raise InputError(f"{path}: {name}: found {type(stored.get(name)).__name__}, expected an object")
     check_format(stored["identity"], path)
-    questions = stored.get("questions")
-    if questions is not None and not (isinstance(questions, dict) and isinstance(questions.get("identity"), dict)):
-        raise InputError(f"{path}: questions: found {_short(questions)}, expected an object with their identity")
+    for name, section in sections_of(stored).items():
+        if not (isinstance(section, dict) and isinstance(section.get("identity"), dict)):
+            raise InputError(f"{path}: {name}: found {_short(section)}, expected an object with an identity")
     return stored
 
 

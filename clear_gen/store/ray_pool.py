@@ -18,7 +18,7 @@ from typing import Any, Self
 from clear_gen import __version__
 from clear_gen.core.errors import CheckFailed, InputError, first_line
 from clear_gen.store.layout import PARTIAL
-from clear_gen.store.workers import Task, after_death, attempt
+from clear_gen.store.workers import Call, after_death, attempt
 
 try:
     import ray
@@ -66,7 +66,7 @@ def _reach(address: str | None) -> None:
 
 
 class RayPool:
-    """See ``workers.TaskPool``: at most ``n`` tasks at a time, each wherever the connected cluster has room.
+    """See ``workers.CallPool``: at most ``n`` tasks at a time, each wherever the connected cluster has room.
 
     Leaving the ``with`` block takes back the tasks that no process has begun and lets the others end.
     """
@@ -75,9 +75,9 @@ class RayPool:
         self._n = n
         self._call = ray.remote(max_retries=0)(_call)
         self._how = ray.put((__version__, os.getcwd(), initialise, argument))
-        self._queue: deque[Task] = deque()
-        self._busy: dict[Any, Task] = {}
-        self._deaths: Counter[Task] = Counter()
+        self._queue: deque[Call] = deque()
+        self._busy: dict[Any, Call] = {}
+        self._deaths: Counter[Call] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -88,12 +88,12 @@ class RayPool:
         if self._busy:
             ray.wait(list(self._busy), num_returns=len(self._busy))
 
-    def submit(self, task: Task) -> None:
-        """See ``workers.TaskPool``."""
+    def submit(self, task: Call) -> None:
+        """See ``workers.CallPool``."""
         self._queue.append(task)
 
-    def results(self) -> Iterator[tuple[Task, Any]]:
-        """See ``workers.TaskPool``."""
+    def results(self) -> Iterator[tuple[Call, Any]]:
+        """See ``workers.CallPool``."""
         while self._queue or self._busy:
             while self._queue and len(self._busy) < self._n:
                 task = self._queue.popleft()
@@ -102,7 +102,7 @@ class RayPool:
             for reference in ray.wait(list(self._busy))[0]:
                 yield from self._outcome(self._busy.pop(reference), reference)
 
-    def _outcome(self, task: Task, reference: Any) -> Iterator[tuple[Task, Any]]:
+    def _outcome(self, task: Call, reference: Any) -> Iterator[tuple[Call, Any]]:
         try:
             done, result = ray.get(reference)
         except ray.exceptions.RayError as error:

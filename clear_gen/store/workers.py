@@ -1,4 +1,4 @@
-"""Worker processes that are told one task at a time, so that the death of one says which task it had."""
+"""Worker processes: each is handed one call at a time, so a crash identifies its call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import threading
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -17,13 +17,15 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, Self
 
-TRIES = 2  # a task whose worker died is tried once more: the machine may have been short of memory for a moment
+from clear_gen.core.errors import CheckFailed
+
+TRIES = 2  # a call whose worker died is tried once more: the machine may have been short of memory for a moment
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Task:
+class Call:
     """A call for a worker. ``name`` is what messages call it."""
 
     name: str
@@ -37,25 +39,29 @@ class Died:
 
     how: str
 
+    def of(self, call: Call) -> str:
+        """The call and how its worker died, for a message."""
+        return f"{call.name} (its worker died {TRIES} times, {self.how})"
 
-class TaskPool(Protocol):
+
+class CallPool(Protocol):
     """What makes datasets needs of workers, whether they are the processes of ``Pool`` or elsewhere."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
-    def submit(self, task: Task) -> None:
-        """Put a task at the end of the queue."""
+    def submit(self, call: Call) -> None:
+        """Put a call at the end of the queue."""
 
-    def results(self) -> Iterator[tuple[Task, Any]]:
+    def results(self) -> Iterator[tuple[Call, Any]]:
         """Tasks with their results as they end, until none is left; more may be submitted meanwhile.
 
-        An exception in a worker is raised here; a task whose worker died ``TRIES`` times has the result ``Died``.
+        An exception in a worker is raised here; a call whose worker died ``TRIES`` times has the result ``Died``.
         """
 
 
-Engine = Callable[[int, Callable[[Any], None], Any], TaskPool]  # n, initialise, argument, as of ``Pool``
+Engine = Callable[[int, Callable[[Any], None], Any], CallPool]  # n, initialise, argument, as of ``Pool``
 
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> tuple[bool, Any]:
@@ -67,36 +73,71 @@ def attempt(function: Callable[..., Any], *arguments: Any) -> tuple[bool, Any]:
         return False, error
 
 
-def after_death(task: Task, how: str, deaths: Counter[Task], queue: deque[Task]) -> Iterator[tuple[Task, Died]]:
-    """Put a task whose worker died in front of the queue, or, the ``TRIES``-th time, give it up with its result."""
-    deaths[task] += 1
-    if deaths[task] < TRIES:
-        log.warning("%s: its worker died (%s); trying once more", task.name, how)
-        queue.appendleft(task)
+def after_death(call: Call, how: str, deaths: Counter[Call], queue: deque[Call]) -> Iterator[tuple[Call, Died]]:
+    """Put a call whose worker died in front of the queue, or, the ``TRIES``-th time, give it up with its result."""
+    deaths[call] += 1
+    if deaths[call] < TRIES:
+        log.warning("%s: its worker died (%s); trying once more", call.name, how)
+        queue.appendleft(call)
     else:
-        yield task, Died(how)
+        yield call, Died(how)
+
+
+def run_calls(
+    calls: Sequence[Call],
+    n: int,
+    engine: Engine,
+    initialise: Callable[[Any], None],
+    argument: Any,
+    done: Callable[[Any], None] = lambda _: None,
+) -> dict[Call, Any]:
+    """The results of calls, from at most ``n`` workers, or from this process if one is enough.
+
+    ``done`` is called with each result as it arrives. Raises what a call raised; a call whose worker died ``TRIES``
+    times has the result ``Died``.
+    """
+    results = {}
+    if len(calls) <= 1 or (n == 1 and engine is Pool):
+        initialise(argument)
+        for call in calls:
+            results[call] = call.function(*call.arguments)
+            done(results[call])
+        return results
+    with engine(min(n, len(calls)), initialise, argument) as pool:
+        for call in calls:
+            pool.submit(call)
+        for call, result in pool.results():
+            results[call] = result
+            done(result)
+    return results
+
+
+def not_made(lost: Sequence[str]) -> CheckFailed:
+    """The error for calls whose workers died."""
+    shown = f"{'; '.join(lost[:5])}{' …' * (len(lost) > 5)}"
+    return CheckFailed(f"{len(lost)} not made: {shown}; the rest is written: run again to go on")
 
 
 @dataclass
 class _Worker:
     process: BaseProcess
     connection: Connection
-    task: Task
+    call: Call
 
 
 class Pool:
     """At most ``n`` processes, started when there is work, each by ``initialise(argument)``.
 
-    Leaving the ``with`` block lets every worker end the task that it has, so that nothing is left half written.
+    Leaving the ``with`` block lets every worker end the call that it has, so that nothing is left half written.
     """
 
     def __init__(self, n: int, initialise: Callable[[Any], None], argument: Any) -> None:
         self._n, self._initialise, self._argument = n, initialise, argument
         self._context = multiprocessing.get_context("spawn")
-        self._queue: deque[Task] = deque()
+        self._queue: deque[Call] = deque()
         self._busy: list[_Worker] = []
         self._idle: list[_Worker] = []
-        self._deaths: Counter[Task] = Counter()
+        self._deaths: Counter[Call] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -107,12 +148,12 @@ class Pool:
         for worker in (*self._idle, *self._busy):
             worker.process.join()
 
-    def submit(self, task: Task) -> None:
-        """Put a task at the end of the queue."""
-        self._queue.append(task)
+    def submit(self, call: Call) -> None:
+        """Put a call at the end of the queue."""
+        self._queue.append(call)
 
-    def results(self) -> Iterator[tuple[Task, Any]]:
-        """See ``TaskPool``."""
+    def results(self) -> Iterator[tuple[Call, Any]]:
+        """See ``CallPool``."""
         while self._queue or self._busy:
             while self._queue and len(self._busy) < self._n:
                 self._hand_out(self._queue.popleft())
@@ -121,22 +162,22 @@ class Pool:
                 self._busy.remove(worker)
                 yield from self._outcome(worker)
 
-    def _hand_out(self, task: Task) -> None:
+    def _hand_out(self, call: Call) -> None:
         if self._idle:
             worker = self._idle.pop()
-            worker.task = task
+            worker.call = call
         else:
             ours, theirs = self._context.Pipe()
             process = self._context.Process(target=_work, args=(theirs, self._initialise, self._argument), daemon=True)
             with _interrupt_blocked():  # until the worker ignores it
                 process.start()
             theirs.close()  # so that the end of the process is the end of the connection
-            worker = _Worker(process, ours, task)
+            worker = _Worker(process, ours, call)
         self._busy.append(worker)
         with suppress(OSError):  # it died while idle: reading from it will tell
-            worker.connection.send((task.function, task.arguments))
+            worker.connection.send((call.function, call.arguments))
 
-    def _outcome(self, worker: _Worker) -> Iterator[tuple[Task, Any]]:
+    def _outcome(self, worker: _Worker) -> Iterator[tuple[Call, Any]]:
         try:
             done, result = worker.connection.recv()
         except (EOFError, OSError):
@@ -145,14 +186,14 @@ class Pool:
         self._idle.append(worker)
         if not done:
             raise result
-        yield worker.task, result
+        yield worker.call, result
 
-    def _after_death(self, worker: _Worker) -> Iterator[tuple[Task, Any]]:
+    def _after_death(self, worker: _Worker) -> Iterator[tuple[Call, Any]]:
         worker.connection.close()
         worker.process.join()
         code = worker.process.exitcode or 0
         how = f"killed by {signal.Signals(-code).name}, out of memory?" if code < 0 else f"exit code {code}"
-        yield from after_death(worker.task, how, self._deaths, self._queue)
+        yield from after_death(worker.call, how, self._deaths, self._queue)
 
 
 @contextmanager

@@ -34,11 +34,11 @@ from clear_gen.datasets.mixtures.build import create_mixtures
 from clear_gen.mixtures.recordings.dcase_scenes import LICENCE as TAMPERE
 from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.sounds.bank import write_bank
-from clear_gen.store.build import Shard
+from clear_gen.store.build import Execution
 from tests.baselines.tasks.aqa.test_report import made as made_results
 from tests.datasets.runs import hashes, small_banks, write_banks
 from tests.hub_server import TOKEN, Fault, Hub, serving
-from tests.mixtures.data import silent, small_settings, write_corpus
+from tests.mixtures.data import small_settings, write_corpus
 
 FEW = ["--sample-rate", "8000", "--workers", "1"]
 
@@ -456,7 +456,7 @@ def mixtures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
     (folder / "under/table.csv").write_text("filename,licence\n" + "".join(f'{name},"{TAMPERE}"\n' for name in names))
     options[-1] = str(folder / "under/table.csv")
     sounds = read_events(folder / "events"), read_backgrounds(folder / "under/table.csv")
-    create_mixtures(folder / "data", small_settings(2, snrs=(0.0,)), *sounds, Shard(), 1, silent)
+    create_mixtures(folder / "data", small_settings(2, snrs=(0.0,)), *sounds, Execution())
     return folder / "data", options
 
 

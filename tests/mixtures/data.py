@@ -15,7 +15,7 @@ from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.mixtures.rules import MixtureRules
 from clear_gen.mixtures.spec import MixtureSpec
-from clear_gen.store.build import Shard
+from clear_gen.store.build import Execution, Shard
 
 RATE = 8000
 LABELS = ("bell", "dog", "horn")
@@ -58,5 +58,5 @@ def make(
 ) -> Path:
     """Make a dataset of the corpus that ``write_corpus`` wrote."""
     sounds, under = read_events(corpus / "events"), read_backgrounds(corpus / "under")
-    create_mixtures(folder, settings, sounds, under, shard or Shard(), workers, silent, **how)
+    create_mixtures(folder, settings, sounds, under, Execution(workers, shard=shard or Shard(), **how))
     return folder

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clear_gen.store.layout import CHUNK_SCENES, FILE_CHUNKS, scene_files, shard_of, split_sizes
+from clear_gen.datasets.scenes.layout import scene_files, split_sizes
+from clear_gen.store.layout import CHUNK_SCENES, FILE_CHUNKS, shard_of
 
 SHARES = st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(lambda shares: sum(shares) > 0.01)
 

@@ -19,7 +19,7 @@ from clear_gen.cli import run
 from clear_gen.core.errors import InputError
 from clear_gen.store import ray_pool
 from clear_gen.store.layout import PARTIAL
-from clear_gen.store.workers import Died, Task
+from clear_gen.store.workers import Call, Died
 from tests.datasets.runs import BAR, hashes, write_banks
 from tests.mixtures.data import RATE, RULES, write_corpus
 from tests.store.test_workers import die, die_once, fail, note, start, twice
@@ -145,7 +145,7 @@ def killed_meanwhile(
 def test_scenes(banks: list[str], node: Node, on_ray: Any, tmp_path: Path) -> None:
     one_process("scenes", *N, *banks, "--out", str(tmp_path / "one"))
     killed_meanwhile(
-        node, on_ray, ["scenes", *N, *banks, "--out", "data"], "train-", tmp_path / "one", tmp_path / "data"
+        node, on_ray, ["scenes", *N, *banks, "--out", "data"], "scenes train-", tmp_path / "one", tmp_path / "data"
     )
 
 
@@ -153,7 +153,7 @@ def test_render(graphs: Path, node: Node, on_ray: Any, tmp_path: Path) -> None:
     for name in ("one", "data"):
         shutil.copytree(graphs, tmp_path / name)
     one_process("render", str(tmp_path / "one"))
-    killed_meanwhile(node, on_ray, ["render", "data"], "train-", tmp_path / "one", tmp_path / "data")
+    killed_meanwhile(node, on_ray, ["render", "data"], "scenes train-", tmp_path / "one", tmp_path / "data")
 
 
 @pytest.mark.parametrize("part", ["scenes/", "questions of "])
@@ -231,15 +231,15 @@ def pool(cluster: Any, tmp_path: Path) -> Iterator[ray_pool.RayPool]:
         yield made
 
 
-def results_of(pool: ray_pool.RayPool, *tasks: Task) -> dict[str, Any]:
+def results_of(pool: ray_pool.RayPool, *tasks: Call) -> dict[str, Any]:
     for task in tasks:
         pool.submit(task)
     return {task.name: result for task, result in pool.results()}
 
 
 def test_results_and_deaths(pool: ray_pool.RayPool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    once = Task("once", die_once, (tmp_path / "marker",))
-    found = results_of(pool, *(Task(str(x), answer_or_die, (x,)) for x in (-1, 2, 3)), once)
+    once = Call("once", die_once, (tmp_path / "marker",))
+    found = results_of(pool, *(Call(str(x), answer_or_die, (x,)) for x in (-1, 2, 3)), once)
     name = tmp_path.name
     assert found == {"-1": Died("killed"), "2": (name, 4), "3": (name, 6), "once": "alive"}
     assert sorted(caplog.messages) == [f"{name}: its worker died (killed); trying once more" for name in ("-1", "once")]
@@ -250,7 +250,7 @@ def test_an_exception_is_raised_here_with_type_and_message_after_the_others_ende
 ) -> None:
     error = OSError(28, "No space left on device", "a.arrow")
     with pytest.raises(OSError, match="No space") as caught, pool:
-        results_of(pool, Task("bad", fail, (error,)), Task("slow", note, (tmp_path / "written",)))
+        results_of(pool, Call("bad", fail, (error,)), Call("slow", note, (tmp_path / "written",)))
     assert caught.value.filename == "a.arrow"
     assert "in fail" in caught.value.__notes__[0]
 
@@ -268,4 +268,4 @@ def test_a_node_with_another_version_or_without_the_folder_is_refused(
         ray_pool.RayPool(1, start_with, Argument(Path(folder))) as other,
         pytest.raises(InputError, match=message),
     ):
-        results_of(other, Task("1", answer_or_die, (1,)))
+        results_of(other, Call("1", answer_or_die, (1,)))

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import pytest
 
 from clear_gen.core.errors import CheckFailed, InputError
-from clear_gen.store.workers import Died, Pool, Task
+from clear_gen.store.workers import Call, Died, Pool
 from tests.datasets.faultpoints import workers_of
 
 # --- what the workers do ----------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def results_of(n: int, prepare: Callable[[str], None], *tasks: Task) -> dict[str, Any]:
+def results_of(n: int, prepare: Callable[[str], None], *tasks: Call) -> dict[str, Any]:
     with Pool(n, prepare, "bank") as pool:
         for task in tasks:
             pool.submit(task)
@@ -86,7 +86,7 @@ def results_of(n: int, prepare: Callable[[str], None], *tasks: Task) -> dict[str
 
 
 def test_results_come_from_n_processes_that_were_prepared() -> None:
-    tasks = [Task(str(x), twice, (x,)) for x in range(50)]
+    tasks = [Call(str(x), twice, (x,)) for x in range(50)]
     with Pool(2, start, "ready") as pool:
         for task in tasks:
             pool.submit(task)
@@ -105,7 +105,7 @@ def test_results_come_from_n_processes_that_were_prepared() -> None:
 def test_no_more_processes_than_tasks_and_none_without() -> None:
     with Pool(8, start, "") as pool:
         assert list(pool.results()) == []
-        pool.submit(Task("one", twice, (1,)))
+        pool.submit(Call("one", twice, (1,)))
         assert [result[1] for _, result in pool.results()] == [2]
         assert len(workers_of(os.getpid())) == 1
 
@@ -113,19 +113,19 @@ def test_no_more_processes_than_tasks_and_none_without() -> None:
 def test_tasks_submitted_while_results_come() -> None:
     seen = []
     with Pool(2, start, "") as pool:
-        pool.submit(Task("1", twice, (1,)))
+        pool.submit(Call("1", twice, (1,)))
         for _, (_, x, _) in pool.results():
             seen.append(x)
             if x < 64:
-                pool.submit(Task(str(x), twice, (x,)))
+                pool.submit(Call(str(x), twice, (x,)))
     assert seen == [2, 4, 8, 16, 32, 64]
 
 
 def test_a_task_whose_worker_dies_once_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     with Pool(2, start, "") as pool:
-        pool.submit(Task("the unlucky one", die_once, (tmp_path / "marker",)))
-        pool.submit(Task("another", twice, (4,)))
+        pool.submit(Call("the unlucky one", die_once, (tmp_path / "marker",)))
+        pool.submit(Call("another", twice, (4,)))
         results = {task.name: result for task, result in pool.results()}
     assert results["the unlucky one"] == "alive"
     assert results["another"][1] == 8
@@ -134,10 +134,10 @@ def test_a_task_whose_worker_dies_once_is_tried_again(tmp_path: Path, caplog: py
 
 def test_a_task_that_always_kills_its_worker_is_given_up_and_the_others_are_done() -> None:
     tasks = [
-        Task("killed", die, (signal.SIGKILL,)),
-        Task("crashed", die, (signal.SIGSEGV,)),
-        Task("left", leave, (3,)),
-        *(Task(str(x), twice, (x,)) for x in range(6)),
+        Call("killed", die, (signal.SIGKILL,)),
+        Call("crashed", die, (signal.SIGSEGV,)),
+        Call("left", leave, (3,)),
+        *(Call(str(x), twice, (x,)) for x in range(6)),
     ]
     with Pool(2, start, "") as pool:
         for task in tasks:
@@ -159,7 +159,7 @@ def test_an_exception_is_raised_here_with_type_and_message_after_the_others_ende
     tmp_path: Path, error: Exception
 ) -> None:
     with pytest.raises(type(error)) as caught:
-        results_of(2, start, Task("slow", note, (tmp_path / "written",)), Task("bad", fail, (error,)))
+        results_of(2, start, Call("slow", note, (tmp_path / "written",)), Call("bad", fail, (error,)))
     assert str(caught.value) == str(error)
     assert getattr(caught.value, "filename", None) == getattr(error, "filename", None)
     assert "in fail" in caught.value.__notes__[0]  # where it was raised, for those who did not expect it
@@ -169,19 +169,19 @@ def test_an_exception_is_raised_here_with_type_and_message_after_the_others_ende
 
 def test_a_worker_that_cannot_be_prepared_raises_its_error() -> None:
     with pytest.raises(InputError, match="bank: not found"):
-        results_of(1, never_start, Task("1", twice, (1,)))
+        results_of(1, never_start, Call("1", twice, (1,)))
 
 
 PARENT = """
 import sys
 from pathlib import Path
 from tests.store.test_workers import idle, start
-from clear_gen.store.workers import Pool, Task
+from clear_gen.store.workers import Pool, Call
 
 if __name__ == "__main__":
     with Pool(2, start, "") as pool:
         for name in sys.argv[1:]:
-            pool.submit(Task(name, idle, (Path(name),)))
+            pool.submit(Call(name, idle, (Path(name),)))
         list(pool.results())
 """
 

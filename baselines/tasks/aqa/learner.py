@@ -29,7 +29,7 @@ from baselines.tasks.aqa.run import EVALUATION_BATCH, TOKENIZER, Config, Split, 
 from clear_gen.core.errors import InputError
 from clear_gen.core.progress import progress
 from clear_gen.core.streams import STAGE_ROOMS, stream
-from clear_gen.store.finish import finished_settings
+from clear_gen.datasets.scenes.manifest import finished_settings
 
 LEAST_GAIN = 5e-4  # of the validation loss, relative
 NO_ANSWER = -1

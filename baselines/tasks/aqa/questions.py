@@ -12,15 +12,14 @@ import numpy as np
 from baselines.core.predictions import Format
 from clear_gen.core.errors import InputError
 from clear_gen.core.parquet import read_row_group
+from clear_gen.datasets.scenes.layout import scene_files
 from clear_gen.datasets.scenes.load import load_scenes, open_scene_file, read_questions
+from clear_gen.datasets.scenes.manifest import Settings, finished_settings
 from clear_gen.datasets.scenes.questions.files import program_of, read_asked
 from clear_gen.datasets.scenes.questions.predictions import EXAMPLE, ID, checked_answer
 from clear_gen.datasets.scenes.scene import Scene
 from clear_gen.questions.language.program import Program
 from clear_gen.scenes.domain import Domain
-from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import scene_files
-from clear_gen.store.manifest import Settings
 from clear_gen.store.rows import Rows
 
 COLUMNS = "question_id", "question", "answer", "question_type", "scene", "n_relations", "scene_s"

@@ -27,7 +27,7 @@ from baselines.tasks.aqa.run import TOKENIZER
 from baselines.tasks.aqa.run import Config as AqaRun
 from baselines.tasks.aqa.tiny import make_tiny_dataset
 from clear_gen.core.errors import InputError
-from clear_gen.store.layout import SCENES
+from clear_gen.datasets.scenes.layout import SCENES
 
 TINY_DATA = "data"
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import baselines
 from clear_gen.core.progress import progress
 from clear_gen.datasets.scenes.banks import banks_for
-from clear_gen.datasets.scenes.build import Shard, create
+from clear_gen.datasets.scenes.build import create
+from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.datasets.scenes.options import read_options, settings_from
 from clear_gen.datasets.scenes.questions.build import checked_rules, make_questions, question_job
 from clear_gen.datasets.scenes.questions.files import read_asked
 from clear_gen.questions.templates.collection import read_templates
-from clear_gen.store.finish import finished_settings, is_finished
+from clear_gen.store.build import Execution
+from clear_gen.store.finish import is_finished
 
 PRESETS = Path(baselines.__file__).resolve().parent / "presets"
 PER_SCENE = 8  # questions
@@ -24,9 +26,9 @@ def make_tiny_dataset(folder: Path) -> None:
         path = PRESETS / "tiny-scenes.yaml"
         asked, node = read_options({}, path)
         banks, domain = banks_for(asked)
-        create(folder, settings_from(asked, domain, False, path, node), banks, Shard(0, 1), 1, progress)
+        create(folder, settings_from(asked, domain, False, path, node), banks, Execution(progress=progress))
     settings = finished_settings(folder)
     if read_asked(folder, settings) is None:
         templates = read_templates(settings.domain, (PRESETS / "tiny-questions.yaml",))
         rules = checked_rules(settings.domain, 0, PER_SCENE, None, True, (), templates)
-        make_questions(question_job(folder, rules, templates), Shard(0, 1), 1, progress, False, False)
+        make_questions(question_job(folder, rules, templates), Execution(progress=progress))

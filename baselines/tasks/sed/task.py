@@ -29,9 +29,9 @@ from baselines.tasks.sed.run import folds_of, read_features
 from baselines.tasks.sed.split import Fold, open_fold, open_mixtures
 from clear_gen.core.errors import InputError
 from clear_gen.core.progress import progress
+from clear_gen.datasets.mixtures.layout import MIXTURES
 from clear_gen.datasets.mixtures.load import config_of
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures
-from clear_gen.store.layout import MIXTURES
 from clear_gen.store.manifest import stored_identity
 
 

@@ -14,9 +14,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from clear_gen.datasets.mixtures.layout import ANNOTATIONS
 from clear_gen.datasets.mixtures.records import mixture_file
 from clear_gen.mixtures.graph import MixtureGraph
-from clear_gen.store.layout import ANNOTATIONS
 
 STRONG, WEAK = "strong", "weak"
 STRONG_HEAD = "filename\tonset\toffset\tevent_label"

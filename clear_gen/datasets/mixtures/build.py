@@ -9,9 +9,9 @@ from typing import Any
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
-from clear_gen.datasets.mixtures.finish import finish_mixtures_alone
+from clear_gen.datasets.mixtures.kind import KIND
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, check_settings, label_problem, mixture_identity
-from clear_gen.datasets.mixtures.records import MixtureWork
+from clear_gen.datasets.mixtures.records import MixtureMaker
 from clear_gen.datasets.mixtures.source_tables import (
     SourceTable,
     missing_sources,
@@ -23,9 +23,8 @@ from clear_gen.datasets.mixtures.source_tables import (
 from clear_gen.mixtures.plan import assign_folds, plan_mixtures
 from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.types import Background, Event
-from clear_gen.store.build import Making, Progress, Shard, claim, complete
-from clear_gen.store.chunks import Job
-from clear_gen.store.workers import Engine, Pool
+from clear_gen.store.build import BuildPlan, Execution, claim, complete
+from clear_gen.store.chunks import BuildContext
 
 
 def create_mixtures(
@@ -33,15 +32,12 @@ def create_mixtures(
     settings: MixtureSettings,
     events: Sequence[Event],
     backgrounds: Sequence[Background],
-    shard: Shard,
-    workers: int,
-    progress: Progress,
-    overwrite: bool = False,
-    engine: Engine = Pool,
+    execution: Execution,
 ) -> None:
     """Make this shard's missing files of a new or unfinished dataset, and finish it if they were the last.
 
-    With ``overwrite`` a dataset that is there already is removed first, after it was found that the recordings suffice.
+    With ``execution.overwrite`` a dataset that is there already is removed first, once the recordings are known to
+    suffice.
 
     Raises InputError if the recordings do not suffice or ``folder`` holds something else, CheckFailed if another run is
     at work in it or a worker died.
@@ -49,9 +45,9 @@ def create_mixtures(
     check_possible(settings, events, backgrounds)
     tables = source_tables(events, backgrounds, settings.spec.recipe)
     identity = mixture_identity(settings, {kind: sources_sha256(rows) for kind, rows in tables.items()})
-    claim(folder, identity, overwrite)
-    work = MixtureWork(settings, tuple(events), tuple(backgrounds))
-    complete(_making(folder, identity, work, tables), shard, workers, engine, progress)
+    claim(folder, identity, execution.overwrite)
+    maker = MixtureMaker(settings, tuple(events), tuple(backgrounds))
+    complete(_plan(folder, identity, maker, tables), execution)
 
 
 def check_possible(settings: MixtureSettings, events: Sequence[Event], backgrounds: Sequence[Background]) -> None:
@@ -68,13 +64,13 @@ def check_possible(settings: MixtureSettings, events: Sequence[Event], backgroun
             plan_mixtures(assignment, spec, range(spec.n_per_fold))
 
 
-def _making(folder: Path, identity: dict[str, Any], work: MixtureWork, tables: dict[str, SourceTable]) -> Making:
+def _plan(folder: Path, identity: dict[str, Any], maker: MixtureMaker, tables: dict[str, SourceTable]) -> BuildPlan:
     digest = sha256_json(identity)
-    return Making(
-        Job(folder, work, True, digest, digest),
+    return BuildPlan(
+        KIND,
+        BuildContext(folder, maker, True, digest, digest),
         identity,
-        work.settings.files,
+        maker.settings.files,
         attached={source_name(kind): partial(write_sources, rows) for kind, rows in tables.items()},
         missing=lambda: missing_sources(folder, tables),
-        finish=finish_mixtures_alone,
     )

@@ -14,11 +14,12 @@ import pyarrow as pa
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import read_row_group
 from clear_gen.core.pcm import PCM24_STEPS, decode_flac, encode_flac, from_pcm24, sha256_pcm, to_pcm16
+from clear_gen.datasets.mixtures.layout import stems_config
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.datasets.mixtures.records import (
     STEM_BITS,
     STEM_COLUMNS,
-    MixtureWork,
+    MixtureMaker,
     fold_number,
     mixture_file,
     stem_file,
@@ -31,7 +32,7 @@ from clear_gen.mixtures.graph import MixtureGraph, mixture_of_row, mixture_schem
 from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.spec import samples_of
 from clear_gen.store.chunks import check_file
-from clear_gen.store.layout import Chunk, DataFile, stems_config
+from clear_gen.store.layout import Chunk, DataFile
 
 TOLERANCE_DB = 0.05
 STEP = 1 / 32767  # of PCM 16
@@ -41,14 +42,14 @@ GRAPH_COLUMNS = [name for name in mixture_schema(1).names if name not in ("rende
 
 @dataclass(frozen=True)
 class MixtureInspection:
-    """What a worker must know. ``sources``: the rows of each table by id; ``work``: what makes mixtures again, or None;
-    ``draws_again``: whether it also draws them as the same version of this package did."""
+    """What a worker must know. ``sources``: the rows of each table by id; ``maker``: what makes mixtures again, if
+    anything; ``draws_again``: whether it also draws them as the same version of this package did."""
 
     folder: Path
     settings: MixtureSettings
     identity_sha256: str
     sources: dict[str, dict[str, SourceRow]]
-    work: MixtureWork | None
+    maker: MixtureMaker | None
     draws_again: bool
     same_environment: bool
 
@@ -67,8 +68,8 @@ def start(inspection: MixtureInspection) -> None:
     """Prepare this process."""
     global _inspection
     _inspection = inspection
-    if inspection.work is not None:
-        inspection.work.start()
+    if inspection.maker is not None:
+        inspection.maker.start()
 
 
 def inspect_mixtures(file: DataFile, chunk: Chunk, again: frozenset[int], stems: DataFile | None) -> InspectedMixtures:
@@ -312,13 +313,13 @@ def _measure(
 
 def _made_again(row: dict[str, Any], graph: MixtureGraph, chunk: Chunk, at: str, found: Inspected) -> np.ndarray | None:
     """Draw a mixture from the seed and compare the graphs; the stored graph rendered, int16 [n], if it can be."""
-    work = _inspection.work
-    if work is None:
+    maker = _inspection.maker
+    if maker is None:
         return None
     index = int(graph.mixture_id.rpartition("-")[2])
     try:
-        drawn = next(work.mixtures(chunk, range(index, index + 1))) if _inspection.draws_again else graph
-        expected = to_pcm16(work.render(graph).mixture)
+        drawn = next(maker.mixtures(chunk, range(index, index + 1))) if _inspection.draws_again else graph
+        expected = to_pcm16(maker.render(graph).mixture)
     except InputError as error:
         found.findings.append(Finding("rendered again", at, str(error)))
         return None

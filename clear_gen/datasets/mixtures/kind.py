@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from clear_gen.datasets.mixtures import load
+from clear_gen.core.progress import progress
+from clear_gen.datasets.mixtures import console, figure, load, validate
+from clear_gen.datasets.mixtures.exports.audio_and_tables import export_mixtures
+from clear_gen.datasets.mixtures.finish import attached_files, card_of
+from clear_gen.datasets.mixtures.layout import ANNOTATIONS, MIXTURES, SOURCES, STEMS
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, mixture_settings_of
-from clear_gen.store.layout import IDENTITY, MIXTURES, DataFile
+from clear_gen.datasets.mixtures.redistribution import forbidden
+from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
+from clear_gen.store.kind import Export
+from clear_gen.store.layout import IDENTITY, DataFile
 from clear_gen.store.rows import Rows
+from clear_gen.store.validate import Validation
+
+BAR = partial(progress, what=MIXTURES)
 
 
 class MixturesKind:
-    """See ``clear_gen.datasets.kind.DatasetKind``."""
+    """See ``clear_gen.store.kind.DatasetKind``."""
 
     name = MIXTURES
+    record = "mixture"
+    folders: tuple[str, ...] = (MIXTURES, f"{MIXTURES}-snr*", STEMS, f"{STEMS}-snr*", SOURCES, ANNOTATIONS)
+    exports: Mapping[str, Export] = {
+        "dcase": lambda folder, out, overwrite: export_mixtures(folder, out, "dcase", BAR, overwrite),
+        "jams": lambda folder, out, overwrite: export_mixtures(folder, out, "jams", BAR, overwrite),
+    }
 
     def settings(self, identity: dict[str, Any], path: Path) -> MixtureSettings:
         return mixture_settings_of(identity, path)
@@ -22,6 +40,37 @@ class MixturesKind:
     def files(self, settings: MixtureSettings) -> list[DataFile]:
         return settings.files
 
+    def attached(self, folder: Path, identity: dict[str, Any], settings: MixtureSettings) -> list[str]:
+        return attached_files(folder, identity, settings)
+
+    def card(self, folder: Path, manifest: dict[str, Any]) -> str:
+        return card_of(folder, manifest)
+
+    def card_without_audio(self, folder: Path, manifest: dict[str, Any]) -> str:
+        return card_of(folder, manifest)
+
     def rows(self, folder: Path, manifest: dict[str, Any], config: str | None, split: str | None) -> Rows[Any]:
-        settings = self.settings(manifest["identity"], folder / IDENTITY)
+        settings = mixture_settings_of(manifest["identity"], folder / IDENTITY)
         return load.rows(folder, settings, manifest["identity"], config, split)
+
+    def summary(self, folder: Path) -> str:
+        return console.mixture_summary(folder)
+
+    def validate(
+        self, folder: Path, recordings: tuple[Path, Path] | None, sample: int | None, workers: int
+    ) -> Validation:
+        found = None
+        if recordings is not None:  # what is not there was left out then, or the tables differ
+            events, backgrounds = recordings
+            found = read_events(events, allow_missing=True), read_backgrounds(backgrounds, allow_missing=True)
+        return validate.validate_mixtures(folder, found, sample, workers, BAR)
+
+    def draw(self, folder: Path, record_id: str | None, config: str | None, out: Path) -> None:
+        figure.draw_mixture(folder, config, record_id, out)
+
+    def unpublishable(self, folder: Path, manifest: dict[str, Any]) -> str | None:
+        has_audio = manifest["identity"].get("audio", True)
+        return forbidden(folder, [name for name in manifest["files"] if name.startswith(f"{SOURCES}/") and has_audio])
+
+
+KIND = MixturesKind()

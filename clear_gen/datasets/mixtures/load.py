@@ -15,10 +15,11 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import read_row_group
 from clear_gen.core.pcm import decode_flac, from_pcm16
+from clear_gen.datasets.mixtures.layout import MIXTURES, mixture_config
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures
 from clear_gen.mixtures.graph import MixtureGraph, mixture_of_row, mixture_schema
 from clear_gen.store.chunks import check_file
-from clear_gen.store.layout import CHUNK_SCENES, MIXTURES, DataFile, mixture_config
+from clear_gen.store.layout import CHUNK_SCENES, DataFile
 from clear_gen.store.manifest import stored_identity
 from clear_gen.store.rows import Rows, row_groups
 

@@ -11,19 +11,12 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, ValidationErr
 
 from clear_gen.core.config import Strict, misplaced
 from clear_gen.core.errors import InputError
+from clear_gen.datasets.mixtures.layout import MIXTURES, mixture_config, stems_config
 from clear_gen.mixtures.recipes.registry import RECIPES, recipe_named
 from clear_gen.mixtures.rules import MixtureRules
 from clear_gen.mixtures.spec import MixtureSpec, samples_of
-from clear_gen.store.layout import (
-    CHUNK_SCENES,
-    IDENTITY,
-    MIXTURES,
-    DataFile,
-    mixture_config,
-    side_by_side,
-    stems_config,
-)
-from clear_gen.store.manifest import FORMAT, GENERATOR, MAX_SCENES, invalid_identity
+from clear_gen.store.layout import CHUNK_SCENES, IDENTITY, DataFile, side_by_side
+from clear_gen.store.manifest import FORMAT, GENERATOR, MAX_RECORDS, invalid_identity
 
 MAX_FOLDS = 100
 SAMPLE_RATES = (8000, 192_000)
@@ -141,7 +134,7 @@ class _Identity(Strict):
     generator: str
     recipe: Annotated[str, AfterValidator(_known_recipe)]
     legacy_repeat: StrictBool
-    n_per_fold: Annotated[StrictInt, Field(ge=1, le=MAX_SCENES)]
+    n_per_fold: Annotated[StrictInt, Field(ge=1, le=MAX_RECORDS)]
     n_folds: Annotated[StrictInt, Field(ge=1, le=MAX_FOLDS)]
     seed: Annotated[StrictInt, Field(ge=0)] | None
     sample_rate: Annotated[StrictInt, Field(ge=SAMPLE_RATES[0], le=SAMPLE_RATES[1])]

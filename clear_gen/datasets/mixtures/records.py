@@ -13,6 +13,7 @@ import pyarrow as pa
 from clear_gen.core.parquet import AUDIO, dataset_schema
 from clear_gen.core.pcm import PCM24_STEPS, encode_flac, sha256_pcm, to_pcm16, to_pcm24
 from clear_gen.core.records import Rendered
+from clear_gen.datasets.mixtures.layout import STEMS, stems_config
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.mixtures.graph import MixtureGraph, mixture_schema, row_of_mixture
 from clear_gen.mixtures.plan import assign_folds, plan_mixtures
@@ -20,28 +21,28 @@ from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.cache import Sources
 from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.mixtures.render import MixtureAudio, render_mixture, with_gains
-from clear_gen.mixtures.spec import FoldAssignment, samples_of
+from clear_gen.mixtures.spec import samples_of
 from clear_gen.store.audio_column import AudioColumn, with_columns
-from clear_gen.store.layout import STEMS, Chunk, stems_config
+from clear_gen.store.layout import Chunk
 
 STEM_BITS = 24
 STEM_COLUMNS = ("background", "events")
 PCM24_MOST = (1 << STEM_BITS - 1) - 1
 
 
-@dataclass(frozen=True)
-class MixtureWork:
-    """See ``clear_gen.store.chunks.Work``. A process keeps the recordings it has read, while there is room."""
+@dataclass
+class MixtureMaker:
+    """See ``clear_gen.store.chunks.RecordMaker``. It keeps the recordings it has read, while there is room."""
 
     settings: MixtureSettings
     events: tuple[Event, ...]
     backgrounds: tuple[Background, ...]
 
     def start(self) -> None:
-        global _assignments, _sources, _last
-        _last = {}
-        _assignments = assign_folds(self.events, self.backgrounds, self.settings.spec)
-        _sources = Sources(self.events, self.backgrounds, self.settings.sample_rate)
+        self._assignments = assign_folds(self.events, self.backgrounds, self.settings.spec)
+        self._sources = Sources(self.events, self.backgrounds, self.settings.sample_rate)
+        # The mixtures made last, by the chunk of their stems, which comes next
+        self._last: dict[Chunk, list[MixtureGraph]] = {}
 
     def schema(self, config: str, identity_sha256: str) -> pa.Schema:
         schema = stems_schema if is_stems(config) else mixture_schema
@@ -56,13 +57,12 @@ class MixtureWork:
 
     def mixtures(self, chunk: Chunk, indices: Sequence[int] | None = None) -> Iterator[MixtureGraph]:
         """The graphs of the mixtures of a chunk, or of ``indices`` of its fold, drawn anew."""
-        assignment = _assignments[fold_number(chunk.split) - 1]
+        assignment = self._assignments[fold_number(chunk.split) - 1]
         snr_db = self.settings.snr_of_config[chunk.config.replace(STEMS, "mixtures", 1)]
         for plan in plan_mixtures(assignment, self.settings.spec, indices or range(chunk.first, chunk.stop)):
-            yield with_gains(plan, snr_db, _sources)
+            yield with_gains(plan, snr_db, self._sources)
 
     def _mixtures(self, chunk: Chunk) -> pa.Table:
-        global _last
         rows, audio, graphs = [], AudioColumn(self._n_samples(chunk)), []
         for graph in self.mixtures(chunk):
             graphs.append(graph)
@@ -70,7 +70,7 @@ class MixtureWork:
             pcm = to_pcm16(made.mixture)
             rows.append(row_of_mixture(graph, Rendered(made.scale_db, made.peak_dbfs, sha256_pcm(pcm))))
             audio.append(encode_flac(pcm, graph.sample_rate))
-        _last = {replace(chunk, config=stems_config(chunk.config)): graphs}
+        self._last = {replace(chunk, config=stems_config(chunk.config)): graphs}
         table = pa.Table.from_pylist(rows, mixture_schema(self.settings.sample_rate))
         return with_columns(table, audio=audio.array([mixture_file(row["mixture_id"]) for row in rows]))
 
@@ -78,7 +78,7 @@ class MixtureWork:
         """Of the mixtures made last, if they are this chunk's."""
         rows: list[dict[str, Any]] = []
         columns = {name: AudioColumn(self._n_samples(chunk), STEM_BITS) for name in STEM_COLUMNS}
-        for graph in _last.get(chunk) or self.mixtures(chunk):
+        for graph in self._last.get(chunk) or self.mixtures(chunk):
             for name, pcm in stems_pcm24(self.render(graph), graph.recipe).items():
                 columns[name].append(encode_flac(pcm, graph.sample_rate))
             rows.append({"mixture_id": graph.mixture_id, "fold": graph.fold})
@@ -88,15 +88,10 @@ class MixtureWork:
 
     def render(self, graph: MixtureGraph) -> MixtureAudio:
         """A mixture and its stems."""
-        return render_mixture(graph, _sources)
+        return render_mixture(graph, self._sources)
 
     def _n_samples(self, chunk: Chunk) -> int:
         return (chunk.stop - chunk.first) * samples_of(self.settings.duration_s, self.settings.sample_rate)
-
-
-_assignments: tuple[FoldAssignment, ...]
-_sources: Sources
-_last: dict[Chunk, list[MixtureGraph]]  # the mixtures made last, by the chunk of their stems, which comes next
 
 
 def stems_pcm24(made: MixtureAudio, recipe: str) -> dict[str, np.ndarray]:

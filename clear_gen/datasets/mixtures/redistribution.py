@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import DAMAGED, open_parquet
 from clear_gen.datasets.mixtures.source_tables import RESTRICTED
 from clear_gen.mixtures.recordings.corpora import CORPORA
-from clear_gen.store.layout import BANK, SOURCES
 
 
-def forbidden(folder: Path, stored: dict[str, Any]) -> str | None:
+def forbidden(folder: Path, tables: Iterable[str]) -> str | None:
     """Which recordings forbid that the audio of a dataset is published, with file and licence; None if none does.
 
-    ``stored``: its ``clear.json``. Raises InputError if a table of recordings is damaged.
+    ``tables``: its files that list the recordings that are heard in it. Raises InputError if one is damaged.
     """
-    heard = (f"{BANK}/", f"{SOURCES}/") if stored["identity"].get("audio", True) else f"{BANK}/"
-    for name in stored["files"]:
-        if not name.startswith(heard):
-            continue
+    for name in tables:
         try:
             licences = Counter(open_parquet(folder / name).read(["licence"])["licence"].to_pylist())
         except DAMAGED as error:

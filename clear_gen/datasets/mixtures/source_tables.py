@@ -14,10 +14,10 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path, sha256_json
 from clear_gen.core.parquet import dataset_schema, metadata_of, open_parquet, parquet_writer
 from clear_gen.core.text import shown
+from clear_gen.datasets.mixtures.layout import SOURCES
 from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.corpora import CORPORA
 from clear_gen.mixtures.recordings.types import Background, Event
-from clear_gen.store.layout import SOURCES
 
 EVENTS, BACKGROUNDS = "events", "backgrounds"
 KINDS = (EVENTS, BACKGROUNDS)

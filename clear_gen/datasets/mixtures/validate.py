@@ -6,7 +6,7 @@ adapted the hashes to it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import zip_longest
@@ -17,11 +17,10 @@ from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.progress import Advance
 from clear_gen.datasets.mixtures.annotations import LINES, annotation_name
-from clear_gen.datasets.mixtures.card import mixture_card
 from clear_gen.datasets.mixtures.checks import InspectedMixtures, MixtureInspection, inspect_mixtures, start, stems_of
-from clear_gen.datasets.mixtures.finish import labels_of
+from clear_gen.datasets.mixtures.finish import card_of, labels_of
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, mixture_settings_of
-from clear_gen.datasets.mixtures.records import MixtureWork
+from clear_gen.datasets.mixtures.records import MixtureMaker
 from clear_gen.datasets.mixtures.source_tables import (
     KINDS,
     SourceTable,
@@ -30,15 +29,21 @@ from clear_gen.datasets.mixtures.source_tables import (
     source_tables,
     sources_sha256,
 )
-from clear_gen.datasets.mixtures.statistics import mixture_statistics
-from clear_gen.datasets.scenes.checks import Finding
-from clear_gen.datasets.scenes.validate import Validation, check_listed, chosen_places, outcome_lines
 from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.types import Background, Event
-from clear_gen.store.finish import is_finished
-from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, data_folders
-from clear_gen.store.manifest import GENERATOR, environment, provenance_text, read_provenance
-from clear_gen.store.workers import Died, Pool, Task
+from clear_gen.store.layout import CARD, IDENTITY
+from clear_gen.store.manifest import GENERATOR, environment
+from clear_gen.store.validate import (
+    Finding,
+    Validation,
+    check_card,
+    check_exactness,
+    check_manifest,
+    chosen_places,
+    made_again,
+    manifest_to_validate,
+)
+from clear_gen.store.workers import Call, Died, Pool
 
 Recordings = tuple[Sequence[Event], Sequence[Background]]
 
@@ -55,53 +60,43 @@ def validate_mixtures(
     Raises InputError if these are other recordings, CheckFailed if the dataset is not finished or its ``clear.json``
     cannot be understood.
     """
-    stored, settings = _provenance(folder)
+    stored = manifest_to_validate(folder)
     result, identity = Validation(), stored["identity"]
-    if (folder / IDENTITY).read_text(encoding="utf-8") != provenance_text(stored):
-        result.find("provenance", IDENTITY, "altered: its content is not what its sha256 says")
-    if (folder / PARTIAL).exists():
-        result.find("provenance", PARTIAL, "found unfinished work; run clear-gen finish")
-    result.counts["provenance"] = 1
-    _check_files(folder, stored["files"], settings, result)
+    try:
+        settings = mixture_settings_of(identity, folder / IDENTITY)
+    except InputError as error:
+        raise CheckFailed(str(error)) from None
+    expected = {CARD, *(file.name for file in settings.files), *map(source_name, KINDS), *_annotation_names(settings)}
+    check_manifest(folder, stored, expected, result)
     tables = _check_sources(folder, identity, result)
-    work = None if recordings is None else _work(folder, identity, settings, recordings)
+    maker = None if recordings is None else _maker(folder, identity, settings, recordings)
     same_generator = identity["generator"] == GENERATOR
-    if work is None:
+    if maker is None:
         result.remarks.append("not made again: give --events and --backgrounds for that")
     elif not same_generator:
         result.remarks.append(f"not drawn again: made by {identity['generator']}, another version")
     if len(tables) == len(KINDS):
         by_id = {kind: {row.source_id: row for row in rows} for kind, rows in tables.items()}
         here = stored["environment"] == environment()
-        inspection = MixtureInspection(folder, settings, sha256_json(identity), by_id, work, same_generator, here)
-        used = _inspect(inspection, sample if work else 0, workers, progress, result)
+        inspection = MixtureInspection(folder, settings, sha256_json(identity), by_id, maker, same_generator, here)
+        used = _inspect(inspection, sample if maker else 0, workers, progress, result)
         _check_folds(settings, tables, used, result)
-        _check_exactness(inspection, result)
+        if here:
+            check_exactness("mixture", result)
     _check_annotations(folder, settings, result)
     if same_generator and not result.findings:
-        expected = mixture_card(identity, settings, stored["environment"], tables, mixture_statistics(folder, settings))
-        if (folder / CARD).read_bytes() != expected.encode():
-            result.find("files", CARD, "says something else than the dataset; delete it and run clear-gen finish")
+        check_card(folder, card_of(folder, stored), result)
+    result.looked_at = _looked_at(result.counts)
     return result
 
 
-def _provenance(folder: Path) -> tuple[dict[str, Any], MixtureSettings]:
-    if not is_finished(folder):
-        raise CheckFailed(f"{folder}: not finished; run clear-gen mix again, or clear-gen finish to see why")
-    try:
-        stored = read_provenance(folder / IDENTITY)
-        return stored, mixture_settings_of(stored["identity"], folder / IDENTITY)
-    except InputError as error:
-        raise CheckFailed(str(error)) from None
-
-
-def _work(folder: Path, identity: dict[str, Any], settings: MixtureSettings, recordings: Recordings) -> MixtureWork:
+def _maker(folder: Path, identity: dict[str, Any], settings: MixtureSettings, recordings: Recordings) -> MixtureMaker:
     """What makes the mixtures again. Raises InputError if the recordings are not those that they were made from."""
     for kind, rows in source_tables(*recordings, settings.spec.recipe).items():
         if sources_sha256(rows) != identity["sources"][kind]:
             expected = f"those that {folder / source_name(kind)} names"
             raise InputError(f"--{kind}: found other recordings ({len(rows):,} in all), expected {expected}")
-    return MixtureWork(settings, tuple(recordings[0]), tuple(recordings[1]))
+    return MixtureMaker(settings, tuple(recordings[0]), tuple(recordings[1]))
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -109,16 +104,6 @@ def _work(folder: Path, identity: dict[str, Any], settings: MixtureSettings, rec
 
 def _annotation_names(settings: MixtureSettings) -> list[str]:
     return [annotation_name(split, kind) for split in settings.sizes for kind in LINES]
-
-
-def _check_files(folder: Path, hashes: dict[str, Any], settings: MixtureSettings, result: Validation) -> None:
-    """Every file is there with its hash, and no other lies among them."""
-    expected = {CARD, *(file.name for file in settings.files), *map(source_name, KINDS), *_annotation_names(settings)}
-    check_listed(folder, hashes, expected, result)
-    inside = {entry for data in data_folders(folder) for entry in data.glob("*")} | set(folder.rglob("*.parquet"))
-    for name in sorted(path.relative_to(folder).as_posix() for path in inside):
-        if name not in expected and not name.startswith(f"{PARTIAL}/"):
-            result.find("files", name, "found a file that is none of this dataset's")
 
 
 def _check_sources(folder: Path, identity: dict[str, Any], result: Validation) -> dict[str, SourceTable]:
@@ -204,13 +189,13 @@ def _inspect(
     with progress(total, total) as advance, Pool(workers, start, inspection) as pool:
         for file, chunk in places:
             stems = stems_of(file, settings.files) if settings.stems else None
-            pool.submit(Task(chunk.name, inspect_mixtures, (file, chunk, chosen[chunk], stems)))
-        for task, inspected in pool.results():
-            advance(task.arguments[1].stop - task.arguments[1].first)
+            pool.submit(Call(chunk.name, inspect_mixtures, (file, chunk, chosen[chunk], stems)))
+        for call, inspected in pool.results():
+            advance(call.arguments[1].stop - call.arguments[1].first)
             if isinstance(inspected, Died):
                 problem = f"reading it kills the reader ({inspected.how})"
-                inspected = InspectedMixtures([Finding("schema", task.name, problem)])
-            found[task.name] = inspected
+                inspected = InspectedMixtures([Finding("schema", call.name, problem)])
+            found[call.name] = inspected
     for _, chunk in places:
         result.findings += found[chunk.name].findings
         result.counts += found[chunk.name].counts
@@ -218,25 +203,9 @@ def _inspect(
     return used
 
 
-def _check_exactness(inspection: MixtureInspection, result: Validation) -> None:
-    for check, outcome in (("drawn", "within rounding"), ("rendered", "within 1 LSB")):
-        if inspection.same_environment and (inexact := result.counts[f"{check} {outcome}"]):
-            where = f"{inexact:,} mixture{'s' * (inexact > 1)}"
-            result.find(f"{check} again", where, f"{outcome}, expected identical on the same machine")
-
-
-def mixture_lines(result: Validation) -> Iterator[str]:
-    """The outcome as a table, remarks, and one line per finding."""
-    counts = result.counts
-    again = {
-        kind: ", ".join(f"{outcome} {counts[f'{kind} {outcome}']:,}" for outcome in outcomes)
-        for kind, outcomes in (
-            ("drawn", ("identical", "within rounding", "different")),
-            ("rendered", ("identical", "within 1 LSB", "different")),
-        )
-    }
-    mixtures = f"{counts['mixtures']:,} mixtures"
-    looked_at = {
+def _looked_at(counts: Counter[str]) -> dict[str, str]:
+    mixtures, again = f"{counts['mixtures']:,} mixtures", made_again(counts)
+    return {
         "provenance": IDENTITY,
         "files": f"{counts['files']} files",
         "sources": f"{counts['sources']} tables",
@@ -247,7 +216,6 @@ def mixture_lines(result: Validation) -> Iterator[str]:
         "audio": f"{counts['decoded']:,} decoded",
         "SNR": f"{mixtures}, {counts['measured']:,} events measured",
         "stems": f"{counts['stems']:,} pairs",
-        "drawn again": again["drawn"],
-        "rendered again": again["rendered"],
+        "drawn again": again["drawn again"],
+        "rendered again": again["rendered again"],
     }
-    return outcome_lines(result, looked_at)

@@ -6,14 +6,15 @@ import logging
 from pathlib import Path
 
 from clear_gen.core.errors import InputError
+from clear_gen.datasets.scenes.layout import BANK, BANK_OF_SPLIT, split_sizes
+from clear_gen.datasets.scenes.manifest import Settings, spec_of
 from clear_gen.datasets.scenes.options import Options
 from clear_gen.scenes.domain import Domain, load_domain
 from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds import default
 from clear_gen.sounds.bank import Bank, check_attributes, read_bank
 from clear_gen.sounds.importers.good_sounds import shared_origins
-from clear_gen.store.layout import BANK, BANK_OF_SPLIT, CHUNK_SCENES, split_sizes
-from clear_gen.store.manifest import Settings, spec_of
+from clear_gen.store.layout import CHUNK_SCENES
 
 log = logging.getLogger(__name__)
 

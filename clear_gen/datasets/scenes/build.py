@@ -9,43 +9,40 @@ from typing import Any
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
-from clear_gen.datasets.scenes.banks import bank_path, check_banks, check_sampling, missing_banks, read_banks
-from clear_gen.datasets.scenes.records import SceneWork
+from clear_gen.datasets.scenes.banks import check_banks, check_sampling, missing_banks, read_banks
+from clear_gen.datasets.scenes.kind import KIND
+from clear_gen.datasets.scenes.layout import bank_name, scene_files
+from clear_gen.datasets.scenes.manifest import Settings, identity_of, settings_of, spec_of
+from clear_gen.datasets.scenes.records import SceneMaker
 from clear_gen.sounds.bank import Bank, write_bank
-from clear_gen.store.build import Making, Progress, Shard, claim, complete, discard
-from clear_gen.store.chunks import Job
-from clear_gen.store.finish import finish_alone, is_finished
-from clear_gen.store.layout import IDENTITY, scene_files
-from clear_gen.store.manifest import Settings, identity_of, settings_of, spec_of, stored_identity
-from clear_gen.store.workers import Engine, Pool
-
-__all__ = ["Progress", "Shard", "add_audio", "claim", "create", "discard"]
+from clear_gen.store.build import BuildPlan, Execution, Shard, claim, complete
+from clear_gen.store.chunks import BuildContext
+from clear_gen.store.finish import is_finished
+from clear_gen.store.layout import IDENTITY
+from clear_gen.store.manifest import stored_identity
 
 
 def create(
     folder: Path,
     settings: Settings,
     banks: dict[str, Bank],
-    shard: Shard,
-    workers: int,
-    progress: Progress,
-    overwrite: bool = False,
-    engine: Engine = Pool,
+    execution: Execution,
 ) -> None:
     """Make this shard's missing files of a new or unfinished dataset, and finish it if they were the last.
 
-    With ``overwrite`` a dataset that is there already is removed first, after the banks were found to be usable.
+    With ``execution.overwrite`` a dataset that is there already is removed first, once the banks are known to
+    be usable.
 
     Raises InputError if ``folder`` holds something else, CheckFailed if another run is at work in it or a worker died.
     """
     check_banks(settings, banks)
     check_sampling(settings, banks)
     identity = identity_of(settings, banks)
-    claim(folder, identity, overwrite)
-    complete(_making(folder, identity, settings, banks), shard, workers, engine, progress)
+    claim(folder, identity, execution.overwrite)
+    complete(_plan(folder, identity, settings, banks), execution)
 
 
-def add_audio(folder: Path, workers: int, progress: Progress, engine: Engine = Pool) -> None:
+def add_audio(folder: Path, execution: Execution) -> None:
     """Render the stored graphs of a dataset that was made without audio, or go on with it.
 
     The result is the same, byte for byte, as if it had been made with audio at once.
@@ -58,20 +55,22 @@ def add_audio(folder: Path, workers: int, progress: Progress, engine: Engine = P
     settings = settings_of(identity, folder / IDENTITY)
     banks = read_banks(folder, settings)
     audio_too = {**identity, "audio": True}
-    complete(_making(folder, audio_too, replace(settings, audio=True), banks), Shard(), workers, engine, progress)
+    complete(_plan(folder, audio_too, replace(settings, audio=True), banks), replace(execution, shard=Shard()))
 
 
-def _making(folder: Path, identity: dict[str, Any], settings: Settings, banks: dict[str, Bank]) -> Making:
+def _plan(folder: Path, identity: dict[str, Any], settings: Settings, banks: dict[str, Bank]) -> BuildPlan:
     if settings.imported:
         raise InputError(f"{folder}: found an imported dataset, whose sounds are unknown, expected one made here")
-    work = SceneWork(settings.domain, spec_of(settings))
-    job = Job(folder, work, settings.audio, sha256_json(identity), sha256_json({**identity, "audio": False}))
-    names = {side: bank_path(folder, side).relative_to(folder).as_posix() for side in banks}
-    return Making(
-        job,
+    maker = SceneMaker(settings.domain, spec_of(settings))
+    context = BuildContext(
+        folder, maker, settings.audio, sha256_json(identity), sha256_json({**identity, "audio": False})
+    )
+    names = {side: bank_name(side) for side in banks}
+    return BuildPlan(
+        KIND,
+        context,
         identity,
         scene_files(settings.sizes),
         attached={name: partial(write_bank, banks[side]) for side, name in names.items()},
         missing=lambda: [names[side] for side in missing_banks(folder, banks)],
-        finish=finish_alone,
     )

@@ -9,14 +9,15 @@ from typing import Any
 import yaml
 
 from clear_gen.core.errors import InputError
+from clear_gen.datasets.scenes.layout import BANK, QUESTIONS, SCENES
+from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.questions.card import command, counts_line, questions_text
 from clear_gen.datasets.scenes.questions.files import Asked, asked_of
 from clear_gen.datasets.scenes.statistics import Statistics, statistics_lines
 from clear_gen.scenes.domain import packaged_domain
 from clear_gen.sounds.attributes import measured
 from clear_gen.sounds.bank import Bank
-from clear_gen.store.layout import BANK, IDENTITY, QUESTIONS, SCENES
-from clear_gen.store.manifest import Settings
+from clear_gen.store.layout import IDENTITY
 
 # Licence of a recording -> (the Hub's name, where its text is, whether what is made from it must carry the same one)
 LICENCES = {

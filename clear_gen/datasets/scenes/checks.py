@@ -17,14 +17,16 @@ from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import read_row_group
 from clear_gen.core.pcm import decode_flac, encode_flac, sha256_pcm
 from clear_gen.datasets.scenes.banks import bank_path
+from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT
+from clear_gen.datasets.scenes.manifest import Settings, spec_of
 from clear_gen.datasets.scenes.questions.files import Asked
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema, tail_samples
 from clear_gen.scenes.render import render_pcm
 from clear_gen.scenes.sampler import SEED_BITS, sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
 from clear_gen.store.chunks import check_file
-from clear_gen.store.layout import BANK_OF_SPLIT, Chunk, DataFile
-from clear_gen.store.manifest import Settings, spec_of
+from clear_gen.store.layout import Chunk, DataFile
+from clear_gen.store.validate import Finding
 
 RELATIVE_ROUNDING = 1e-9  # of a number drawn again by another mathematical library
 SAMPLE_ROUNDING = 1  # of a position computed from such a number
@@ -46,15 +48,6 @@ class Inspection:
     renders_again: bool
     same_environment: bool
     asked: Asked | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something wrong: by which check, in which file, scene or sound, and how."""
-
-    check: str
-    where: str
-    problem: str
 
 
 @dataclass

@@ -8,15 +8,16 @@ from pathlib import Path
 from shlex import quote
 
 from clear_gen.core.pcm import encode_flac
-from clear_gen.datasets.scenes.build import Shard
+from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, scene_files
+from clear_gen.datasets.scenes.manifest import Settings, finished_settings, spec_of
 from clear_gen.datasets.scenes.statistics import statistics, statistics_lines
 from clear_gen.scenes.graph import graph_of_row
 from clear_gen.scenes.render import render_pcm
 from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds.bank import Bank, resampled_bank
-from clear_gen.store.finish import finished_settings, is_finished
-from clear_gen.store.layout import BANK_OF_SPLIT, FILE_SCENES, DataFile, scene_files, shard_of
-from clear_gen.store.manifest import Settings, spec_of
+from clear_gen.store.build import Execution
+from clear_gen.store.finish import is_finished
+from clear_gen.store.layout import FILE_SCENES, DataFile, shard_of
 
 PROBED_SCENES = 30
 GRAPH_BYTES = 900  # of one scene's graph in a file, about
@@ -46,17 +47,18 @@ def summary(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def plan(settings: Settings, banks: dict[str, Bank], shard: Shard, workers: int) -> str:
+def plan(settings: Settings, banks: dict[str, Bank], execution: Execution) -> str:
     """What a run would make, and how long it takes and how large it gets, from a few scenes rendered now."""
     splits = ", ".join(f"{split} {count:,}" for split, count in settings.sizes.items())
     first = f"{sum(settings.sizes.values()):,} scenes: {splits}"
-    return "\n".join([first, *outlook(scene_files(settings.sizes), shard, workers, *_probe(settings, banks))])
+    return "\n".join([first, *outlook(scene_files(settings.sizes), execution, *_probe(settings, banks))])
 
 
 def outlook(
-    files: Sequence[DataFile], shard: Shard, workers: int, cpu_s: float, n_bytes: float, what: str = "scene"
+    files: Sequence[DataFile], execution: Execution, cpu_s: float, n_bytes: float, what: str = "scene"
 ) -> list[str]:
     """What a shard of some files takes, by the CPU seconds and the bytes of one ``what``, and which files it makes."""
+    shard, workers = execution.shard, execution.workers
     mine = shard_of(files, shard.of, shard.index)
     n, n_mine = (sum(file.stop - file.first for file in some) for some in (files, mine))
     lines = [

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clear_gen.datasets.scenes import load
-from clear_gen.store.layout import IDENTITY, SCENES, DataFile, scene_files
-from clear_gen.store.manifest import Settings, settings_of
+from clear_gen.core.errors import InputError
+from clear_gen.core.progress import progress
+from clear_gen.datasets.mixtures.redistribution import forbidden
+from clear_gen.datasets.scenes import console, figure, load, validate
+from clear_gen.datasets.scenes.clear_format.layout import export_clear
+from clear_gen.datasets.scenes.exports.audio_folder import export_audio_folder
+from clear_gen.datasets.scenes.finish import attached_files, card_of
+from clear_gen.datasets.scenes.layout import BANK, QUESTIONS, SCENES, scene_files
+from clear_gen.datasets.scenes.manifest import Settings, settings_of
+from clear_gen.store.kind import Export
+from clear_gen.store.layout import IDENTITY, DataFile
 from clear_gen.store.rows import Rows
+from clear_gen.store.validate import Validation
 
 
 class ScenesKind:
-    """See ``clear_gen.datasets.kind.DatasetKind``."""
+    """See ``clear_gen.store.kind.DatasetKind``."""
 
     name = SCENES
+    record = "scene"
+    folders: tuple[str, ...] = (SCENES, BANK, QUESTIONS)
+    exports: Mapping[str, Export] = {
+        "clear": lambda folder, out, overwrite: str(export_clear(folder, out, progress, overwrite)),
+        "audiofolder": lambda folder, out, overwrite: str(export_audio_folder(folder, out, progress, overwrite)),
+    }
 
     def settings(self, identity: dict[str, Any], path: Path) -> Settings:
         return settings_of(identity, path)
@@ -22,6 +38,42 @@ class ScenesKind:
     def files(self, settings: Settings) -> list[DataFile]:
         return scene_files(settings.sizes)
 
+    def attached(self, folder: Path, identity: dict[str, Any], settings: Settings) -> list[str]:
+        return attached_files(folder, identity, settings)
+
+    def card(self, folder: Path, manifest: dict[str, Any]) -> str:
+        return card_of(folder, manifest)
+
+    def card_without_audio(self, folder: Path, manifest: dict[str, Any]) -> str:
+        text = card_of(folder, manifest)
+        return text if "imported" in manifest["identity"] else f"{text}\n{LEFT_OUT}"
+
     def rows(self, folder: Path, manifest: dict[str, Any], config: str | None, split: str | None) -> Rows[Any]:
-        settings = self.settings(manifest["identity"], folder / IDENTITY)
-        return load.rows(folder, settings, manifest.get("questions"), config, split)
+        settings = settings_of(manifest["identity"], folder / IDENTITY)
+        return load.rows(folder, settings, manifest.get(QUESTIONS), config, split)
+
+    def summary(self, folder: Path) -> str:
+        return console.summary(folder)
+
+    def validate(
+        self, folder: Path, recordings: tuple[Path, Path] | None, sample: int | None, workers: int
+    ) -> Validation:
+        if recordings is not None:
+            raise InputError(f"{folder}: found scenes, expected mixtures where --events and --backgrounds are given")
+        return validate.validate(folder, sample, workers, progress)
+
+    def draw(self, folder: Path, record_id: str | None, config: str | None, out: Path) -> None:
+        if config is not None:
+            raise InputError(f"--snr: found one, but {folder} holds no mixtures")
+        figure.draw_scene(folder, record_id, out)
+
+    def unpublishable(self, folder: Path, manifest: dict[str, Any]) -> str | None:
+        return forbidden(folder, [name for name in manifest["files"] if name.startswith(f"{BANK}/")])
+
+
+LEFT_OUT = """## Audio
+
+The audio is left out, that of the banks too. Whoever has these banks puts them in the place of the ones here; then
+`clear-gen render .` makes the audio, and says of which scenes it is not what `rendered.pcm_sha256` says it was.
+"""
+KIND = ScenesKind()

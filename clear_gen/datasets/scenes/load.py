@@ -13,21 +13,12 @@ import pyarrow.parquet as pq
 from clear_gen.core.errors import InputError
 from clear_gen.core.parquet import open_parquet, read_row_group
 from clear_gen.datasets.scenes.banks import bank_path
+from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, QUESTIONS, SCENES, questions_name, scene_files
+from clear_gen.datasets.scenes.manifest import Settings, finished_settings
 from clear_gen.datasets.scenes.questions.files import Asked, asked_of, open_questions, read_asked, read_question_group
 from clear_gen.datasets.scenes.scene import Question, Scene
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema
-from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import (
-    BANK_OF_SPLIT,
-    CHUNK_SCENES,
-    IDENTITY,
-    QUESTIONS,
-    SCENES,
-    DataFile,
-    questions_name,
-    scene_files,
-)
-from clear_gen.store.manifest import Settings
+from clear_gen.store.layout import CHUNK_SCENES, IDENTITY, DataFile
 from clear_gen.store.rows import RowGroup, Rows, row_groups
 
 

@@ -11,9 +11,9 @@ from pydantic import Field, ValidationError, field_validator
 
 from clear_gen.core.config import Strict, invalid, parse_yaml, validate
 from clear_gen.core.errors import InputError
+from clear_gen.datasets.scenes.layout import split_sizes
+from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.scenes.domain import Domain, Sampling
-from clear_gen.store.layout import split_sizes
-from clear_gen.store.manifest import Settings
 
 MIN_SAMPLE_RATE = 8000
 

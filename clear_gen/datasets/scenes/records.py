@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,37 +11,38 @@ import pyarrow as pa
 
 from clear_gen.core.pcm import encode_flac
 from clear_gen.core.records import RENDERED_TYPE
+from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, bank_name
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import graph_of_row, scene_schema
 from clear_gen.scenes.render import render_pcm
 from clear_gen.scenes.sampler import SceneSpec, sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
 from clear_gen.store.audio_column import AudioColumn, with_columns
-from clear_gen.store.layout import BANK, BANK_OF_SPLIT, Chunk
+from clear_gen.store.layout import Chunk
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class SceneWork:
-    """See ``clear_gen.store.chunks.Work``."""
+@dataclass
+class SceneMaker:
+    """See ``clear_gen.store.chunks.RecordMaker``."""
 
     domain: Domain
     spec: SceneSpec
 
     def start(self) -> None:
-        _bank.cache_clear()
+        self._banks: dict[str, Bank] = {}
 
     def schema(self, config: str, identity_sha256: str) -> pa.Schema:
         return scene_schema(self.domain.attributes, self.spec.sample_rate, identity_sha256)
 
     def graphs(self, folder: Path, chunk: Chunk) -> pa.Table:
-        bank = _bank(folder, BANK_OF_SPLIT[chunk.split], self.spec.sample_rate)
+        bank = self._bank(folder, BANK_OF_SPLIT[chunk.split])
         return sample_scenes(bank, self.domain, self.spec, chunk.split, range(chunk.first, chunk.stop))
 
     def with_audio(self, folder: Path, table: pa.Table | None, chunk: Chunk) -> pa.Table:
         table = self.graphs(folder, chunk) if table is None else table
-        bank = _bank(folder, BANK_OF_SPLIT[chunk.split], self.spec.sample_rate)
+        bank = self._bank(folder, BANK_OF_SPLIT[chunk.split])
         rows = table.to_pylist()
         graphs = [graph_of_row(row) for row in rows]
         rendered, audio = [], AudioColumn(sum(graph.n_samples for graph in graphs))
@@ -54,6 +54,12 @@ class SceneWork:
         names = [f"{graph.scene_id}.flac" for graph in graphs]
         return with_columns(table, rendered=pa.array(rendered, RENDERED_TYPE), audio=audio.array(names))
 
+    def _bank(self, folder: Path, side: str) -> Bank:
+        """The bank of a side, read once per worker."""
+        if side not in self._banks:
+            self._banks[side] = resampled_bank(read_bank(folder / bank_name(side)), self.spec.sample_rate)
+        return self._banks[side]
+
 
 def _compare(chunk: Chunk, published: list[dict[str, Any] | None], rendered: list[dict[str, Any]]) -> None:
     """Say if what was rendered is not what was published, where graphs were published without audio."""
@@ -61,8 +67,3 @@ def _compare(chunk: Chunk, published: list[dict[str, Any] | None], rendered: lis
     if others := sum(old != new for old, new in pairs):
         why = "other banks or libraries, or another processor"
         log.warning("%s: %d of %d scenes are not what was published (%s)", chunk.name, others, len(pairs), why)
-
-
-@cache
-def _bank(folder: Path, side: str, sample_rate: int) -> Bank:
-    return resampled_bank(read_bank(folder / BANK / f"{side}.parquet"), sample_rate)

@@ -16,16 +16,17 @@ import soundfile
 
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.datasets.mixtures.build import create_mixtures
-from clear_gen.datasets.mixtures.finish import finish_mixtures
+from clear_gen.datasets.mixtures.kind import KIND
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, per_fold
-from clear_gen.datasets.mixtures.records import MixtureWork
+from clear_gen.datasets.mixtures.records import MixtureMaker
 from clear_gen.datasets.mixtures.source_tables import read_sources, write_sources
 from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.store import chunks
-from clear_gen.store.build import Shard, claim
+from clear_gen.store.build import Execution, Shard, claim
+from clear_gen.store.finish import finish
 from clear_gen.store.layout import shard_of
 from tests.datasets.runs import Runner, hashes, inodes, runner
-from tests.mixtures.data import RATE, RULES, make, silent, small_settings, write_corpus
+from tests.mixtures.data import RATE, RULES, make, small_settings, write_corpus
 
 FILE = "{config}/fold{fold}-00000-of-00001.parquet"
 
@@ -52,7 +53,7 @@ def test_the_default_recipe_makes_the_same_whatever_the_order_of_the_recordings(
     reference: Path, corpus: Path, settings: MixtureSettings, tmp_path: Path
 ) -> None:
     sounds, under = read_events(corpus / "events"), read_backgrounds(corpus / "under")
-    create_mixtures(tmp_path / "data", settings, sounds[::-1], under[::-1], Shard(), 1, silent)
+    create_mixtures(tmp_path / "data", settings, sounds[::-1], under[::-1], Execution())
     assert hashes(tmp_path / "data") == hashes(reference)
 
 
@@ -65,7 +66,7 @@ def test_a_shard_has_all_configs_of_its_mixtures(settings: MixtureSettings) -> N
 
 def test_chunks_do_not_depend_on_what_was_made_before(corpus: Path, settings: MixtureSettings, reference: Path) -> None:
     sounds, under = read_events(corpus / "events"), read_backgrounds(corpus / "under")
-    work = MixtureWork(settings, tuple(sounds), tuple(under))
+    work = MixtureMaker(settings, tuple(sounds), tuple(under))
     work.start()
     file = next(file for file in settings.files if file.config == "mixtures-snr10" and file.split == "fold3")
     alone = work.with_audio(reference, None, file.chunks[1])
@@ -175,7 +176,7 @@ def test_tables_of_other_sources_are_refused(
     path = folder / "sources/events.parquet"
     write_sources(tuple(replace(row, group="mine") for row in read_sources(path)), path)
     with pytest.raises(CheckFailed, match="found other sources than the mixtures were made from"):
-        finish_mixtures(folder)
+        finish(folder, KIND)
     with pytest.raises(InputError, match="found other sources than the dataset's"):
         make(folder, corpus, settings)
 
@@ -189,7 +190,7 @@ def test_lost_tables_and_a_lost_card_are_written_again(
     make(folder, corpus, settings)
     assert hashes(folder) == hashes(reference)
     (folder / "README.md").unlink()
-    finish_mixtures(folder)
+    finish(folder, KIND)
     assert hashes(folder) == hashes(reference)
 
 
@@ -197,7 +198,7 @@ def test_finish_says_what_is_missing(corpus: Path, settings: MixtureSettings, tm
     folder = tmp_path / "data"
     make(folder, corpus, settings, Shard(1, 2))
     with pytest.raises(CheckFailed, match=r"8 of 12 files missing, first mixtures-snr0/fold1-00000-of-00001.parquet"):
-        finish_mixtures(folder)
+        finish(folder, KIND)
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

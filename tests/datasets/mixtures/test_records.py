@@ -20,7 +20,7 @@ from clear_gen.core.pcm import decode_flac, from_pcm16, from_pcm24, sha256_pcm, 
 from clear_gen.datasets.mixtures.build import create_mixtures
 from clear_gen.datasets.mixtures.load import load_mixture, load_mixtures
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
-from clear_gen.datasets.mixtures.records import MixtureWork, stems_pcm24
+from clear_gen.datasets.mixtures.records import MixtureMaker, stems_pcm24
 from clear_gen.datasets.mixtures.source_tables import read_sources
 from clear_gen.datasets.mixtures.statistics import mixture_statistics
 from clear_gen.datasets.mixtures.validate import validate_mixtures
@@ -29,8 +29,8 @@ from clear_gen.mixtures.recordings.cache import Sources
 from clear_gen.mixtures.recordings.dcase_scenes import LICENCE as TAMPERE
 from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.mixtures.render import MixtureAudio, render_mixture
-from clear_gen.store.build import Shard
-from clear_gen.store.chunks import Job
+from clear_gen.store.build import Execution
+from clear_gen.store.chunks import BuildContext
 from tests.datasets.runs import hashes
 from tests.mixtures.data import LABELS, N_FOLDS, RATE, make, silent, small_settings, write_corpus
 
@@ -156,7 +156,7 @@ def test_a_card_says_what_must_not_be_published(corpus: Path, tmp_path: Path) ->
     table, folder = corpus / "under.csv", tmp_path / "data"
     table.write_text("filename,licence\n" + "".join(f'{name},"{TAMPERE}"\n' for name in names))
     sounds = (read_events(corpus / "events"), read_backgrounds(table))
-    create_mixtures(folder, small_settings(1, stems=False, snrs=(0.0,)), *sounds, Shard(), 1, silent)
+    create_mixtures(folder, small_settings(1, stems=False, snrs=(0.0,)), *sounds, Execution())
     card = (folder / "README.md").read_text()
     assert "must not be published" in card
     assert f"| backgrounds | {TAMPERE} | 6 | 6 |" in card
@@ -219,7 +219,7 @@ def test_the_published_recipe_goes_by_the_order_of_the_tables(tmp_path: Path, le
     sounds, under = read_events(tmp_path / "events.csv"), read_backgrounds(tmp_path / "under.csv")
     settings = small_settings(3, recipe="kong2018", n_folds=2, snrs=(0.0,), stems=False, legacy_repeat=legacy_repeat)
     folder = tmp_path / "data"
-    create_mixtures(folder, settings, sounds, under, Shard(), 1, silent)
+    create_mixtures(folder, settings, sounds, under, Execution())
 
     rows, draws = np.arange(12), np.random.RandomState(1234)
     np.random.RandomState(1234).shuffle(rows)
@@ -272,8 +272,8 @@ def test_scenes_and_mixtures_are_told_apart(reference: Path) -> None:
 
 
 def test_a_job_knows_the_schema_of_each_config(settings: MixtureSettings) -> None:
-    work = MixtureWork(settings, (), ())
-    job = Job(Path("x"), work, True, "a", "a")
+    work = MixtureMaker(settings, (), ())
+    job = BuildContext(Path("x"), work, True, "a", "a")
     names = {file.config: job.schema(file).names for file in settings.files}
     assert names["stems-snr0"] == ["mixture_id", "fold", "background", "events"]
     assert names["mixtures-snr0"][-2:] == ["rendered", "audio"]

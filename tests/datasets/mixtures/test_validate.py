@@ -21,9 +21,9 @@ from clear_gen.core.parquet import parquet_writer
 from clear_gen.core.pcm import decode_flac, encode_flac, sha256_pcm
 from clear_gen.datasets.mixtures import validate as validation
 from clear_gen.datasets.mixtures.source_tables import read_sources, sources_sha256, write_sources
-from clear_gen.datasets.scenes.validate import Validation
 from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.store.manifest import read_provenance, write_provenance
+from clear_gen.store.validate import Validation, outcome_lines
 from tests.datasets.inline import Inline
 from tests.mixtures.data import RATE, make, silent, small_settings, write_corpus
 
@@ -102,7 +102,7 @@ def test_nothing_is_found_where_nothing_is_wrong(clean: Path, corpus: Path) -> N
     assert result.counts["measured"] == 144
     assert result.counts["drawn identical"] == result.counts["rendered identical"] == 72
     assert "not made again: give --events and --backgrounds for that" in check(clean).remarks
-    text = "\n".join(validation.mixture_lines(result))
+    text = "\n".join(outcome_lines(result))
     assert "identical 72, within rounding 0, different 0" in text
 
 

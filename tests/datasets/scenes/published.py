@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 import clear_gen
 from clear_gen.core.files import sha256_file
 from clear_gen.core.pcm import encode_flac
-from clear_gen.datasets.scenes.build import Shard, create
+from clear_gen.datasets.scenes.build import create
 from clear_gen.datasets.scenes.clear_format.importer import ImportSummary, import_clear_layout
+from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SceneGraph
 from clear_gen.sounds.bank import Bank
-from clear_gen.store.manifest import Settings
+from clear_gen.store.build import Execution
 
 RATE = 8000
 
@@ -31,7 +32,7 @@ def silent(left: int, total: int) -> Iterator[Callable[[int], None]]:
 
 def make(folder: Path, settings: Settings, banks: dict[str, Bank]) -> Path:
     """A dataset of our own."""
-    create(folder, settings, banks, Shard(), 1, silent)
+    create(folder, settings, banks, Execution())
     return folder
 
 

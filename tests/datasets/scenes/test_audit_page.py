@@ -24,10 +24,10 @@ from clear_gen.datasets.scenes.audit import run as auditing
 from clear_gen.datasets.scenes.audit.console import lines
 from clear_gen.datasets.scenes.audit.page import page, write_page
 from clear_gen.datasets.scenes.audit.run import Audit, audit
+from clear_gen.datasets.scenes.layout import questions_name
 from clear_gen.datasets.scenes.questions.console import program_of
 from clear_gen.questions.audit.text_only_baselines import ALL, BANK_LOOKUP, CONSTANT_TYPE, NGRAMS, look_up
 from clear_gen.questions.audit.thresholds import RELATION_BLIND
-from clear_gen.store.layout import questions_name
 from clear_gen.store.manifest import read_provenance
 from tests.datasets.runs import make_scenes
 

@@ -21,15 +21,17 @@ from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_file
 from clear_gen.core.pcm import sha256_pcm, to_pcm16
 from clear_gen.datasets.scenes.banks import needed_banks
-from clear_gen.datasets.scenes.build import Progress, Shard, add_audio, claim, create, discard
+from clear_gen.datasets.scenes.build import add_audio, create
+from clear_gen.datasets.scenes.kind import KIND
+from clear_gen.datasets.scenes.layout import scene_files
+from clear_gen.datasets.scenes.manifest import Settings, identity_of
 from clear_gen.datasets.scenes.validate import validate
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.render import render_pcm
 from clear_gen.sounds.bank import Bank, resampled_bank
 from clear_gen.store import chunks
+from clear_gen.store.build import Execution, Progress, Shard, claim, discard
 from clear_gen.store.finish import finish
-from clear_gen.store.layout import scene_files
-from clear_gen.store.manifest import Settings, identity_of
 
 SIZES = {"train": 230, "validation": 20, "test": 30}
 
@@ -53,7 +55,7 @@ def make(
     progress: Progress = silent,
 ) -> Path:
     needed = {side: banks[side] for side in needed_banks(settings.sizes)}
-    create(folder, settings, needed, shard or Shard(), workers, progress)
+    create(folder, settings, needed, Execution(workers, shard=shard or Shard(), progress=progress))
     return folder
 
 
@@ -105,7 +107,7 @@ def test_graphs_first_and_audio_later_make_the_same_bytes(
 ) -> None:
     folder = make(tmp_path / "data", replace(settings, audio=False), embedded)
     assert not clear_gen.open_dataset(folder).scenes("train")[0].has_stored_audio
-    add_audio(folder, 1, silent)
+    add_audio(folder, Execution())
     assert hashes(folder) == hashes(reference)
 
 
@@ -211,7 +213,7 @@ def test_graphs_of_another_version_are_never_drawn_anew(
     (folder / "scenes/validation-00000-of-00001.parquet").unlink()
     before = hashes(folder)
     with pytest.raises(InputError, match=r"missing or damaged, and made by clear-gen 0\.0\.9"):
-        add_audio(folder, 1, silent)
+        add_audio(folder, Execution())
     assert hashes(folder) == before
 
 
@@ -250,7 +252,7 @@ def test_discard_removes_the_dataset_and_nothing_else(reference: Path, tmp_path:
 def test_finish_says_what_is_missing(tmp_path: Path, settings: Settings, embedded: dict[str, Bank]) -> None:
     folder = make(tmp_path / "data", replace(settings, audio=False), embedded, Shard(1, 3))
     with pytest.raises(CheckFailed, match="2 of 3 files missing, first scenes/train-00000-of-00001"):
-        finish(folder)
+        finish(folder, KIND)
 
 
 def test_finish_refuses_a_file_with_too_few_scenes(
@@ -261,7 +263,7 @@ def test_finish_refuses_a_file_with_too_few_scenes(
     path = folder / "scenes/validation-00000-of-00001.parquet"
     pq.write_table(pq.read_table(path), folder / "scenes/train-00000-of-00001.parquet")
     with pytest.raises(CheckFailed, match=r"train-00000-of-00001.parquet: found 20 scenes .*, expected 230"):
-        finish(folder)
+        finish(folder, KIND)
 
 
 def test_shards_that_start_and_end_at_once_make_the_same_bytes(reference: Path, tmp_path: Path) -> None:
@@ -289,7 +291,7 @@ def test_overwriting_with_an_unusable_bank_removes_nothing(
     shutil.copytree(reference, folder)
     wrong = {**embedded, "test": replace(embedded["test"], domain="birds")}
     with pytest.raises(InputError, match="found birds, expected clear2"):
-        create(folder, settings, wrong, Shard(), 1, silent, overwrite=True)
+        create(folder, settings, wrong, Execution(overwrite=True))
     assert hashes(folder) == hashes(reference)
 
 

@@ -23,8 +23,8 @@ from clear_gen.cli import run
 from clear_gen.cli.common import DONE
 from clear_gen.core.files import content_path
 from clear_gen.datasets.scenes import card
+from clear_gen.datasets.scenes.layout import split_sizes
 from clear_gen.sounds.bank import Bank
-from clear_gen.store.layout import split_sizes
 from tests.datasets.runs import RATE, hashes, make_scenes, small_banks
 
 SAMPLING = "sampling: {sounds: {min: 6, max: 8}, reverb: null, noise: {level_dbfs: [-70, -60]}}\n"

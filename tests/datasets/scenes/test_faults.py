@@ -210,14 +210,14 @@ def nothing_lost(folder: Path, before: dict[str, tuple[int, int]]) -> None:
 
 def is_there(folder: Path, name: str, now: dict[str, tuple[int, int]]) -> bool:
     """Whether a file is there, or, if it is a chunk, the file of which it is a part."""
-    split = Path(name).name.split("-")[0]
-    in_its_file = name.endswith(".arrow") and f"scenes/{split}-00000-of-00001.parquet" in now
+    config, split, *_ = [*Path(name).name.split("-"), ""]
+    in_its_file = name.endswith(".arrow") and f"{config}/{split}-00000-of-00001.parquet" in now
     return (folder / name).exists() or in_its_file
 
 
 # --- a worker that dies -----------------------------------------------------------------------------------------------
 
-CHUNK, ITS_NAME = ".partial/train-0000100.arrow", "train-000100 to train-000199"
+CHUNK, ITS_NAME = ".partial/scenes-train-0000100.arrow", "scenes train-000100 to train-000199"
 
 
 def killing(folder: Path, **how: object) -> dict[str, dict[str, str]]:
@@ -255,7 +255,7 @@ def test_a_chunk_that_kills_its_worker_is_named_and_the_rest_is_made(
     assert done.said[-1].startswith(f"clear-gen: 1 not made: {ITS_NAME} (its worker died 2 times, killed by SIGKILL")
     assert done.said[-1].endswith("the rest is written: run again to go on")
     made = {name for name in hashes(folder) if name.startswith("scenes/") or name.endswith(".arrow")}
-    others = {f".partial/train-{first:07d}.arrow" for first in (0, 200)}
+    others = {f".partial/scenes-train-{first:07d}.arrow" for first in (0, 200)}
     assert made - {name for name in made if name.endswith(".tmp")} == others | {
         f"scenes/{split}-00000-of-00001.parquet" for split in ("validation", "test")
     }
@@ -469,11 +469,11 @@ def unfinished(run: Runner, banks: list[str], folder: Path) -> None:
     """Both banks and the chunk of the first file are there, no file is."""
     fault = {"folder": str(folder), "action": "kill", "step": f"replace {TRAIN}"}
     assert run(*command(banks, folder, FEW), fault=fault).code == -signal.SIGKILL
-    assert (folder / ".partial/train-0000000.arrow").exists()
+    assert (folder / ".partial/scenes-train-0000000.arrow").exists()
 
 
 @pytest.mark.parametrize("damage", [cut, empty, text])
-@pytest.mark.parametrize("name", [".partial/train-0000000.arrow", "bank/train.parquet"])
+@pytest.mark.parametrize("name", [".partial/scenes-train-0000000.arrow", "bank/train.parquet"])
 def test_what_an_unfinished_run_left_damaged_is_made_again(
     run: Runner, banks: list[str], few: Path, tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
@@ -492,7 +492,7 @@ def test_a_chunk_of_another_dataset_is_made_again(run: Runner, banks: list[str],
     folder, other = tmp_path / "data", tmp_path / "other"
     unfinished(run, banks, folder)
     unfinished(run, [*banks, "--seed", "1"], other)
-    shutil.copy(other / ".partial/train-0000000.arrow", folder / ".partial")
+    shutil.copy(other / ".partial/scenes-train-0000000.arrow", folder / ".partial")
     assert run(*command(banks, folder, FEW)).code == 0
     assert hashes(folder) == hashes(few)
 
@@ -539,7 +539,7 @@ def flip(path: Path, part: float) -> None:
 def test_one_byte_of_a_chunk_is_no_chunk(run: Runner, banks: list[str], few: Path, tmp_path: Path, part: float) -> None:
     folder = tmp_path / "data"
     unfinished(run, banks, folder)
-    flip(folder / ".partial/train-0000000.arrow", part)
+    flip(folder / ".partial/scenes-train-0000000.arrow", part)
     assert run(*command(banks, folder, FEW)).code == 0
     assert hashes(folder) == hashes(few)
 
@@ -548,7 +548,7 @@ def test_a_chunk_in_the_place_of_another_is_no_chunk(run: Runner, banks: list[st
     folder = tmp_path / "data"
     fault = {"folder": str(folder), "action": "kill", "step": f"replace {TRAIN}"}
     assert run(*command(banks, folder, MANY), fault=fault).code == -signal.SIGKILL
-    shutil.copy(folder / ".partial/train-0000000.arrow", folder / ".partial/train-0000100.arrow")
+    shutil.copy(folder / ".partial/scenes-train-0000000.arrow", folder / ".partial/scenes-train-0000100.arrow")
     assert run(*command(banks, folder, MANY)).code == 0
     assert hashes(folder) == hashes(many)
 

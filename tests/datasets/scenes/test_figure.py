@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import sys
-from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,14 +11,15 @@ import numpy as np
 import pytest
 
 from clear_gen.core.errors import InputError
-from clear_gen.datasets.scenes.build import Shard, create
+from clear_gen.datasets.scenes.build import create
 from clear_gen.datasets.scenes.figure import FLOOR_DB, HOP, N_BANDS, draw_scene, mel_spectrogram, scene_figure
 from clear_gen.datasets.scenes.load import load_scenes
+from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.scene import Scene
 from clear_gen.scenes.domain import load_domain
 from clear_gen.scenes.graph import Noise, Reverb, SceneGraph, Sound
 from clear_gen.sounds.attributes import GivenAttribute
-from clear_gen.store.manifest import Settings
+from clear_gen.store.build import Execution
 from tests.banks import tone_bank
 
 RATE = 16_000
@@ -81,7 +81,7 @@ def test_bands_are_of_equal_width_in_mel_and_all_filled(rate):
 
 def make_dataset(folder: Path, sizes: dict[str, int], audio: bool) -> Path:
     settings = Settings(sizes=sizes, seed=0, sample_rate=RATE, levels="recorded", audio=audio, domain=CLEAR2)
-    create(folder, settings, {"train": tone_bank()}, Shard(), 1, lambda left, total: nullcontext(lambda n: None))
+    create(folder, settings, {"train": tone_bank()}, Execution())
     return folder
 
 

@@ -21,13 +21,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from clear_gen.datasets.scenes.load import load_graph
+from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.questions.language.execute import IllPosed, execute
 from clear_gen.questions.language.program import Node, Program
 from clear_gen.questions.templates.collection import read_templates
 from clear_gen.questions.templates.template import as_json
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SceneGraph
-from clear_gen.store.finish import finished_settings
 from tests.counts import NIGHTLY, thinned
 from tests.datasets.faultpoints import workers_of
 from tests.datasets.runs import RATE, SCENES, Done, Runner, hashes, runner, write_banks

@@ -21,15 +21,18 @@ import soundfile
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.core.errors import CheckFailed
-from clear_gen.core.files import sha256_file
+from clear_gen.core.files import sha256_file, sha256_json
 from clear_gen.core.parquet import parquet_writer
 from clear_gen.core.pcm import encode_flac, from_pcm16, sha256_pcm, to_pcm16
 from clear_gen.datasets.scenes import validate as validation
-from clear_gen.datasets.scenes.validate import Validation, validate
+from clear_gen.datasets.scenes.kind import KIND
+from clear_gen.datasets.scenes.layout import scene_files
+from clear_gen.datasets.scenes.validate import validate
 from clear_gen.scenes.graph import scene_schema
 from clear_gen.sounds.bank import Bank, write_bank
 from clear_gen.store.finish import finish
 from clear_gen.store.manifest import write_provenance
+from clear_gen.store.validate import SHOWN_FINDINGS, Validation, chosen_places, outcome_lines
 from tests.counts import NIGHTLY
 from tests.datasets.inline import Inline
 from tests.datasets.runs import RATE, hashes, make_scenes, small_banks
@@ -41,6 +44,9 @@ TRAIN = "scenes/train-00000-of-00001.parquet"
 @contextmanager
 def silent(left: int, total: int) -> Iterator[Callable[[int], None]]:
     yield lambda n: None
+
+
+CHECKS = ("provenance", "files", "banks", "schema", "graph", "drawn again", "audio", "rendered again", "questions")
 
 
 @pytest.fixture
@@ -90,7 +96,7 @@ def test_a_clean_dataset_is_a_table_and_exit_code_0(
     before = hashes(twelve)
     assert run(["validate", str(twelve), *options]) == DONE
     rows = {row.split("  ")[0]: row for row in capsys.readouterr().out.splitlines()}
-    assert list(rows) == ["check", *validation.CHECKS]
+    assert list(rows) == ["check", *CHECKS]
     assert all(row.endswith(" 0") for check, row in rows.items() if check != "check")
     assert "6 files" in rows["files"]
     assert "12 scenes" in rows["graph"]
@@ -104,10 +110,10 @@ def test_a_clean_dataset_is_a_table_and_exit_code_0(
 def test_every_scene_can_be_in_the_sample_and_the_sample_is_always_the_same(twelve: Path) -> None:
     counts = [validate(twelve, sample, 1, silent).counts["rendered identical"] for sample in (0, 1, 7, 12, 100)]
     assert counts == [0, 1, 7, 12, 12]
-    splits = [[(None, chunk) for chunk in file.chunks] for file in validation.scene_files({"train": 900, "test": 300})]
+    splits = [[(None, chunk) for chunk in file.chunks] for file in scene_files({"train": 900, "test": 300})]
     places = [place for some in splits for place in some]
-    chosen = validation.chosen_places(places, 200)
-    assert chosen == validation.chosen_places(places, 200)
+    chosen = chosen_places(places, 200)
+    assert chosen == chosen_places(places, 200)
     by_split = {
         split: sum(len(some) for chunk, some in chosen.items() if chunk.split == split) for split in ("train", "test")
     }
@@ -421,7 +427,7 @@ def from_another_machine(data: Path) -> None:
     stored = json.loads((data / "clear.json").read_text())
     seal(data, environment={**stored["environment"], "cpu": "another"})
     (data / "README.md").unlink()
-    finish(data)
+    finish(data, KIND)
     seal(data)
 
 
@@ -523,7 +529,7 @@ def test_a_scene_file_of_another_shape(
     write_scenes(data, change(pq.read_table(data / TRAIN)), row_group)
     lines = found(data)
     assert len(lines) == 1
-    assert lines[0].startswith("schema: train-000000 to train-000007: ")
+    assert lines[0].startswith("schema: scenes train-000000 to train-000007: ")
     assert problem in lines[0]
 
 
@@ -569,7 +575,7 @@ def test_another_version_of_the_generator_is_remarked_and_nothing_drawn_again(
 ) -> None:
     stored = json.loads((data / "clear.json").read_text())
     identity = {**stored["identity"], "generator": "clear-gen 0.0.9"}
-    identity_sha256 = validation.sha256_json(identity)
+    identity_sha256 = sha256_json(identity)
     for name in [name for name in stored["files"] if name.startswith("scenes/")]:
         table = pq.read_table(data / name)
         with parquet_writer(data / name, scene_schema(_attributes(), RATE, identity_sha256), audio=True) as writer:
@@ -585,12 +591,12 @@ def test_another_version_of_the_generator_is_remarked_and_nothing_drawn_again(
 
 @pytest.mark.usefixtures("inline")
 def test_many_findings_are_counted_and_the_first_shown() -> None:
-    result = Validation()
-    for number in range(validation.SHOWN_FINDINGS + 5):
+    result = Validation(looked_at={"graph": "205 scenes"})
+    for number in range(SHOWN_FINDINGS + 5):
         result.find("graph", f"train-{number:06d}", "wrong")
-    lines = list(validation.lines(result))
+    lines = list(outcome_lines(result))
     assert lines[-1] == "and 5 more"
-    assert len([line for line in lines if line.startswith("graph: train-")]) == validation.SHOWN_FINDINGS
+    assert len([line for line in lines if line.startswith("graph: train-")]) == SHOWN_FINDINGS
     assert next(line for line in lines if line.startswith("graph ")).endswith("205")
 
 

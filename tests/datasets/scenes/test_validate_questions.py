@@ -18,6 +18,7 @@ from clear_gen.cli.common import DONE, FAILED
 from clear_gen.core.errors import CheckFailed
 from clear_gen.core.files import sha256_file, sha256_json
 from clear_gen.datasets.scenes import validate as validation
+from clear_gen.datasets.scenes.kind import KIND
 from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, questions_schema, write_questions_file
 from clear_gen.datasets.scenes.validate import validate
 from clear_gen.store.finish import finish
@@ -53,7 +54,7 @@ def seal(folder: Path, change: Callable[[dict[str, Any]], Any] = lambda section:
     stored = read_provenance(folder / "clear.json")
     change(stored["questions"])
     files = {name: sha256_file(folder / name) for name in stored["files"]}
-    write_provenance(folder, stored["identity"], stored["environment"], files, stored["questions"])
+    write_provenance(folder, stored["identity"], stored["environment"], files, {"questions": stored["questions"]})
 
 
 def rewrite(folder: Path, change: Callable[[list[Row]], Any]) -> None:
@@ -80,7 +81,7 @@ def test_questions_are_a_row_of_the_table(clean: Path, capsys: pytest.CaptureFix
 
 def test_after_finish_and_render_everything_is_right(data: Path) -> None:
     (data / "README.md").unlink()
-    finish(data)
+    finish(data, KIND)
     assert found(data) == []
     assert run(["render", str(data), "--workers", "1"]) == DONE
     assert found(data) == []
@@ -307,7 +308,7 @@ def test_an_altered_section_is_a_finding(data: Path, message: str, change: Calla
 def test_a_section_of_something_else_fails_in_one_line(data: Path, section: Any) -> None:
     stored = json.loads((data / "clear.json").read_text())
     files = {name: sha256_file(data / name) for name in stored["files"]}
-    write_provenance(data, stored["identity"], stored["environment"], files, section)
+    write_provenance(data, stored["identity"], stored["environment"], files, {"questions": section})
     with pytest.raises(CheckFailed, match=r"clear.json: questions: found .*, expected an object with their identity"):
         validate(data, 0, 1, silent)
     assert run(["validate", str(data)]) == FAILED

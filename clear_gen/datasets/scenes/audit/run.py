@@ -22,7 +22,9 @@ from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import open_parquet, read_row_group
 from clear_gen.datasets.scenes.banks import bank_path
+from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, scene_files
 from clear_gen.datasets.scenes.load import read_questions
+from clear_gen.datasets.scenes.manifest import Settings, finished_settings
 from clear_gen.datasets.scenes.questions.files import Checker, program_of, read_asked
 from clear_gen.questions.audit.clause_ablation import ClauseAblation, ablate_clauses
 from clear_gen.questions.audit.figures import Figures, figures_of
@@ -43,10 +45,9 @@ from clear_gen.questions.language.vocabulary import values_of
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import graph_of_row, scene_schema
 from clear_gen.store.chunks import check_file
-from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import BANK_OF_SPLIT, IDENTITY, DataFile, scene_files
-from clear_gen.store.manifest import GENERATOR, Settings, environment, read_provenance
-from clear_gen.store.workers import TRIES, Died, Pool, Task
+from clear_gen.store.layout import IDENTITY, DataFile
+from clear_gen.store.manifest import GENERATOR, environment, read_provenance
+from clear_gen.store.workers import Call, Died, Pool, run_calls
 
 FORMAT = 1
 
@@ -186,28 +187,18 @@ def _ablated(
     job: _Job, files: Sequence[DataFile], workers: int
 ) -> dict[str, tuple[QuestionColumns, list[ClauseAblation]]]:
     """Split -> its questions and what executing them again showed; splits without questions are left out."""
-    results = dict(_in_workers(job, [Task(file.name, examine_file, (file,)) for file in files], workers))
+    results = {}
+    calls = [Call(file.name, examine_file, (file,)) for file in files]
+    for call, result in run_calls(calls, workers, Pool, start, job).items():
+        if isinstance(result, Died):
+            raise CheckFailed(f"not audited: {result.of(call)}")
+        results[call.name] = result
     found = {}
     for split in job.settings.sizes:
         parts = [results[file.name] for file in files if file.split == split]
         if any(part[1] for part in parts):
             found[split] = (_together([asked for asked, _ in parts]), [*chain(*(ablations for _, ablations in parts))])
     return found
-
-
-def _in_workers(job: _Job, tasks: list[Task], workers: int) -> Iterator[tuple[str, Any]]:
-    if workers == 1 or len(tasks) == 1:
-        start(job)
-        for task in tasks:
-            yield task.name, task.function(*task.arguments)
-        return
-    with Pool(min(workers, len(tasks)), start, job) as pool:
-        for task in tasks:
-            pool.submit(task)
-        for task, result in pool.results():
-            if isinstance(result, Died):
-                raise CheckFailed(f"{task.name}: not audited, its worker died {TRIES} times ({result.how})")
-            yield task.name, result
 
 
 def _banks(folder: Path, settings: Settings, files: Sequence[DataFile]) -> dict[str, dict[str, list[Any]]]:

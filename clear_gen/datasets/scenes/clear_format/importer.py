@@ -19,7 +19,6 @@ from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import parquet_writer
 from clear_gen.core.pcm import decode_flac, sha256_pcm
 from clear_gen.core.progress import Advance
-from clear_gen.datasets.scenes.build import Progress, claim
 from clear_gen.datasets.scenes.clear_format.layout import OWN_KEY, PUBLISHED_SPLITS, audio_folder_path, check_names
 from clear_gen.datasets.scenes.clear_format.question_files import (
     are_there,
@@ -29,15 +28,19 @@ from clear_gen.datasets.scenes.clear_format.question_files import (
 )
 from clear_gen.datasets.scenes.clear_format.scenes import published_scene_of, row_of, wrong
 from clear_gen.datasets.scenes.clear_format.source import Survey, place, read_object, sorted_scenes, survey_split
-from clear_gen.datasets.scenes.records import SceneWork
+from clear_gen.datasets.scenes.kind import KIND
+from clear_gen.datasets.scenes.layout import scene_files
+from clear_gen.datasets.scenes.manifest import Settings, identity_of
+from clear_gen.datasets.scenes.records import SceneMaker
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.store import chunks
-from clear_gen.store.chunks import Job
-from clear_gen.store.finish import finish_alone, is_finished, tidy
-from clear_gen.store.layout import DataFile, scene_files
+from clear_gen.store.build import Progress, claim
+from clear_gen.store.chunks import BuildContext
+from clear_gen.store.finish import finish_locked, is_finished, tidy
+from clear_gen.store.layout import DataFile
 from clear_gen.store.lock import at_work
-from clear_gen.store.manifest import Settings, begin, check_unchanged, identity_of
+from clear_gen.store.manifest import begin, check_unchanged
 
 DEFAULT_RATE_HZ = 48000  # of the published generator's audio, for a source that has none
 
@@ -133,32 +136,36 @@ def _complete(
     progress: Progress,
 ) -> None:
     files = scene_files(settings.sizes)
-    spec = SceneSpec(0, settings.sample_rate)  # nothing is sampled: the job says which files are this dataset's
-    job = Job(out, SceneWork(settings.domain, spec), settings.audio, sha256_json(identity), "")
-    if is_finished(out) and not chunks.missing_files(job, files) and are_there(out, section, settings):
+    spec = SceneSpec(
+        0, settings.sample_rate
+    )  # nothing is sampled: the build context says which files are this dataset's
+    context = BuildContext(out, SceneMaker(settings.domain, spec), settings.audio, sha256_json(identity), "")
+    if is_finished(out) and not chunks.missing_files(context, files) and are_there(out, section, settings):
         tidy(out)
         return
     with at_work(out):
         check_unchanged(out, identity)
         check_no_others(out, section)
-        chunks.missing_files(job, files)  # before anything is written: it refuses files of another dataset
+        chunks.missing_files(context, files)  # before anything is written: it refuses files of another dataset
         begin(out, identity)
-        chunks.remove_damaged(job, files)
-        left = chunks.missing_files(job, files)
+        chunks.remove_damaged(context, files)
+        left = chunks.missing_files(context, files)
         n_left, n = (sum(file.stop - file.first for file in some) for some in (left, files))
         with progress(n_left, n) as advance, chunks.interrupt_between() as check:
             for split, some in groupby(left, key=lambda file: file.split):
                 scenes = _Scenes(source, split, surveys[split], settings)
                 for file in some:
-                    _write_file(file, scenes, job, advance, check)
+                    _write_file(file, scenes, context, advance, check)
         if section is not None:
             write_questions(out, section, {split: survey.questions for split, survey in surveys.items()}, settings)
-        finish_alone(out)
+        finish_locked(out, KIND)
 
 
-def _write_file(file: DataFile, scenes: _Scenes, job: Job, advance: Advance, check: Callable[[], None]) -> None:
-    schema = job.schema(file)
-    with chunks.recorded_path(job.folder, file.name) as path, parquet_writer(path, schema, job.audio) as writer:
+def _write_file(
+    file: DataFile, scenes: _Scenes, context: BuildContext, advance: Advance, check: Callable[[], None]
+) -> None:
+    schema = context.schema(file)
+    with chunks.recorded_path(context.folder, file.name) as path, parquet_writer(path, schema, context.audio) as writer:
         for chunk in file.chunks:
             rows = []
             for index in range(chunk.first, chunk.stop):

@@ -27,7 +27,6 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
 from clear_gen.core.progress import Advance
 from clear_gen.datasets.scenes.banks import read_banks
-from clear_gen.datasets.scenes.build import Progress
 from clear_gen.datasets.scenes.exports.source import (
     ExportSummary,
     Source,
@@ -39,11 +38,12 @@ from clear_gen.datasets.scenes.exports.source import (
     row_groups,
     rows,
 )
+from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT
 from clear_gen.questions.language.functions.table import function_named
 from clear_gen.questions.language.vocabulary import ordinal
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.attributes import Attribute
-from clear_gen.store.layout import BANK_OF_SPLIT
+from clear_gen.store.build import Progress
 
 PUBLISHED_SPLITS = {"train": "train", "validation": "val", "test": "test"}
 OWN_KEY = "clear_gen"

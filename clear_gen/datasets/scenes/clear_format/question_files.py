@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,15 +9,17 @@ from typing import Any
 import pyarrow as pa
 
 from clear_gen.core.errors import InputError
-from clear_gen.core.files import sha256_json, write_text
+from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import metadata_of, open_parquet
 from clear_gen.datasets.scenes.clear_format.questions import Questions
+from clear_gen.datasets.scenes.layout import QUESTIONS, questions_name
+from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.questions.files import asked_of, open_questions, questions_schema, write_questions_file
 from clear_gen.questions.generation.records import NEEDS_HOLDOUT
 from clear_gen.store import chunks
 from clear_gen.store.finish import is_finished
-from clear_gen.store.layout import IDENTITY, PARTIAL, questions_name
-from clear_gen.store.manifest import GENERATOR, KEPT_QUESTIONS, Settings, difference, kept_questions, read_provenance
+from clear_gen.store.layout import IDENTITY
+from clear_gen.store.manifest import GENERATOR, difference, keep_sections, kept_sections, read_provenance
 
 
 def section_of(source: Path, identity: dict[str, Any], questions: Mapping[str, Questions]) -> dict[str, Any] | None:
@@ -37,7 +38,7 @@ def section_of(source: Path, identity: dict[str, Any], questions: Mapping[str, Q
 
 
 def _stored(out: Path) -> dict[str, Any] | None:
-    return read_provenance(out / IDENTITY).get("questions") if is_finished(out) else kept_questions(out)
+    return read_provenance(out / IDENTITY).get(QUESTIONS) if is_finished(out) else kept_sections(out).get(QUESTIONS)
 
 
 def check_no_others(out: Path, section: dict[str, Any] | None) -> None:
@@ -80,7 +81,7 @@ def write_questions(
     out: Path, section: dict[str, Any], questions: Mapping[str, Questions | None], settings: Settings
 ) -> None:
     """Write the files of questions, and what ``finish`` needs to know of them."""
-    write_text(out / PARTIAL / KEPT_QUESTIONS, json.dumps(section))
+    keep_sections(out, {QUESTIONS: section})
     found = {split: some.records for split, some in questions.items() if some is not None}
     with_holdout = any(_is_known(records) for records in found.values())
     schema = questions_schema(settings.sample_rate, sha256_json(section["identity"]), with_holdout)

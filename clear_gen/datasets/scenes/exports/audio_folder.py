@@ -30,7 +30,6 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
 from clear_gen.core.progress import Advance
 from clear_gen.core.records import SPLITS
-from clear_gen.datasets.scenes.build import Progress
 from clear_gen.datasets.scenes.exports.source import (
     ExportSummary,
     Source,
@@ -42,6 +41,7 @@ from clear_gen.datasets.scenes.exports.source import (
     rows,
 )
 from clear_gen.scenes.graph import scene_schema
+from clear_gen.store.build import Progress
 from clear_gen.store.layout import CARD, CHUNK_SCENES
 
 METADATA, TYPED_METADATA = "metadata.jsonl", "metadata.parquet"

@@ -15,11 +15,11 @@ import pyarrow as pa
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path, sha256_json, write_text
 from clear_gen.core.parquet import read_row_group
+from clear_gen.datasets.scenes.layout import questions_name, scene_files
+from clear_gen.datasets.scenes.manifest import Settings, finished_settings
 from clear_gen.datasets.scenes.questions.files import Asked, open_questions, question_rows, read_asked
 from clear_gen.store.chunks import check_file
-from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import questions_name, scene_files
-from clear_gen.store.manifest import Settings, stored_identity
+from clear_gen.store.manifest import stored_identity
 
 MARKER = ".exporting.json"  # there as long as the export is not whole
 

@@ -1,40 +1,38 @@
 """Questions of a dataset: candidates scene file by scene file (pass 1), then one selection per split (pass 2).
 
 Candidates lie under ``.partial`` until all are there; shards share them like scene files. The selection needs all of
-them and is one job per split.
+them and is one call per split.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from clear_gen.core.errors import CheckFailed, InputError
-from clear_gen.core.files import refresh, sha256_file, sha256_json, write_text
+from clear_gen.core.files import refresh, sha256_json, write_text
 from clear_gen.core.progress import Advance
 from clear_gen.core.records import SPLITS
-from clear_gen.datasets.scenes.banks import read_banks
-from clear_gen.datasets.scenes.build import Shard
-from clear_gen.datasets.scenes.card import card
+from clear_gen.datasets.scenes.finish import card_of
+from clear_gen.datasets.scenes.layout import QUESTIONS, questions_name, scene_files
+from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.datasets.scenes.questions.records import QuestionJob, is_whole, start, write_candidates, write_questions
-from clear_gen.datasets.scenes.statistics import statistics
 from clear_gen.questions.generation.candidates import Rules
 from clear_gen.questions.language.vocabulary import values_of
 from clear_gen.questions.templates.template import Template, as_json
 from clear_gen.scenes.domain import Domain
-from clear_gen.store.finish import finished_settings, remove_leftovers, tidy
-from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, QUESTIONS, DataFile, questions_name, scene_files, shard_of
+from clear_gen.store.build import Execution
+from clear_gen.store.finish import remove_leftovers, tidy, write_manifest
+from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, DataFile, shard_of
 from clear_gen.store.lock import at_work, let_finish, wait_to_finish
-from clear_gen.store.manifest import GENERATOR, difference, read_json, read_provenance, settings_of, write_provenance
-from clear_gen.store.workers import TRIES, Died, Engine, Pool, Task
+from clear_gen.store.manifest import GENERATOR, difference, read_json, read_provenance
+from clear_gen.store.workers import Call, Died, not_made, run_calls
 
 FILES_AT_A_TIME = 4  # of scenes with
 USUAL_PER_SCENE = 4  # questions or fewer
-Progress = Callable[[int, int], AbstractContextManager[Advance]]
 
 
 def checked_rules(
@@ -82,28 +80,21 @@ def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> Q
     return QuestionJob(folder, settings, sha256_json(scenes), rules, tuple(templates), identity)
 
 
-def make_questions(
-    job: QuestionJob,
-    shard: Shard,
-    workers: int,
-    progress: Progress,
-    overwrite: bool = False,
-    select_only: bool = False,
-    engine: Engine = Pool,
-) -> bool:
+def make_questions(job: QuestionJob, execution: Execution, select_only: bool = False) -> bool:
     """Write the candidates that this shard lacks and, once all are there, the questions; whether they are finished.
 
-    Raises InputError if the folder holds other questions (unless ``overwrite``), CheckFailed if another run is at work
-    in it, if a worker died, or, with ``select_only``, if candidates are missing.
+    Raises InputError if the folder holds other questions, unless ``execution.overwrite``; CheckFailed if another run is
+    at work in it, if a worker died, or, with ``select_only``, if candidates are missing.
     """
-    _check(job, overwrite)
-    if overwrite and not _goes_on(job):
+    _check(job, execution.overwrite)
+    if execution.overwrite and not _goes_on(job):
         with at_work(job.folder):
             _begin(job, anew=True)
     if _is_finished(job):
-        tidy(job.folder, candidates_too=True)
+        tidy(job.folder, sections_too=True)
         return True
     files = scene_files(job.settings.sizes)
+    shard = execution.shard
     mine = shard_of(files, shard.of, shard.index)
     with at_work(job.folder, [files.index(file) for file in mine] if shard.of > 1 else None) as lock:
         _check(job)  # again: another run may have ended meanwhile
@@ -115,14 +106,14 @@ def make_questions(
             raise CheckFailed(f"{job.folder}: {len(left)} of {len(files)} files have no candidates yet, first {names}")
         to_do = [file for file in left if file in mine]
         total = sum(job.settings.sizes.values())
-        tasks = [Task(some[0].name, write_candidates, (some,)) for some in _batches(to_do, job.rules.per_scene)]
-        with progress(sum(file.stop - file.first for file in to_do), total) as advance:
-            _in_workers(job, tasks, workers, engine, advance)
+        calls = [Call(some[0].name, write_candidates, (some,)) for some in _batches(to_do, job.rules.per_scene)]
+        with execution.progress(sum(file.stop - file.first for file in to_do), total) as advance:
+            _results(job, calls, execution, advance)
         refresh(job.folder / PARTIAL)
         if all(is_whole(job, file) for file in left if file not in to_do):
             wait_to_finish(lock)
             if not _is_finished(job):  # or another shard has seen the last candidates first
-                _select(job, files, workers, engine)
+                _select(job, execution)
         return _is_finished(job)
 
 
@@ -200,48 +191,32 @@ def discard_questions(folder: Path) -> None:
 
 def _write(folder: Path, stored: dict[str, Any], files: dict[str, str], questions: dict[str, Any] | None) -> None:
     """Card first, ``clear.json`` last: it holds the hashes of all the rest."""
-    settings = settings_of(stored["identity"], folder / IDENTITY)
-    found = statistics(folder, scene_files(settings.sizes))
-    banks = read_banks(folder, settings)
-    write_text(folder / CARD, card(stored["identity"], settings, stored["environment"], banks, found, questions))
-    files = dict(sorted({**files, CARD: sha256_file(folder / CARD)}.items()))
-    write_provenance(folder, stored["identity"], stored["environment"], files, questions)
+    sections = {} if questions is None else {QUESTIONS: questions}
+    card = card_of(folder, {**stored, **sections})
+    write_manifest(folder, stored["identity"], stored["environment"], sections, files, card)
 
 
-def _in_workers(
-    job: QuestionJob, tasks: list[Task], workers: int, engine: Engine, advance: Advance
-) -> list[tuple[Task, Any]]:
-    """The results of tasks, in any order. Raises CheckFailed if a worker died over one of them."""
-    results, lost = [], []
-    if len(tasks) <= 1 or (workers == 1 and engine is Pool):
-        start(job)
-        for task in tasks:
-            results.append((task, task.function(*task.arguments)))
-            advance(results[-1][1] if isinstance(results[-1][1], int) else 0)
-        return results
-    with engine(min(workers, len(tasks)), start, job) as pool:
-        for task in tasks:
-            pool.submit(task)
-        for task, result in pool.results():
-            if isinstance(result, Died):
-                lost.append(f"{task.name} (its worker died {TRIES} times, {result.how})")
-            else:
-                results.append((task, result))
-                advance(result if isinstance(result, int) else 0)
-    if lost:
-        raise CheckFailed(f"{len(lost)} not made: {'; '.join(lost[:5])}; the rest is written: run again to go on")
+def _results(job: QuestionJob, calls: list[Call], execution: Execution, advance: Advance) -> dict[Call, Any]:
+    """The results of calls. Raises CheckFailed if a worker died over one of them, once the others have ended."""
+
+    def done(result: Any) -> None:
+        advance(result if isinstance(result, int) else 0)
+
+    results = run_calls(calls, execution.workers, execution.engine, start, job, done)
+    if lost := [result.of(call) for call, result in results.items() if isinstance(result, Died)]:
+        raise not_made(lost)
     return results
 
 
-def _select(job: QuestionJob, files: list[DataFile], workers: int, engine: Engine) -> None:
+def _select(job: QuestionJob, execution: Execution) -> None:
     """Write every split's questions, then the card and ``clear.json``."""
     splits = [split for split, size in job.settings.sizes.items() if size]
-    tasks = [Task(f"questions of {split}", write_questions, (split,)) for split in splits]
-    results = {task.arguments[0]: found for task, found in _in_workers(job, tasks, workers, engine, lambda _: None)}
+    calls = [Call(f"questions of {split}", write_questions, (split,)) for split in splits]
+    results = {call.arguments[0]: found for call, found in _results(job, calls, execution, lambda _: None).items()}
     stored = read_provenance(job.folder / IDENTITY)
     files_of = {name: sha for name, sha in stored["files"].items() if not name.startswith(f"{QUESTIONS}/")}
     questions = {"identity": job.identity, "splits": {split: asdict(results[split]) for split in splits}}
     for split in splits:
         files_of[questions_name(split)] = questions["splits"][split].pop("sha256")
     _write(job.folder, stored, files_of, questions)
-    remove_leftovers(job.folder, candidates_too=True)
+    remove_leftovers(job.folder, sections_too=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from shlex import quote
 
 from clear_gen.core.text import table
+from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.questions.files import Asked
-from clear_gen.store.manifest import Settings
 
 
 def counts_line(asked: Asked) -> str:

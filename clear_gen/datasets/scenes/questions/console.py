@@ -11,14 +11,15 @@ from typing import Any
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text
 from clear_gen.core.text import table
+from clear_gen.datasets.scenes.layout import questions_name
 from clear_gen.datasets.scenes.load import load_graph, read_questions
+from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.datasets.scenes.questions.files import program_of
 from clear_gen.questions.language.execute import IllPosed, execute
 from clear_gen.questions.language.program import Program, parse_program, problem_of
 from clear_gen.questions.language.trace import trace
 from clear_gen.scenes.domain import Domain
-from clear_gen.store.finish import finished_settings
-from clear_gen.store.layout import IDENTITY, questions_name
+from clear_gen.store.layout import IDENTITY
 from clear_gen.store.manifest import read_provenance
 
 MAX_PROGRAM_BYTES = 1_000_000

@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import dataset_schema, metadata_of, open_parquet, parquet_writer, read_row_group
+from clear_gen.datasets.scenes.layout import questions_name
+from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.questions.generation.records import FIELDS, FORMAT, NEEDS_HOLDOUT
 from clear_gen.questions.language.program import Node, Program, problem_of, question_type
 from clear_gen.scenes.domain import Domain
-from clear_gen.store.layout import IDENTITY, questions_name
-from clear_gen.store.manifest import Settings, read_provenance
+from clear_gen.store.layout import IDENTITY
+from clear_gen.store.manifest import read_provenance
 
 KIND = "questions"
 ROWS_PER_GROUP = 5000

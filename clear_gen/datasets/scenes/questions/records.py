@@ -17,6 +17,8 @@ from clear_gen.core.errors import CheckFailed
 from clear_gen.core.files import atomic_path, refresh, sha256_file, sha256_json
 from clear_gen.core.parquet import open_parquet, parquet_writer, read_row_group
 from clear_gen.datasets.scenes.banks import bank_path
+from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, QUESTIONS, questions_name, scene_files
+from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, questions_schema
 from clear_gen.questions.generation.candidates import Maker, Rules, bank_labels, candidates, maker_of
 from clear_gen.questions.generation.records import Chosen, Recorder
@@ -24,8 +26,7 @@ from clear_gen.questions.generation.selection import pool_of, select
 from clear_gen.questions.language.scene_batch import scene_batch
 from clear_gen.questions.templates.template import Template
 from clear_gen.store.chunks import check_file
-from clear_gen.store.layout import BANK_OF_SPLIT, PARTIAL, QUESTIONS, DataFile, questions_name, scene_files
-from clear_gen.store.manifest import Settings
+from clear_gen.store.layout import PARTIAL, DataFile
 
 GRAPH_COLUMNS = ["sounds", "n_samples_dry", "sample_rate"]
 log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ import pytest
 
 from baselines.tasks.aqa.questions import read_split
 from clear_gen.core.errors import InputError
+from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.datasets.scenes.questions.files import read_asked
 from clear_gen.scenes.domain import Domain
-from clear_gen.store.finish import finished_settings
 from tests.baselines.conftest import SIZES
 from tests.datasets.runs import RATE
 from tests.datasets.scenes.published import question, read_in, write_questions, write_source

@@ -1,0 +1,140 @@
+"""Is a dataset what its ``clear.json`` says? What is checked of every kind, and how the outcome is told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import sha256_file
+from clear_gen.core.streams import STAGE_VALIDATE, stream
+from clear_gen.core.text import table
+from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, Chunk, DataFile, owned_files
+from clear_gen.store.manifest import provenance_text, read_provenance, stored_identity
+
+SHOWN_FINDINGS = 200
+# What becomes of records that are made again
+DRAWN = ("identical", "within rounding", "different")
+RENDERED = ("identical", "within 1 LSB", "different")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong: by which check, in which file, record or sound, and how."""
+
+    check: str
+    where: str
+    problem: str
+
+
+@dataclass
+class Validation:
+    """The outcome: findings; how much was looked at, by check; how records came out that were made again; remarks.
+
+    ``looked_at``: in words, what each check looked at, in the order of the table.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    remarks: list[str] = field(default_factory=list)
+    looked_at: dict[str, str] = field(default_factory=dict)
+
+    def find(self, check: str, where: str, problem: str) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(check, where, problem))
+
+
+def manifest_to_validate(folder: Path) -> dict[str, Any]:
+    """The ``clear.json`` of a finished dataset.
+
+    Raises InputError if there is no dataset in ``folder``, CheckFailed if it is not finished or its ``clear.json``
+    cannot be understood.
+    """
+    if not (folder / IDENTITY).exists():
+        if stored_identity(folder) is not None:
+            raise CheckFailed(f"{folder}: not finished; run the same command again, or clear-gen finish to see why")
+        if owned_files(folder):
+            raise CheckFailed(f"{folder / IDENTITY}: missing; run the clear-gen command that made the dataset again")
+        raise InputError(f"{folder}: found no dataset, expected one made by clear-gen")
+    try:
+        return read_provenance(folder / IDENTITY)
+    except InputError as error:
+        raise CheckFailed(str(error)) from None
+
+
+def check_manifest(folder: Path, manifest: dict[str, Any], expected: set[str], result: Validation) -> None:
+    """``clear.json`` is as it was written, every file in ``expected`` is there with its hash, and no other is."""
+    if (folder / IDENTITY).read_text(encoding="utf-8") != provenance_text(manifest):
+        result.find("provenance", IDENTITY, "altered: its content is not what its sha256 says")
+    if (folder / PARTIAL).exists():
+        result.find("provenance", PARTIAL, "found unfinished work; run clear-gen finish")
+    result.counts["provenance"] = 1
+    _check_listed(folder, manifest["files"], expected, result)
+    folders = {folder / name.partition("/")[0] for name in expected if "/" in name}
+    inside = {entry for path in folders for entry in path.glob("*")} | set(folder.rglob("*.parquet"))
+    for name in sorted(path.relative_to(folder).as_posix() for path in inside):
+        if name not in expected and not name.startswith(f"{PARTIAL}/"):
+            result.find("files", name, "found a file that is none of this dataset's")
+
+
+def _check_listed(folder: Path, hashes: dict[str, Any], expected: set[str], result: Validation) -> None:
+    """Every file that is expected, and no other, is listed, and there with its hash."""
+    for name in sorted(expected | set(hashes)):
+        result.counts["files"] += 1
+        if name not in expected:
+            result.find("files", IDENTITY, f"files: found {name}, which is no file of this dataset")
+        elif not (folder / name).is_file():
+            result.find("files", name, "missing")
+        elif sha256_file(folder / name) != hashes.get(name):
+            advice = "; delete it and run clear-gen finish to have it written again" if name == CARD else ""
+            result.find("files", name, f"its SHA-256 is not the one in {IDENTITY}{advice}")
+
+
+def check_card(folder: Path, expected: str, result: Validation) -> None:
+    """The card follows from all the rest, once that is known to be right."""
+    if (folder / CARD).read_bytes() != expected.encode():
+        result.find("files", CARD, "says something else than the dataset; delete it and run clear-gen finish")
+
+
+def check_exactness(record: str, result: Validation) -> None:
+    """What is made again on the same machine, of records that are each called ``record``, is identical."""
+    for check, outcome in (("drawn", DRAWN[1]), ("rendered", RENDERED[1])):
+        if inexact := result.counts[f"{check} {outcome}"]:
+            where = f"{inexact:,} {record}{'s' * (inexact > 1)}"
+            result.find(f"{check} again", where, f"{outcome}, expected identical on the same machine")
+
+
+def chosen_places(places: list[tuple[DataFile, Chunk]], sample: int | None) -> dict[Chunk, frozenset[int]]:
+    """The records of each chunk to make again: the same at every call, spread over all splits by chance."""
+    records = [(chunk, index) for _, chunk in places for index in range(chunk.first, chunk.stop)]
+    if sample is not None and sample < len(records):
+        drawn = stream(0, STAGE_VALIDATE).choice(len(records), sample, replace=False)
+        records = [records[place] for place in sorted(drawn.tolist())]
+    chosen: dict[Chunk, set[int]] = {chunk: set() for _, chunk in places}
+    for chunk, index in records:
+        chosen[chunk].add(index)
+    return {chunk: frozenset(indices) for chunk, indices in chosen.items()}
+
+
+def made_again(counts: Counter[str]) -> dict[str, str]:
+    """What the checks ``drawn again`` and ``rendered again`` looked at, in words."""
+    outcomes = {"drawn": DRAWN, "rendered": RENDERED}
+    return {
+        f"{name} again": ", ".join(f"{outcome} {counts[f'{name} {outcome}']:,}" for outcome in some)
+        for name, some in outcomes.items()
+    }
+
+
+def outcome_lines(result: Validation) -> Iterator[str]:
+    """A table of what was looked at by each check, remarks, and one line per finding."""
+    wrong = Counter(finding.check for finding in result.findings)
+    rows = [[name, at, str(wrong[name])] for name, at in result.looked_at.items()]
+    yield from table([["check", "looked at", "wrong"], *rows])
+    yield from (f"note: {remark}" for remark in result.remarks)
+    for finding in result.findings[:SHOWN_FINDINGS]:
+        yield f"{finding.check}: {finding.where}: {finding.problem}"
+    if len(result.findings) > SHOWN_FINDINGS:
+        yield f"and {len(result.findings) - SHOWN_FINDINGS:,} more"
