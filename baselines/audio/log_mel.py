@@ -17,11 +17,7 @@ import torch
 from pydantic import Field, model_validator
 
 from clear_gen.core.config import Strict
-
-HZ_PER_MEL = 200 / 3  # below the corner, where the scale is linear
-CORNER_HZ = 1000.0
-CORNER_MEL = CORNER_HZ / HZ_PER_MEL
-MELS_PER_NEPER = 27 / np.log(6.4)  # above it
+from clear_gen.dsp import mel
 
 
 class LogMelSettings(Strict):
@@ -78,18 +74,5 @@ def _window_and_filters(
 
 def slaney_filters(settings: LogMelSettings) -> np.ndarray:
     """float64 [F, window / 2 + 1]: triangles whose area over Hz is 1, the lowest band first."""
-    low_mel, high_mel = (_mel(hz) for hz in (settings.low_hz, settings.high_hz))
-    corners = _hz(np.linspace(low_mel, high_mel, settings.n_bands + 2))
-    bin_hz = np.fft.rfftfreq(settings.window, 1 / settings.sample_rate)
-    low, centre, high = (corners[start : start + settings.n_bands, None] for start in range(3))
-    rising, falling = (bin_hz - low) / (centre - low), (high - bin_hz) / (high - centre)
-    return np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low)
-
-
-def _mel(hz: float) -> float:
-    """Slaney's mel of a frequency: linear below the corner, logarithmic above."""
-    return hz / HZ_PER_MEL if hz < CORNER_HZ else CORNER_MEL + MELS_PER_NEPER * float(np.log(hz / CORNER_HZ))
-
-
-def _hz(mel: np.ndarray) -> np.ndarray:
-    return np.where(mel < CORNER_MEL, mel * HZ_PER_MEL, CORNER_HZ * np.exp((mel - CORNER_MEL) / MELS_PER_NEPER))
+    edges_hz = mel.mel_edges_hz(settings.n_bands, settings.low_hz, settings.high_hz, "slaney")
+    return mel.mel_filters(edges_hz, settings.window, settings.sample_rate, norm="area")

@@ -14,6 +14,7 @@ import torch
 from pydantic import Field
 
 from clear_gen.core.config import Strict
+from clear_gen.dsp import mel
 
 REFERENCE_RATE = 48_000  # Hz, of the window and the hop below
 WINDOW_SAMPLES = 512
@@ -85,13 +86,6 @@ def _window_and_filters(settings: MelSettings, device: torch.device) -> tuple[to
 
 
 def mel_filters(settings: MelSettings) -> np.ndarray:
-    """float64 [64, window / 2 + 1]: triangles that peak at 1, the lowest band first.
-
-    HTK's mel: 2595 log10(1 + f / 700 Hz).
-    """
-    top_mel = 2595 * np.log10(1 + settings.sample_rate / 2 / 700)
-    corner_hz = 700 * (10 ** (np.linspace(0, top_mel, settings.n_bands + 2) / 2595) - 1)
-    bin_hz = np.fft.rfftfreq(settings.window, 1 / settings.sample_rate)
-    low, centre, high = (corner_hz[start : start + settings.n_bands, None] for start in range(3))
-    rising, falling = (bin_hz - low) / (centre - low), (high - bin_hz) / (high - centre)
-    return np.maximum(0, np.minimum(rising, falling))
+    """float64 [64, window / 2 + 1]: triangles that peak at 1 on the HTK mel scale, the lowest band first."""
+    edges_hz = mel.mel_edges_hz(settings.n_bands, 0, settings.sample_rate / 2, "htk")
+    return mel.mel_filters(edges_hz, settings.window, settings.sample_rate)

@@ -2,8 +2,7 @@
 
 Needs the extra ``figures`` (matplotlib), imported only when a picture is drawn.
 
-References: D. O'Shaughnessy, Speech Communication, Addison-Wesley, 1987 (mel scale); M. Okabe and K. Ito, Color
-Universal Design, 2008 (colours that the colour-blind can tell apart).
+Reference: M. Okabe and K. Ito, Color Universal Design, 2008 (colours that the colour-blind can tell apart).
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
 from clear_gen.datasets.scenes.load import load_scene
 from clear_gen.datasets.scenes.scene import Scene
+from clear_gen.dsp.mel import mel_edges_hz, mel_filters
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SceneGraph, Sound
 from clear_gen.sounds.attributes import given, measured
@@ -89,21 +89,12 @@ def mel_spectrogram(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray,
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::HOP]
     # Twice the window's length: the narrowest bands are closer together than the bins of the window alone.
     spectrum = np.fft.rfft(frames * np.hanning(window + 1)[:-1].astype(np.float32), 2 * window)
-    centres_hz, bands = _mel_bands(np.fft.rfftfreq(2 * window, 1 / sample_rate))
-    power = bands @ (spectrum.real**2 + spectrum.imag**2).T
+    edges_hz = mel_edges_hz(N_BANDS, 0, sample_rate / 2, "htk")
+    power = mel_filters(edges_hz, 2 * window, sample_rate).astype(np.float32) @ (spectrum.real**2 + spectrum.imag**2).T
     least = float(np.finfo(np.float32).tiny)  # instead of zero, which has no logarithm
     relative = power / max(float(power.max()), least)
     level_db = np.maximum(10 * np.log10(np.maximum(relative, least)), FLOOR_DB)
-    return np.arange(len(frames)) * HOP / sample_rate, centres_hz, level_db
-
-
-def _mel_bands(bins_hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Centres in Hz [N_BANDS] and weights float32 [N_BANDS, bins]; mel = 2595 log10(1 + f / 700)."""
-    highest_mel = 2595 * np.log10(1 + bins_hz[-1] / 700)
-    edges_hz = 700 * (10 ** (np.linspace(0, highest_mel, N_BANDS + 2) / 2595) - 1)
-    low, centre, high = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
-    weights = np.minimum((bins_hz - low) / (centre - low), (high - bins_hz) / (high - centre))
-    return edges_hz[1:-1], np.maximum(weights, 0).astype(np.float32)
+    return np.arange(len(frames)) * HOP / sample_rate, edges_hz[1:-1], level_db
 
 
 # --- picture ---------------------------------------------------------------------------------------------------------
