@@ -23,7 +23,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from baselines.audio.features import BATCH, FeatureSettings, features_of
-from baselines.audio.scenes import Scenes, open_scenes
+from baselines.audio.scenes import Scenes
+from baselines.audio.sources import open_scenes
 from baselines.audio.spectrogram import settings_at
 from baselines.core.checkpoints import default_device
 from baselines.models.registry import build

@@ -5,6 +5,8 @@ What is measured is in ``tests/house.py``; what lives where is in ``docs/archite
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,27 @@ def test_folders_and_files_are_small(package: str) -> None:
         folders[path.parent] = folders.get(path.parent, 0) + 1
         assert n_lines(path) <= MAX_LINES, path
     assert {folder: count for folder, count in folders.items() if count > MAX_FILES} == {}
+
+
+PLACE = re.compile(r"`((?:clear_gen|baselines|banks|templates|tests|docs|benchmarks)(?:/[\w./-]*)?)(?::(\w+))?`")
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "README.md", "CONTRIBUTING.md"])
+def test_places_that_a_page_names_exist(page: str) -> None:
+    found = PLACE.findall((ROOT / page).read_text(encoding="utf-8"))
+    assert found
+    for path, name in found:
+        assert (ROOT / path).exists(), f"{page}: {path}"
+        if name:
+            assert name in names_in(ROOT / path), f"{page}: {path}:{name}"
+
+
+def names_in(path: Path) -> set[str]:
+    """Functions, classes and constants at the top of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assigned = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    targets = [
+        target for node in assigned for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    ]
+    defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    return {*defined, *(target.id for target in targets if isinstance(target, ast.Name))}

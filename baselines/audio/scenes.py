@@ -1,4 +1,4 @@
-"""Waveforms of a split, from a dataset's audio or rendered from its graphs and bank: one interface, two sources."""
+"""Scenes as waveforms, whatever they are made from, and those decoded from the audio of a dataset."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +17,8 @@ from clear_gen.core.parquet import read_row_group
 from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.datasets.scenes.layout import scene_files
 from clear_gen.datasets.scenes.load import open_scene_file
-from clear_gen.datasets.scenes.manifest import Settings, finished_settings
+from clear_gen.datasets.scenes.manifest import Settings
 
-SourceName = Literal["audio", "virtual"]
 AHEAD = 2  # batches that are prepared while one is computed
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -37,24 +36,6 @@ class Scenes(Protocol):
     def waveforms(self, batch: int, device: torch.device) -> Iterator[torch.Tensor]:
         """float32 [at most ``batch``, N] on ``device``, full scale 1, zero after each scene's end; in order."""
         ...
-
-
-def open_scenes(folder: Path, split: str, source: SourceName | None = None) -> Scenes:
-    """The scenes of a split: decoded from their audio if the dataset has it, else rendered.
-
-    Raises InputError if there is no such split, or the dataset cannot serve that ``source``.
-    """
-    from baselines.audio.virtual import virtual_scenes
-
-    settings = finished_settings(folder)
-    if not settings.sizes.get(split):
-        expected = ", ".join(name for name, size in settings.sizes.items() if size)
-        raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
-    if source is None:
-        source = "audio" if settings.audio else "virtual"
-    if source == "audio":
-        return AudioScenes(folder, split, settings)
-    return virtual_scenes(folder, split, settings)
 
 
 def scene_tables(folder: Path, split: str, settings: Settings, columns: list[str]) -> Iterator[tuple[pa.Table, Path]]:

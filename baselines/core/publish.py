@@ -21,7 +21,7 @@ from clear_gen import __version__
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file, write_text
 from clear_gen.datasets.scenes.card import cell
-from clear_gen.store.hub import Shipment, check_inside
+from clear_gen.store.shipment import Shipment, check_inside
 
 CARD = "README.md"
 TAKEN_ALONG = (ENVIRONMENT, METRICS)  # where they are

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from clear_gen import __version__
-from clear_gen.core.config import Strict
+from clear_gen.core.config import Strict, first_wrong
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import read_text, sha256_file, write_text
 from clear_gen.core.text import shown
@@ -107,10 +107,8 @@ def read_results(path: Path, *schemas: type[R]) -> R:
     try:
         return schema.model_validate_json(json.dumps(fields), strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = shown(".".join(map(str, first["loc"])) or "document")
-        found = shown(repr(first["input"])[:60])
-        raise InputError(f"{path}: {place}: found {found}, expected: {first['msg']}") from None
+        wrong = first_wrong(error)
+        raise InputError(f"{path}: {wrong.field}: {wrong}") from None
 
 
 def read_object(path: Path) -> dict[str, Any]:

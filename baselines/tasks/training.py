@@ -19,7 +19,7 @@ from baselines.core.trainer import State, train
 from baselines.models.registry import with_options
 from baselines.tasks.base import Task
 from baselines.tasks.registry import check_model
-from clear_gen.core.config import load_yaml
+from clear_gen.core.config import first_wrong, load_yaml
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
 
@@ -68,9 +68,9 @@ def configured(
     try:
         return schema.model_validate(chosen)
     except ValidationError as error:
-        first = error.errors()[0]
-        option = "--" + str(first["loc"][0]).replace("options", "set").replace("_", "-")
-        raise InputError(f"{option}: found {first['input']!r}, expected: {first['msg']}") from None
+        wrong = first_wrong(error)
+        option = "--" + str(wrong.location[0]).replace("options", "set").replace("_", "-")
+        raise InputError(f"{option}: {wrong}") from None
 
 
 def train_runs(task: Task, request: Request, say: Callable[[str], None]) -> None:

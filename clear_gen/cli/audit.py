@@ -17,7 +17,7 @@ from clear_gen.cli.common import PATH, busy, cores
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
 def audit(folder: Path, out: Path, json_path: Path | None, workers: int | None) -> None:
     """Look for shortcuts in the questions of a dataset: balance, words and relations that do not matter, and what
-    baselines get right that do not hear the scenes. Prints tables, and writes a page.
+    text-only baselines answer correctly. Prints tables, and writes a page.
 
     It reports and does not judge: the exit code is 0 whatever it finds.
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from clear_gen.cli.common import PATH, busy
+from clear_gen.core.errors import InputError
 
 if TYPE_CHECKING:
-    from clear_gen.store.hub import Shipment
+    from clear_gen.store.shipment import Shipment
 
 OPTIONS = (
     click.option("--repo", metavar="USER/NAME", help="Repository; made if it is not there. A dry run needs none."),
@@ -30,19 +32,17 @@ def hub_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def repo_of(repo: str | None, dry_run: bool) -> str:
     """The repository that ``--repo`` names, "" in a dry run without one. Raises InputError if it is no such name."""
-    from clear_gen.store import hub
-
     if repo is None and not dry_run:
         raise click.UsageError("--repo: found none, expected USER/NAME (or --dry-run)")
     if repo is not None:
-        hub.check_repo(repo)
+        _hub().check_repo(repo)
     return repo or ""
 
 
 def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: str | None, dry_run: bool) -> None:
     """Publish a shipment made from the folder ``source``, or only list it; say what is left out."""
     from clear_gen.core.text import table
-    from clear_gen.store import hub
+    from clear_gen.store.shipment import left_out, listing
 
     if dry_run:
         sizes = shipment.sizes
@@ -51,9 +51,19 @@ def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: s
             f"\n{repo or source}: {len(sizes):,} files, {sum(sizes.values()) / 1e6:,.1f} MB; nothing is uploaded"
         )
     else:
-        click.echo(hub.publish(shipment, repo, private, revision))
-    if rest := hub.left_out(source, shipment.hashes):
-        click.echo(f"left out: {hub.listing(rest)}")
+        click.echo(_hub().publish(shipment, repo, private, revision))
+    if rest := left_out(source, shipment.hashes):
+        click.echo(f"left out: {listing(rest)}")
+
+
+def _hub() -> ModuleType:
+    try:
+        from clear_gen.store import hub
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("huggingface_hub", "httpx2"):
+            raise
+        raise InputError("publishing needs huggingface_hub: pip install 'clear-gen[hub]'") from None
+    return hub
 
 
 @click.command()

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    ValidationError,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 
 from clear_gen.core.errors import InputError, first_line
@@ -19,6 +14,25 @@ from clear_gen.core.files import read_text
 from clear_gen.core.text import has_controls, shown
 
 Model = TypeVar("Model", bound=BaseModel)
+MISSING = object()  # what is found where a required field should be
+WORDS = {  # type of a validation error -> what was expected; fields in braces are of its context
+    "missing": "this field",
+    "extra_forbidden": "no such field",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "finite_number": "a finite number",
+    "literal_error": "{expected}",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type", "dataclass_type"), "a mapping"),
+    "string_type": "text",
+    "too_short": "at least {min_length} item(s)",
+    "too_long": "at most {max_length} item(s)",
+}
 MAX_YAML_BYTES = 100_000  # fifty times the packaged domain; PyYAML needs a second for so much
 MAX_INT_BITS = 256  # of a seed, for instance
 MAX_YAML_DEPTH = 32  # a domain has 5 levels; the functions that walk the tree call themselves once a level
@@ -82,14 +96,38 @@ def validate(node: yaml.Node, model: type[Model], path: Path) -> Model:
 
 def invalid(error: ValidationError, node: yaml.Node, path: Path, under: tuple[str, ...] = ()) -> InputError:
     """One line for the first wrong field of ``error``, which was found in the part ``under`` of the tree ``node``."""
+    wrong = first_wrong(error)
+    line, field = locate(node, (*under, *wrong.location))
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return InputError(f"{path}:{line}: {field}: {wrong}{more}")
+
+
+class Wrong(NamedTuple):
+    """A field that a model refuses: where it lies, what it holds, what it should hold. As text: the latter two."""
+
+    location: tuple[int | str, ...]
+    found: Any
+    expected: str
+
+    @property
+    def field(self) -> str:
+        """The dotted name, for messages."""
+        return shown(".".join(map(str, self.location))) or "document"
+
+    def __str__(self) -> str:
+        is_long = isinstance(self.found, dict | list) and self.found
+        kept = type(self.found).__name__ if is_long else shown(repr(self.found)[:60])
+        return f"found {'nothing' if self.found is MISSING else kept}, expected: {self.expected}"
+
+
+def first_wrong(error: ValidationError) -> Wrong:
+    """The first wrong field of ``error``, in words of our own where the library's are for programmers."""
     first = error.errors()[0]
     context = first.get("ctx", {})
-    line, field = locate(node, (*under, *first["loc"], *context.get("at", ())))
-    value = context.get("found", first["input"])
-    found = type(value).__name__ if isinstance(value, dict | list) else repr(value)[:60]
-    expected = first["msg"].removeprefix("Value error, ")
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return InputError(f"{path}:{line}: {field}: found {found}, expected: {expected}{more}")
+    location = (*first["loc"], *context.get("at", ()))
+    found = MISSING if first["type"] == "missing" else context.get("found", first["input"])
+    expected = WORDS[first["type"]].format(**context) if first["type"] in WORDS else first["msg"]
+    return Wrong(location, found, expected.removeprefix("Value error, "))
 
 
 def misplaced(expected: str, found: Any, *at: int | str) -> PydanticCustomError:

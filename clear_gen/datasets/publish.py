@@ -13,9 +13,9 @@ from clear_gen.core.files import sha256_file
 from clear_gen.datasets.registry import KINDS, kind_of
 from clear_gen.datasets.without_audio import write_without_audio
 from clear_gen.store.finish import check_hashes, is_finished
-from clear_gen.store.hub import Shipment, check_inside
 from clear_gen.store.layout import CARD, IDENTITY
 from clear_gen.store.manifest import read_provenance, stored_identity
+from clear_gen.store.shipment import Shipment, check_inside
 
 
 @contextmanager

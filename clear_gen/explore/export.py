@@ -20,7 +20,7 @@ from clear_gen.datasets import open_dataset
 from clear_gen.datasets.scenes.card import cell
 from clear_gen.datasets.scenes.exports.audio_folder import parts_of_card
 from clear_gen.datasets.scenes.exports.source import claiming, put
-from clear_gen.explore.library import SITE, SITE_FILES, Library, about, picture, record
+from clear_gen.explore.library import SITE_FILES, STATIC, Library, about, picture, record, site_file
 from clear_gen.store.build import Progress
 from clear_gen.store.layout import CARD
 from clear_gen.store.manifest import stored_identity
@@ -49,7 +49,7 @@ def export_page(
         _write_json(out / DATASET, {**whole, "facts": facts})
         _write_json(out / LISTS, lists)
         for name in SITE_FILES:
-            put(out / name, (SITE / ("filtered.js" if name == "asking.js" else name)).read_bytes())
+            put(out / name, site_file(name, STATIC))
         put(out / CARD, card.encode())
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     data = open_dataset(folder)

@@ -16,7 +16,8 @@ from clear_gen.explore.scenes import Scenes
 from clear_gen.explore.store import Store
 
 SITE = Path(__file__).parent / "site"
-# What the page consists of. Where it is a folder of files, ``filtered.js`` takes the place of ``asking.js``.
+LIVE, STATIC = "live_source.js", "static_source.js"  # what ``source.js`` is on a server of ours, and on one of files
+# What the page consists of
 SITE_FILES = (
     "index.html",
     "icon.svg",
@@ -24,10 +25,15 @@ SITE_FILES = (
     "app.js",
     "page.js",
     "filters.js",
-    "asking.js",
+    "source.js",
     "timeline.js",
     "record.js",
 )
+
+
+def site_file(name: str, source: str) -> bytes:
+    """One of ``SITE_FILES``; ``source``: LIVE or STATIC."""
+    return (SITE / (source if name == "source.js" else name)).read_bytes()
 
 
 class Library(Protocol):

@@ -23,7 +23,7 @@ from clear_gen.questions.language.functions.function import SET, SOUND
 from clear_gen.questions.language.functions.table import functions_of
 from clear_gen.questions.language.program import problem_of
 from clear_gen.questions.language.scene_facts import Facts, facts_of
-from clear_gen.questions.language.trace import Step, steps_of
+from clear_gen.questions.language.trace import TraceStep, steps_of
 from clear_gen.scenes.graph import SceneGraph, Sound, graph_of_row, scene_schema
 from clear_gen.sounds.attributes import given, measured
 from clear_gen.store.manifest import stored_identity
@@ -224,7 +224,7 @@ def _times(sound: Sound, rate: int) -> tuple[str, str]:
     return f"{sound.onset_sample / rate:.2f} s", f"{sound.n_samples / rate:.2f} s"
 
 
-def _shown(step: Step, kind: str) -> dict[str, Any]:
+def _shown(step: TraceStep, kind: str) -> dict[str, Any]:
     """A step for the page: which earlier ones it is applied to, the sounds it keeps, what it gives."""
     gives, n = step.words, len(step.sounds) + len(step.perhaps)
     if kind in (SET, SOUND) and n > NAMED_SOUNDS:

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import DAMAGED
-from clear_gen.explore.library import SITE, SITE_FILES, Library, about, picture, record
+from clear_gen.explore.library import LIVE, SITE_FILES, Library, about, picture, record, site_file
 from clear_gen.explore.query import BadQuery, query_of
 from clear_gen.explore.store import NotThere
 
@@ -61,7 +61,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, library: Library, folder: Path, port: int) -> None:
         self.library = library
         self.about = about(library, folder)
-        self.site = {f"/{name}": (SITE / name).read_bytes() for name in SITE_FILES}
+        self.site = {f"/{name}": site_file(name, LIVE) for name in SITE_FILES}
         try:
             super().__init__((ADDRESS, port), _Handler)
         except OSError as error:

@@ -1,8 +1,8 @@
 """Publishing a folder on the Hugging Face Hub: upload what changed, then see that the Hub lists what the folder holds.
 
 The transport is huggingface_hub's: it finds the endpoint and the token (``HF_TOKEN``, the stored login), tries again
-what passes, and does not send what the Hub has already, so that the same command again goes on after a break. Needs the
-extra ``hub``.
+what may pass, and does not send what the Hub has already, so that the same command again goes on after a break. This
+module alone needs the extra ``hub``.
 """
 
 from __future__ import annotations
@@ -18,21 +18,19 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from glob import escape
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
+
+import httpx2
+from huggingface_hub import HfApi, constants, get_token
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import disable_progress_bars, validate_repo_id
 
 from clear_gen.core.errors import CheckFailed, InputError, first_line
 from clear_gen.core.text import shown
 from clear_gen.store.manifest import GENERATOR
-
-try:
-    import httpx2
-    from huggingface_hub import HfApi, constants, get_token
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-    from huggingface_hub.hf_api import RepoFile
-    from huggingface_hub.utils import disable_progress_bars, validate_repo_id
-except ImportError:
-    raise InputError("publishing needs huggingface_hub: pip install 'clear-gen[hub]'") from None
+from clear_gen.store.shipment import Shipment, listing
 
 PATIENCE_S = 10.0  # for how long a step is begun again whose requests the library does not repeat by itself
 PASSING = (408, 429, 500, 502, 503, 504)  # status codes that may be others the next time
@@ -41,25 +39,6 @@ OF_THE_HUB = ".gitattributes"  # the Hub writes it when it makes a repository
 Listed = Mapping[str, RepoFile]
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Shipment:
-    """What is to be on the Hub: files of ``folder``, by name, with their SHA-256.
-
-    ``owned``: patterns of the names that such a shipment can have. What matches one and is not in this shipment is an
-    earlier one's, and is removed from the Hub.
-    """
-
-    folder: Path
-    kind: Literal["dataset", "model"]
-    hashes: Mapping[str, str]
-    owned: tuple[str, ...]
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Bytes of the files, by name."""
-        return {name: (self.folder / name).stat().st_size for name in self.hashes}
 
 
 def check_repo(repo: str) -> None:
@@ -220,37 +199,3 @@ def _difference(shipment: Shipment, name: str, remote: RepoFile | None) -> str |
         kind, found = "git blob", remote.blob_id
         expected = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
     return None if found == expected else f"found {kind} {shown(str(found))} on the Hub, expected {expected}"
-
-
-def check_inside(folder: Path, names: Iterable[str]) -> None:
-    """Raise InputError naming the first of these files that is a link out of its folder: what it leads to is not ours.
-
-    For files whose bytes no hash foretells; in a folder from elsewhere such a link may lead to anything of the user's.
-    """
-    for name in names:
-        if not (path := (folder / name).resolve()).is_relative_to(folder.resolve()):
-            raise InputError(f"{folder / name}: found a link to {path}, expected a file in the folder; copy it there")
-
-
-# --- what is not shipped ----------------------------------------------------------------------------------------------
-
-
-def left_out(folder: Path, names: Iterable[str]) -> list[str]:
-    """What lies in ``folder`` besides these files; of a folder in which none of them is, the name alone."""
-    kept = set(names)
-    used = {parent.as_posix() for name in kept for parent in Path(name).parents}
-
-    def walk(at: Path) -> Iterator[str]:
-        for path in sorted(at.iterdir()):
-            name = path.relative_to(folder).as_posix()
-            if path.is_dir() and name in used:
-                yield from walk(path)
-            elif name not in kept:
-                yield f"{name}/" if path.is_dir() else name
-
-    return list(walk(folder))
-
-
-def listing(names: list[str]) -> str:
-    """Names in one line, of many the first."""
-    return ", ".join(map(shown, names[:10])) + (f" and {len(names) - 10:,} more" if names[10:] else "")

@@ -17,6 +17,7 @@ import soundfile
 from pydantic import ValidationError
 
 from clear_gen import __version__
+from clear_gen.core.config import first_wrong
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text, sha256_json, write_text
 from clear_gen.core.parquet import metadata_of, open_parquet
@@ -33,10 +34,8 @@ MAX_JSON_BYTES = 20_000_000  # a million scenes have a thousand files: 100 kB
 
 def invalid_identity(error: ValidationError, path: Path) -> InputError:
     """One line for the first wrong field of the identity in ``path``."""
-    first = error.errors()[0]
-    field = ".".join(map(str, (*first["loc"], *first.get("ctx", {}).get("at", ()))))
-    value = first.get("ctx", {}).get("found", first["input"])
-    return InputError(f"{path}: identity.{field}: found {_short(value)}, expected: {first['msg']}")
+    wrong = first_wrong(error)
+    return InputError(f"{path}: identity.{wrong.field}: {wrong}")
 
 
 def check_format(identity: dict[str, Any], path: Path) -> None:

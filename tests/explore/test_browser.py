@@ -289,7 +289,7 @@ def test_the_exported_page_does_the_same(
     show(browser, exported)
     for query in QUERIES:
         for name in ("scenes", "questions"):
-            call = f"import('./asking.js').then((m) => m.rowsOf('{name}', {json.dumps(query)}))"
+            call = f"import('./source.js').then((m) => m.rowsOf('{name}', {json.dumps(query)}))"
             assert browser.ask(call) == get(f"/lists/{name}?{urlencode(query)}").json
     browser.wait(CAN_PLAY)
     browser.click(".stage", 0.5)

@@ -17,7 +17,7 @@ import pytest
 
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE, WRONG_INPUT
-from clear_gen.explore.library import SITE, SITE_FILES
+from clear_gen.explore.library import SITE_FILES, STATIC, site_file
 from clear_gen.explore.server import Server
 from tests.explore.conftest import getter
 
@@ -37,7 +37,7 @@ def test_the_folder_holds_what_the_server_says(heard: Path, serve: Callable[...,
             assert (out / address).read_bytes() == get(f"/{address}").body
     assert len(list(out.rglob("*.flac"))) == 12
     for name in SITE_FILES:
-        assert (out / name).read_bytes() == (SITE / name.replace("asking", "filtered")).read_bytes()
+        assert (out / name).read_bytes() == site_file(name, STATIC)
     about = json.loads((out / "dataset.json").read_text())
     assert about["facts"][0] == "12 of these here"
     card = (out / "README.md").read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clear_gen.core.errors import InputError
-from clear_gen.explore.library import SITE, SITE_FILES
+from clear_gen.explore.library import LIVE, SITE, SITE_FILES, site_file
 from clear_gen.explore.server import ADDRESS, Server
 from tests.explore.conftest import HOSTILE, Get, getter
 
@@ -40,7 +40,7 @@ AUDIO = "/audio/scenes/train-000000.flac"
         "/lists/records",
         "/lists/",
         "/lists/scenes/",
-        "/filtered.js",
+        "/static_source.js",
         "/clear.json",
         "/server.py",
         "/%2e%2e/server.py",
@@ -105,11 +105,11 @@ def test_every_answer_says_what_it_may_do(get: Get) -> None:
 def test_the_page_itself(get: Get) -> None:
     assert get("/").body == get("/index.html").body == (SITE / "index.html").read_bytes()
     for name in SITE_FILES:
-        assert get(f"/{name}").body == (SITE / name).read_bytes()
+        assert get(f"/{name}").body == site_file(name, LIVE)
     page = get("/").body.decode()
     assert "style=" not in page
     assert "https://" not in page
-    for name in (*SITE_FILES, "filtered.js"):  # texts go into the page as texts
+    for name in [path.name for path in SITE.iterdir()]:  # texts go into the page as texts
         for forbidden in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval("):
             assert forbidden not in (SITE / name).read_text(), name
 

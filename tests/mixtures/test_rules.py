@@ -70,8 +70,8 @@ def test_what_a_file_does_not_name_keeps_its_default(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("duration_s: 8", "duration_s: 0", ":1: duration_s: found 0, expected: Input should be greater than or equal"),
-        ("duration_s: 8", "duration_s: 8\nlength: 3", ":2: length: found 3, expected: Extra inputs are not permitted"),
+        ("duration_s: 8", "duration_s: 0", ":1: duration_s: found 0, expected: at least"),
+        ("duration_s: 8", "duration_s: 8\nlength: 3", ":2: length: found 3, expected: no such field"),
         ("[1, 3]}", "[3, 1]}", ":2: n_events.uniform: found list, expected: [low, high] with low <= high"),
         ("[1, 3]}", "[1, 2.5]}", ":2: n_events: found 2.5, expected: whole numbers"),
         ("[1, 3]}", "[1, 65]}", ":2: n_events: found '1 to 65', expected: numbers from 0 to 64"),
@@ -90,7 +90,7 @@ def test_what_a_file_does_not_name_keeps_its_default(tmp_path):
         (
             "    std: 0.5",
             "    std: 0",
-            ":6: event_duration_s.truncnorm.std: found 0, expected: Input should be greater",
+            ":6: event_duration_s.truncnorm.std: found 0, expected: more than 0",
         ),
         (
             "    max: 2",
@@ -101,7 +101,7 @@ def test_what_a_file_does_not_name_keeps_its_default(tmp_path):
         (
             "    max: 2",
             "    most: 2",
-            ":4: event_duration_s.truncnorm.max: found dict, expected: Field required (and 1 more)",
+            ":4: event_duration_s.truncnorm.max: found nothing, expected: this field (and 1 more)",
         ),
         (
             "source_place: {uniform: [0, 1]}",
@@ -117,23 +117,23 @@ def test_what_a_file_does_not_name_keeps_its_default(tmp_path):
         (
             "max_polyphony: 2",
             "max_polyphony: 1.0",
-            ":11: max_polyphony: found 1.0, expected: Input should be a valid int",
+            ":11: max_polyphony: found 1.0, expected: a whole number",
         ),
-        ("max_polyphony: 2", "max_polyphony: 0", ":11: max_polyphony: found 0, expected: Input should be greater"),
-        ("min_gap_s: 0.1", "min_gap_s: -1", ":12: min_gap_s: found -1, expected: Input should be greater"),
+        ("max_polyphony: 2", "max_polyphony: 0", ":11: max_polyphony: found 0, expected: at least 1"),
+        ("min_gap_s: 0.1", "min_gap_s: -1", ":12: min_gap_s: found -1, expected: at least 0"),
         ("fade_in_s: 0.005", "fade_in_s: 2", ":13: fade_in_s: found '2', expected: numbers from 0 to 1"),
-        ("{choose: [0.01, 0.05]}", "{choose: []}", ":14: fade_out_s.choose: found list, expected: List should have at"),
+        ("{choose: [0.01, 0.05]}", "{choose: []}", ":14: fade_out_s.choose: found [], expected: at least 1 item"),
         (
             "{choose: [0.01, 0.05]}",
             "{choose: [a]}",
-            ":14: fade_out_s.choose.0: found 'a', expected: Input should be a va",
+            ":14: fade_out_s.choose.0: found 'a', expected: a number",
         ),
-        ("trim_db: -50", "trim_db: 0", ":15: trim_db: found 0, expected: Input should be less than or equal to -6"),
-        ("mean: 5", "mean: .nan", ":16: snr_db.normal.mean: found nan, expected: Input should be a finite number"),
+        ("trim_db: -50", "trim_db: 0", ":15: trim_db: found 0, expected: at most -6"),
+        ("mean: 5", "mean: .nan", ":16: snr_db.normal.mean: found nan, expected: a finite number"),
         (
             "snr_measure: lufs",
             "snr_measure: lkfs",
-            ":17: snr_measure: found 'lkfs', expected: Input should be 'rms' or",
+            ":17: snr_measure: found 'lkfs', expected: 'rms' or",
         ),
         (
             "background_dbfs: -40",
@@ -144,7 +144,7 @@ def test_what_a_file_does_not_name_keeps_its_default(tmp_path):
         (
             "verified_only: false",
             "verified_only: 1",
-            ":20: verified_only: found 1, expected: Input should be a valid bool",
+            ":20: verified_only: found 1, expected: true or false",
         ),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 
 from clear_gen.core.errors import InputError
 from clear_gen.questions.audit.text_only_baselines import description
-from clear_gen.questions.generation.candidates import Rules, candidates, maker_of
+from clear_gen.questions.generation.candidates import Rules, candidates, question_plan
 from clear_gen.questions.generation.value_sampler import BankLabels
 from clear_gen.questions.language.execute import IllPosed, execute, execute_on
 from clear_gen.questions.language.functions.function import BOOLEAN, SET, Function
@@ -98,8 +98,8 @@ def test_candidates_are_drawn_and_agree_with_the_oracle() -> None:
     table = table_of(rows, CLEAR2)
     n_values = np.array([len(values_of(kind, CLEAR2)) for kind in label_kinds(CLEAR2)])
     bank = BankLabels(np.random.default_rng(3).integers(0, n_values, (200, len(n_values))).astype(np.int16), n_values)
-    maker = maker_of(CLEAR2, Rules(seed=4, per_scene=2, types=(EXIST,)), [TEMPLATE], bank)
-    found = candidates(maker, scene_batch(table, CLEAR2), "train", np.arange(len(rows))).to_pylist()
+    plan = question_plan(CLEAR2, Rules(seed=4, per_scene=2, types=(EXIST,)), [TEMPLATE], bank)
+    found = candidates(plan, scene_batch(table, CLEAR2), "train", np.arange(len(rows))).to_pylist()
     facts = all_facts(table, CLEAR2)
     for one in found:
         kinds = [parameter.kind for parameter in TEMPLATE.parameters]

@@ -14,7 +14,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from baselines.audio.features import FeatureSettings, features_of, training_features, write_feature_settings
-from baselines.audio.scenes import Scenes, open_scenes
+from baselines.audio.scenes import Scenes
+from baselines.audio.sources import open_scenes
 from baselines.audio.spectrogram import settings_at
 from baselines.audio.virtual import VirtualScenes, with_fresh_rooms
 from baselines.core.optim import Objective, Plateau

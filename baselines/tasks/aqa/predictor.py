@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from baselines.audio.features import features_of
-from baselines.audio.scenes import open_scenes
+from baselines.audio.sources import open_scenes
 from baselines.core.predictions import Prediction
 from baselines.tasks.aqa.questions import Questions
 from baselines.tasks.aqa.run import load_run, logits_of, split_of

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from baselines.audio.features import Features, FeatureSettings, Fit, read_feature_settings
-from baselines.audio.scenes import SourceName
+from baselines.audio.sources import SourceName
 from baselines.core.checkpoints import device_named, load_tensors, load_weights
 from baselines.core.run import BEST, FEATURES, RunConfig, read_config
 from baselines.models.aqa.tokenizer import Tokenizer, read_tokenizer

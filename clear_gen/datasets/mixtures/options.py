@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from clear_gen.core.config import first_wrong
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.mixtures.manifest import MAX_FOLDS, SAMPLE_RATES, MixtureSettings, check_settings, per_fold
 from clear_gen.mixtures.recipes.registry import RECIPES
@@ -37,13 +38,10 @@ def mixture_rules(config: Path | None, flags: dict[str, Any]) -> MixtureRules:
     try:
         return MixtureRules.model_validate({**rules.model_dump(), **flags})
     except ValidationError as error:
-        first = error.errors()[0]
-        context = first.get("ctx", {})
-        field = str((*first["loc"], *context.get("at", ()))[0])
-        found = context.get("found", first["input"])
+        wrong = first_wrong(error)
+        field = str(wrong.location[0])
         where = "--" + field.removesuffix("_s").replace("_", "-") if field in flags else field
-        expected = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{where}: found {found!r}, expected: {expected}") from None
+        raise InputError(f"{where}: {wrong}") from None
 
 
 def mixture_settings(

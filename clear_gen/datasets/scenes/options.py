@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from clear_gen.core.config import Strict, invalid, parse_yaml, validate
+from clear_gen.core.config import Strict, first_wrong, invalid, parse_yaml, validate
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.layout import split_sizes
 from clear_gen.datasets.scenes.manifest import Settings
@@ -59,10 +59,8 @@ def read_options(flags: dict[str, Any], file: Path | None) -> tuple[Options, yam
     try:
         return Options.model_validate(flags), node
     except ValidationError as error:
-        first = error.errors()[0]
-        option = "--" + str(first["loc"][0]).replace("_", "-")
-        expected = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{option}: found {first['input']!r}, expected: {expected}") from None
+        wrong = first_wrong(error)
+        raise InputError(f"--{str(wrong.location[0]).replace('_', '-')}: {wrong}") from None
 
 
 def settings_from(options: Options, domain: Domain, audio: bool, file: Path | None, node: yaml.Node | None) -> Settings:

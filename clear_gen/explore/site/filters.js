@@ -1,6 +1,6 @@
 // The form, and the list of what it leaves.
 
-import { rowsOf } from "./asking.js";
+import { rowsOf } from "./source.js";
 import { by, make, named } from "./page.js";
 
 const NAMES = { verdict: "prediction", config: "SNR" };

@@ -1,4 +1,4 @@
-// What needs a server that knows more than files. Where there is none, filtered.js has this name.
+// source.js of a server that filters and pages the lists. On a server of files, static_source.js takes its place.
 
 import { read } from "./page.js";
 

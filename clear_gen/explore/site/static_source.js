@@ -1,5 +1,5 @@
-// What asking.js does, where there is a server of files only: the rows of a list are filtered here, as
-// clear_gen/explore/{scenes,mixtures}.py do it.
+// source.js of a folder of files: filters the rows of a list here, as clear_gen/explore/{scenes,mixtures}.py do it in
+// place of live_source.js.
 
 import { read } from "./page.js";
 

@@ -1,6 +1,6 @@
 // The timeline of one recording: outline, spectrogram, labelled blocks; play and seek.
 
-import { audioOf } from "./asking.js";
+import { audioOf } from "./source.js";
 import { clock, draw, make } from "./page.js";
 
 const SEEK_S = { ArrowLeft: -0.5, ArrowRight: 0.5, ArrowDown: -0.5, ArrowUp: 0.5, PageDown: -2, PageUp: 2 };

@@ -1,4 +1,4 @@
-"""A deaf reader: answers questions from the words of their text alone, learnt from the training questions.
+"""The n-gram baseline: predicts answers from the words of a question alone, fitted to the training questions.
 
 One log-linear model per question type (multinomial logistic regression) over the words, or the words and pairs, or also
 triples of words that a text holds, wherever they stand; its answers are those of the type's training questions. Which
@@ -60,7 +60,7 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Reader:
+class NgramModel:
     """A trained model of one type. ``columns``: n-gram -> column; ``weights`` float [columns + 1, answers], the last
     row being the constant; ``longest`` n-gram and ``penalty`` as chosen, ``log_likelihood`` of the held-out answers."""
 
@@ -71,7 +71,7 @@ class Reader:
     penalty: float
     log_likelihood: float
 
-    def answer(self, words: list[list[str]]) -> list[str]:
+    def predict(self, words: list[list[str]]) -> list[str]:
         """The likeliest answer to each question."""
         if not words:
             return []
@@ -88,18 +88,18 @@ def matrix(words: Sequence[Sequence[str]], columns: dict[str, int], longest: int
     return scipy.sparse.csr_matrix((np.ones(len(flat)), flat, ends), shape=(len(rows), len(columns)))
 
 
-def train(training: Texts, validation: Texts) -> Reader:
+def train(training: Texts, validation: Texts) -> NgramModel:
     """The model that gives the validation answers the greatest likelihood.
 
     Without validation questions every fifth of the training questions stands in for them.
     """
     if not validation.words:
         training, validation = _divided(training)
-    tried = [reader for longest in LENGTHS for reader in _readers(training, validation, longest)]
-    return max(tried, key=lambda reader: reader.log_likelihood)
+    tried = [model for longest in LENGTHS for model in _models(training, validation, longest)]
+    return max(tried, key=lambda model: model.log_likelihood)
 
 
-def _readers(training: Texts, validation: Texts, longest: int) -> Iterator[Reader]:
+def _models(training: Texts, validation: Texts, longest: int) -> Iterator[NgramModel]:
     """One model for every penalty."""
     counted = Counter(gram for words in training.words for gram in ngrams(words, longest))
     kept = sorted(gram for gram, n in counted.items() if n >= LEAST_TEXTS)
@@ -111,7 +111,7 @@ def _readers(training: Texts, validation: Texts, longest: int) -> Iterator[Reade
     rows, places = np.array(known, np.int64).reshape(-1, 2).T
     for penalty, weights in _path(inputs, np.eye(len(answers))[wanted]):
         shares = _log_shares(held_out[rows] @ weights[:-1] + weights[-1])
-        yield Reader(columns, answers, weights, longest, penalty, float(shares[np.arange(len(rows)), places].sum()))
+        yield NgramModel(columns, answers, weights, longest, penalty, float(shares[np.arange(len(rows)), places].sum()))
 
 
 def _divided(texts: Texts) -> tuple[Texts, Texts]:

@@ -1,10 +1,10 @@
-"""Baselines that do not hear the scene. What they answer is compared with what the best constant answers.
+"""Text-only baselines: they answer without the audio, and are compared with the best constant answer.
 
 | baseline | knows | answers |
 |---|---|---|
 | constant_type | the question type | the most frequent answer to training questions of the type: the floor |
 | constant_template | the template | the same of the template; of the type if the template is new |
-| ngrams | the text | by a log-linear model of each type, learnt from the training questions (``ngrams``) |
+| ngrams | the text | by a log-linear model of each type, fitted to the training questions (``ngrams``) |
 | bank_lookup | program and bank | a query of an attribute: the most frequent label among the bank's sounds that the |
 | | | referent's description fits; the rest: as constant_type |
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from clear_gen.questions.audit.ngrams import Reader, Texts, train
+from clear_gen.questions.audit.ngrams import NgramModel, Texts, train
 from clear_gen.questions.language.functions.function import ALL as ALL_OF_INPUTS
 from clear_gen.questions.language.functions.function import LABEL, SAME_LABEL
 from clear_gen.questions.language.functions.table import function_named
@@ -46,15 +46,15 @@ class QuestionColumns:
 
 @dataclass(frozen=True)
 class Score:
-    """``right`` answers among ``n``."""
+    """``correct`` answers among ``n``."""
 
     n: int
-    right: int
+    correct: int
 
     @property
     def share(self) -> float:
-        """Share of right answers, 0..1; 0 without questions."""
-        return self.right / self.n if self.n else 0.0
+        """Share of correct answers, 0..1; 0 without questions."""
+        return self.correct / self.n if self.n else 0.0
 
     @property
     def error(self) -> float:
@@ -65,39 +65,39 @@ class Score:
 Scores = dict[str, Score]  # question type, or ALL -> score
 
 
-def scores_of(types: Sequence[str], right: Sequence[bool]) -> Scores:
+def scores_of(types: Sequence[str], correct: Sequence[bool]) -> Scores:
     """The score of each type, and of all."""
-    asked, hit = Counter(types), Counter(name for name, one in zip(types, right, strict=True) if one)
+    asked, hit = Counter(types), Counter(name for name, one in zip(types, correct, strict=True) if one)
     found = {name: Score(n, hit[name]) for name, n in asked.items()}
     return {**found, ALL: Score(len(types), hit.total())}
 
 
-def added(several: Iterable[Scores]) -> Scores:
+def summed(several: Iterable[Scores]) -> Scores:
     """The scores over several splits together."""
     found: Scores = {}
     for scores in several:
         for name, one in scores.items():
             before = found.get(name, Score(0, 0))
-            found[name] = Score(before.n + one.n, before.right + one.right)
+            found[name] = Score(before.n + one.n, before.correct + one.correct)
     return found
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What the baselines learnt: constants by type and by template, a reader of texts by type."""
+class FittedBaselines:
+    """Baselines fitted to the training questions: constants by type and by template, an n-gram model by type."""
 
     of_type: dict[Hashable, str]
     of_template: dict[Hashable, str]
-    readers: dict[str, Reader]
+    ngram_models: dict[str, NgramModel]
 
 
-def trained(training: QuestionColumns, validation: QuestionColumns | None) -> Trained:
-    """Learn from the training questions; the readers are chosen on the validation questions."""
-    readers = {}
+def fit_baselines(training: QuestionColumns, validation: QuestionColumns | None) -> FittedBaselines:
+    """Fit to the training questions; the n-gram models are chosen on the validation questions."""
+    models = {}
     for name in dict.fromkeys(training.types):
-        readers[name] = train(_texts(training, name), Texts([], []) if validation is None else _texts(validation, name))
+        models[name] = train(_texts(training, name), Texts([], []) if validation is None else _texts(validation, name))
     of_template = most_frequent(zip(training.types, training.templates, strict=True), training.answers)
-    return Trained(most_frequent(training.types, training.answers), of_template, readers)
+    return FittedBaselines(most_frequent(training.types, training.answers), of_template, models)
 
 
 def _texts(asked: QuestionColumns, type_: str) -> Texts:
@@ -117,29 +117,31 @@ def most_frequent(keys: Iterable[Hashable], answers: Iterable[str]) -> dict[Hash
     return {key: min(of, key=lambda answer: (-of[answer], answer)) for key, of in counts.items()}
 
 
-def scored(learnt: Trained, asked: QuestionColumns) -> dict[str, Scores]:
+def score_baselines(fitted: FittedBaselines, asked: QuestionColumns) -> dict[str, Scores]:
     """Baseline -> its scores on the questions of a split. A type that was not in training is answered wrong."""
-    constant = [learnt.of_type.get(name) for name in asked.types]
+    constant = [fitted.of_type.get(name) for name in asked.types]
     keys = zip(asked.types, asked.templates, strict=True)
-    guesses = {
+    predictions = {
         CONSTANT_TYPE: constant,
-        CONSTANT_TEMPLATE: [learnt.of_template.get(key, of_type) for key, of_type in zip(keys, constant, strict=True)],
-        NGRAMS: _read(learnt, asked),
+        CONSTANT_TEMPLATE: [fitted.of_template.get(key, of_type) for key, of_type in zip(keys, constant, strict=True)],
+        NGRAMS: _ngram_predictions(fitted, asked),
         BANK_LOOKUP: [found or of_type for found, of_type in zip(asked.looked_up, constant, strict=True)],
     }
     return {
-        name: scores_of(asked.types, [guess == answer for guess, answer in zip(guessed, asked.answers, strict=True)])
-        for name, guessed in guesses.items()
+        name: scores_of(
+            asked.types, [prediction == answer for prediction, answer in zip(predicted, asked.answers, strict=True)]
+        )
+        for name, predicted in predictions.items()
     }
 
 
-def _read(learnt: Trained, asked: QuestionColumns) -> list[str | None]:
-    guesses: list[str | None] = [None] * len(asked.types)
-    for name, reader in learnt.readers.items():
+def _ngram_predictions(fitted: FittedBaselines, asked: QuestionColumns) -> list[str | None]:
+    predictions: list[str | None] = [None] * len(asked.types)
+    for name, model in fitted.ngram_models.items():
         places = asked.places_of(name)
-        for place, guess in zip(places, reader.answer([asked.words[place] for place in places]), strict=True):
-            guesses[place] = guess
-    return guesses
+        for place, prediction in zip(places, model.predict([asked.words[place] for place in places]), strict=True):
+            predictions[place] = prediction
+    return predictions
 
 
 # --- the bank ---------------------------------------------------------------------------------------------------------

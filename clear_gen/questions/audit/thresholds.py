@@ -13,14 +13,14 @@ from clear_gen.questions.audit.text_only_baselines import (
     NGRAMS,
     Score,
     Scores,
-    added,
+    summed,
 )
 from clear_gen.questions.language.vocabulary import YES
 from clear_gen.scenes.domain import Domain
 
-MOST_ABOVE_FLOOR = 0.03  # of a reader of the text, over all types
+MOST_ABOVE_FLOOR = 0.03  # of the n-gram model, over all types
 MOST_ABOVE_FLOOR_OF_TYPE = 0.1
-RELATION_BLIND_BAND = (0.48, 0.52)  # right answers to yes-or-no questions
+RELATION_BLIND_BAND = (0.48, 0.52)  # correct answers to yes-or-no questions
 LOOKUP_TOLERANCE = 0.05  # around chance
 RELATION_BLIND = "relation_blind"  # name of the baseline that ``clause_ablation.relation_blind`` is; it learns nothing
 
@@ -60,7 +60,7 @@ def thresholds_of(
     found = _of_clauses(figures)
     if split is not None:
         found += _of_texts(baselines[CONSTANT_TYPE][split], baselines[NGRAMS][split], split)
-    found += _of_relations(added(baselines[RELATION_BLIND].values()), domain)
+    found += _of_relations(summed(baselines[RELATION_BLIND].values()), domain)
     if split is not None and independent in baselines[BANK_LOOKUP][split]:
         score = baselines[BANK_LOOKUP][split][independent]
         chance = 1 / len(possible_answers(independent, domain))
@@ -107,7 +107,7 @@ def _of_relations(blind: Scores, domain: Domain) -> list[Threshold]:
     known = [name for name in [*domain.question_types, *blind] if name in blind]
     yes_no = [name for name in dict.fromkeys(known) if name != ALL and YES in possible_answers(name, domain)]
     rest = [blind[name] for name in blind if name not in (ALL, *yes_no)]
-    together = Score(sum(score.n for score in rest), sum(score.right for score in rest))
+    together = Score(sum(score.n for score in rest), sum(score.correct for score in rest))
     found = []
     if together.n:
         name = "relation-blind on labels and numbers"

@@ -1,4 +1,4 @@
-"""Questions whose text gives the answer, or whose scenes' rules do: told from the skeleton and the values alone."""
+"""Finds questions that their text, or the rules that all scenes follow, answer: from skeleton and values alone."""
 
 from __future__ import annotations
 

@@ -42,11 +42,8 @@ CANDIDATES_PER_SLOT = 3
 ROUNDS = 2  # templates that a candidate tries
 TRIES = 2  # at finding values for a template
 FREE_DRAWS = 2  # of a candidate besides its templates and values: paraphrase, place among equals
-NO_RELATION, RELATION_BLIND_WRONG, RELATION_BLIND_CORRECT = (
-    -1,
-    0,
-    1,
-)  # whether the answer is the same without any relation
+# Whether the answer is the same without any relation
+NO_RELATION, RELATION_BLIND_WRONG, RELATION_BLIND_CORRECT = -1, 0, 1
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Maker:
+class QuestionPlan:
     """All that pass 1 needs besides the scenes: rules, templates by skeleton, what the bank can give."""
 
     domain: Domain
@@ -82,13 +79,13 @@ class Maker:
         return max(1, *(len(template.parameters) for template in self.templates))
 
 
-def maker_of(domain: Domain, rules: Rules, templates: Sequence[Template], bank: BankLabels) -> Maker:
-    """The maker of these templates' questions."""
+def question_plan(domain: Domain, rules: Rules, templates: Sequence[Template], bank: BankLabels) -> QuestionPlan:
+    """The plan for questions of the rules' types."""
     asked = [template for template in templates if template.question_type in rules.types]
-    return Maker(domain, rules, asked, skeletons_of(asked, domain), bank)
+    return QuestionPlan(domain, rules, asked, skeletons_of(asked, domain), bank)
 
 
-def schema(maker: Maker) -> pa.Schema:
+def schema(plan: QuestionPlan) -> pa.Schema:
     """One row per candidate. ``values``: number of each parameter's value; ``answer``: place among its type's answers;
     ``balance_keys``: hashes of what a text-only baseline can know; ``order`` decides between equals."""
     return pa.schema(
@@ -96,7 +93,7 @@ def schema(maker: Maker) -> pa.Schema:
             "scene": pa.int32(),
             "slot": pa.int16(),
             "template": pa.int32(),
-            "values": pa.list_(pa.int16(), maker.n_parameters),
+            "values": pa.list_(pa.int16(), plan.n_parameters),
             "answer": pa.int16(),
             "relation_blind": pa.int8(),
             "droppable": pa.int8(),
@@ -121,23 +118,23 @@ def bank_labels(columns: Mapping[str, Sequence[object]], domain: Domain) -> Bank
     return BankLabels(labels, np.array([len(names[kind]) for kind in kinds]))
 
 
-def candidates(maker: Maker, scenes: SceneBatch, split: str, numbers: np.ndarray) -> pa.Table:
+def candidates(plan: QuestionPlan, scenes: SceneBatch, split: str, numbers: np.ndarray) -> pa.Table:
     """The candidates of scenes of a split, in their order; ``numbers`` int64 [S] are the scenes' in the split."""
-    drawing = _Drawing(maker, batch_context(scenes, maker.domain), split, numbers)
-    drawing.draw()
-    return drawing.table()
+    draw = _CandidateDraw(plan, batch_context(scenes, plan.domain), split, numbers)
+    draw.draw()
+    return draw.table()
 
 
-class _Drawing:
+class _CandidateDraw:
     """The candidates of some scenes: which slots there are, and what was drawn for them."""
 
-    def __init__(self, maker: Maker, context: BatchContext, split: str, numbers: np.ndarray) -> None:
-        self._maker, self._context, self._split, self._numbers = maker, context, split, numbers
-        self._n_values = max(n_draws(skeleton) for skeleton in maker.skeletons)
-        uniform = _uniform(maker, split, numbers, FREE_DRAWS + ROUNDS * (1 + TRIES * self._n_values))
+    def __init__(self, plan: QuestionPlan, context: BatchContext, split: str, numbers: np.ndarray) -> None:
+        self._plan, self._context, self._split, self._numbers = plan, context, split, numbers
+        self._n_values = max(n_draws(skeleton) for skeleton in plan.skeletons)
+        uniform = _uniform(plan, split, numbers, FREE_DRAWS + ROUNDS * (1 + TRIES * self._n_values))
         self.slots = np.indices(uniform.shape[:3]).reshape(3, -1)  # scene, slot, candidate
         self._uniform = uniform.reshape(-1, uniform.shape[-1])
-        self._types = (numbers[self.slots[0]] * maker.rules.per_scene + self.slots[1]) % len(maker.rules.types)
+        self._types = (numbers[self.slots[0]] * plan.rules.per_scene + self.slots[1]) % len(plan.rules.types)
         self._template = np.full(len(self._types), ANY)
         self._parts: list[dict[str, np.ndarray]] = []
 
@@ -145,30 +142,30 @@ class _Drawing:
         """Draw candidates: a template each, values for it, and once more for those that found none; from the second
         round on also for the spare slots of scenes that lack a slot."""
         scene, slot, candidate = self.slots
-        choice, (skeleton_of, place_of) = _Choice(self._maker), _places(self._maker)
-        is_spare = slot >= self._maker.rules.per_scene
+        choice, (skeleton_of, place_of) = _TemplateChoice(self._plan), _places(self._plan)
+        is_spare = slot >= self._plan.rules.per_scene
         left = np.flatnonzero(~is_spare)
         for round_ in range(ROUNDS):
             start = FREE_DRAWS + round_ * (1 + TRIES * self._n_values)
             uniform, easy = self._uniform[left, start], round_ > 0
             self._template[left] = choice.templates(self._types[left], uniform, candidate[left], easy)
-            for number, skeleton in enumerate(self._maker.skeletons):
+            for number, skeleton in enumerate(self._plan.skeletons):
                 rows = left[skeleton_of[self._template[left]] == number]
                 if len(rows):
-                    asking = _Asking(self._maker, skeleton, self._context, self._split)
+                    of_skeleton = _SkeletonCandidates(self._plan, skeleton, self._context, self._split)
                     places, draws = place_of[self._template[rows]], self._uniform[rows, start + 1 :]
-                    self._parts.append(asking.ask(scene[rows], places, draws, rows))
+                    self._parts.append(of_skeleton.ask(scene[rows], places, draws, rows))
             passed = np.concatenate([np.empty(0, np.int64), *(part["row"] for part in self._parts)])
-            filled = np.zeros((len(self._numbers), self._maker.n_slots), bool)
+            filled = np.zeros((len(self._numbers), self._plan.n_slots), bool)
             filled[scene[passed], slot[passed]] = True
-            lacking = ~np.all(filled[:, : self._maker.rules.per_scene], axis=1)
+            lacking = ~np.all(filled[:, : self._plan.rules.per_scene], axis=1)
             open_ = np.ones(len(scene), bool)
             open_[passed] = False
             left = np.flatnonzero(open_ & (~is_spare | lacking[scene]))
 
     def table(self) -> pa.Table:
         """All that passed, by scene and slot."""
-        wanted = schema(self._maker)
+        wanted = schema(self._plan)
         if not self._parts:
             return wanted.empty_table()
         found = {name: np.concatenate([part[name] for part in self._parts]) for name in self._parts[0]}
@@ -192,23 +189,23 @@ def _array(column: np.ndarray, type_: pa.DataType) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(flat), type=type_)
 
 
-def _uniform(maker: Maker, split: str, numbers: np.ndarray, n: int) -> np.ndarray:
+def _uniform(plan: QuestionPlan, split: str, numbers: np.ndarray, n: int) -> np.ndarray:
     """float32 [S, slot, candidate, n]: random numbers from each scene's own stream."""
-    uniform = np.empty((len(numbers), maker.n_slots, CANDIDATES_PER_SLOT, n), np.float32)
+    uniform = np.empty((len(numbers), plan.n_slots, CANDIDATES_PER_SLOT, n), np.float32)
     for scene, number in enumerate(numbers.tolist()):
-        stream(maker.rules.seed, STAGE_QUESTIONS, SPLITS.index(split), number).random(
+        stream(plan.rules.seed, STAGE_QUESTIONS, SPLITS.index(split), number).random(
             out=uniform[scene], dtype=np.float32
         )
     return uniform
 
 
-class _Choice:
+class _TemplateChoice:
     """Templates by question type, those with at most one relation first."""
 
-    def __init__(self, maker: Maker) -> None:
-        names, self._n = maker.rules.types, len(maker.rules.types)
-        types = np.array([names.index(template.question_type) for template in maker.templates])
-        is_hard = np.array([n_relations(template.program) > 1 for template in maker.templates])
+    def __init__(self, plan: QuestionPlan) -> None:
+        names, self._n = plan.rules.types, len(plan.rules.types)
+        types = np.array([names.index(template.question_type) for template in plan.templates])
+        is_hard = np.array([n_relations(template.program) > 1 for template in plan.templates])
         self._by_type = np.lexsort((is_hard, types))
         self._counts = np.bincount(types, minlength=self._n)
         self._starts = np.cumsum(self._counts) - self._counts
@@ -223,25 +220,25 @@ class _Choice:
         return self._by_type[self._starts[types] + (spread * counts).astype(np.int64)]
 
 
-def _places(maker: Maker) -> tuple[np.ndarray, np.ndarray]:
+def _places(plan: QuestionPlan) -> tuple[np.ndarray, np.ndarray]:
     """int64 [template]: its skeleton, and its place in it."""
-    skeleton_of, place_of = np.empty((2, len(maker.templates)), np.int64)
-    for number, skeleton in enumerate(maker.skeletons):
+    skeleton_of, place_of = np.empty((2, len(plan.templates)), np.int64)
+    for number, skeleton in enumerate(plan.skeletons):
         skeleton_of[skeleton.templates] = number
         place_of[skeleton.templates] = np.arange(len(skeleton.templates))
     return skeleton_of, place_of
 
 
-class _Asking:
+class _SkeletonCandidates:
     """Candidates of one skeleton's templates."""
 
-    def __init__(self, maker: Maker, skeleton: ProgramSkeleton, context: BatchContext, split: str) -> None:
-        self._maker, self._skeleton, self._context = maker, skeleton, context
+    def __init__(self, plan: QuestionPlan, skeleton: ProgramSkeleton, context: BatchContext, split: str) -> None:
+        self._plan, self._skeleton, self._context = plan, skeleton, context
         self._split = split
-        kinds = label_kinds(maker.domain)
-        domain = maker.domain
+        kinds = label_kinds(plan.domain)
+        domain = plan.domain
         self._holdout = [
-            (kinds.index(name), values_of(name, domain).index(value)) for name, value in maker.rules.holdout
+            (kinds.index(name), values_of(name, domain).index(value)) for name, value in plan.rules.holdout
         ]
         self._n_answers = np.array([len(answers_of_type(name, domain)) for name in skeleton.question_types])
 
@@ -252,7 +249,7 @@ class _Asking:
         n = n_draws(self._skeleton)
         for attempt in range(TRIES):
             start = attempt * n
-            values = np.full((len(left), self._maker.n_parameters), ANY)
+            values = np.full((len(left), self._plan.n_parameters), ANY)
             rows = Rows(scenes[left], templates[left], values)
             passed, part = self._attempt(rows, uniform[left, start : start + n])
             parts.append({"row": numbers[left[passed]], **part})
@@ -263,7 +260,7 @@ class _Asking:
 
     def _attempt(self, rows: Rows, uniform: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The rows that passed, and what is to be known of them."""
-        executor = BatchExecutor(self._skeleton, rows, self._context, fill=ValueSampler(uniform, self._maker.bank).fill)
+        executor = BatchExecutor(self._skeleton, rows, self._context, fill=ValueSampler(uniform, self._plan.bank).fill)
         good = (
             executor.ok
             & self._differ(rows)
@@ -275,7 +272,7 @@ class _Asking:
         needs = self._needs_holdout(rows, executor)
         if self._split == "train" and self._holdout:
             kept = kept[~needs[kept]]
-        if self._maker.rules.strict:
+        if self._plan.rules.strict:
             kept = self._relations_matter(rows, executor.answer, kept)
         rows, answer = rows.at(kept), executor.answer[kept]
         blind = np.full(len(kept), NO_RELATION)
@@ -312,16 +309,16 @@ class _Asking:
     def _possible(self, rows: Rows) -> np.ndarray:
         """Whether the bank has sounds of every description, and, if one is asked about, sounds of several answers; and
         no answer follows from the description."""
-        possible = ~answerable_without_audio(self._skeleton, rows, self._maker.bank, self._maker.domain)
+        possible = ~answerable_without_audio(self._skeleton, rows, self._plan.bank, self._plan.domain)
         described, asked = rows.named(self._skeleton).descriptions, self._skeleton.asked[rows.templates]
         if self._skeleton.is_query:
             referent, any_sound = self._skeleton.referent, np.full((len(rows), described.shape[2]), ANY)
             named = any_sound if referent == ANY else described[:, referent]
             kind = np.where(asked < described.shape[2], asked, ANY)
-            possible &= self._maker.bank.n_labels(named, kind) >= np.where(kind == ANY, 1, 2)
+            possible &= self._plan.bank.n_labels(named, kind) >= np.where(kind == ANY, 1, 2)
         for slot, purpose in enumerate(self._skeleton.purposes):
             if purpose == SOME:  # others are described after a sound that is there
-                possible &= self._maker.bank.n_labels(described[:, slot], np.full(len(rows), ANY)) >= 1
+                possible &= self._plan.bank.n_labels(described[:, slot], np.full(len(rows), ANY)) >= 1
         return possible
 
     def _relations_matter(self, rows: Rows, answer: np.ndarray, kept: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from clear_gen.core.arguments import whole_number
 from clear_gen.core.errors import InputError
-from clear_gen.questions.generation.candidates import Rules, bank_labels, candidates, maker_of
+from clear_gen.questions.generation.candidates import Rules, bank_labels, candidates, question_plan
 from clear_gen.questions.generation.records import Chosen, Recorder
 from clear_gen.questions.generation.selection import pool_of, select
 from clear_gen.questions.language.scene_batch import scene_batch
@@ -41,14 +41,14 @@ def questions_of_scene(
     labels = {name: [sound.attributes[name] for sound in bank.sounds] for name in domain.attributes}
     if levels == "independent" and domain.sampling.independent_levels is not None:
         labels.pop(domain.sampling.independent_levels.attribute)  # drawn by a coin, whatever the sound
-    maker = maker_of(domain, rules, templates, bank_labels(labels, domain))
+    plan = question_plan(domain, rules, templates, bank_labels(labels, domain))
     schema = scene_schema(domain.attributes, graph.sample_rate)
     batch = scene_batch(pa.Table.from_pylist([row_of_graph(graph)], schema=schema), domain)
     numbers = np.array([int(graph.scene_id.rpartition("-")[2])])
-    found = candidates(maker, batch, graph.split, numbers)
+    found = candidates(plan, batch, graph.split, numbers)
     if not found.num_rows:
         return []
-    pool = pool_of(found, maker.templates, domain, rules.types)
+    pool = pool_of(found, plan.templates, domain, rules.types)
     places = select(pool, rules.per_scene, rules.strict)
     chosen = Chosen(
         scene=pool.scene[places],
@@ -58,7 +58,7 @@ def questions_of_scene(
         phrase=pool.phrase[places],
         needs_holdout=None,
     )
-    records: list[dict[str, Any]] = Recorder(maker.templates, domain).records(chosen, graph.split).to_pylist()
+    records: list[dict[str, Any]] = Recorder(plan.templates, domain).records(chosen, graph.split).to_pylist()
     return records
 
 

@@ -1,4 +1,4 @@
-"""Filling a template's open values: only with values that lead somewhere on the scene at hand.
+"""Samples values for a template's parameters: only values that can lead to an answer on the scene at hand.
 
 A description's values are those of a sound, its guide. The guides that make a referent unique are enumerated by bit
 masks, and one of them is drawn; where a description need not match anything (to count, to ask whether there is one),

@@ -1,4 +1,4 @@
-"""What a program does on a scene, step by step: which sounds each step keeps, and what it gives in words."""
+"""Traces: which sounds each step of a program keeps on a scene, and its output in words."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from clear_gen.scenes.graph import SceneGraph
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One node carried out. ``sounds``: those that it gives or, where it gives none, that it was applied to, numbered
-    from 0 in the order of their onsets; ``perhaps``: those that depend on an unknown label. ``words``: what it gives.
+class TraceStep:
+    """One executed node. ``sounds``: its output or, where that is no sounds, those that it was applied to, numbered
+    from 0 in the order of their onsets; ``perhaps``: those that depend on an unknown label. ``words``: its output.
     """
 
     node: Node
@@ -27,9 +27,9 @@ class Step:
     words: str
 
 
-def steps_of(program: Sequence[Node], facts: Facts) -> tuple[list[Step], str | IllPosed]:
-    """The steps of a well-typed program as far as they can be carried out, and its answer or why it has none."""
-    steps: list[Step] = []
+def steps_of(program: Sequence[Node], facts: Facts) -> tuple[list[TraceStep], str | IllPosed]:
+    """The steps of a well-typed program as far as they can be executed, and its answer or why it has none."""
+    steps: list[TraceStep] = []
     for n_steps in range(1, len(program) + 1):
         try:
             runs = list(completions(program[:n_steps], facts))
@@ -39,14 +39,14 @@ def steps_of(program: Sequence[Node], facts: Facts) -> tuple[list[Step], str | I
     return steps, execute_on(program, facts)
 
 
-def _step(node: Node, outputs: list[Output], before: Sequence[Step], facts: Facts) -> Step:
+def _step(node: Node, outputs: list[Output], before: Sequence[TraceStep], facts: Facts) -> TraceStep:
     kind = function_named(node.function).output
     if kind not in (SET, SOUND):
         words = " or ".join(dict.fromkeys(map(answer_of, outputs)))
         applied_to = [before[place] for place in node.inputs]
         sounds = set(chain.from_iterable(step.sounds for step in applied_to))
         perhaps = set(chain.from_iterable(step.perhaps for step in applied_to)) - sounds
-        return Step(node, tuple(sorted(sounds)), tuple(sorted(perhaps)), words)
+        return TraceStep(node, tuple(sorted(sounds)), tuple(sorted(perhaps)), words)
     found = outputs if kind == SET else [(sound,) for sound in outputs]
     sure = set.intersection(*map(set, found))
     perhaps = set(chain.from_iterable(found)) - sure
@@ -56,11 +56,11 @@ def _step(node: Node, outputs: list[Output], before: Sequence[Step], facts: Fact
         each = [sound_in_words(sound, facts) for sound in sorted(sure)]
         each += [f"perhaps {sound_in_words(sound, facts)}" for sound in sorted(perhaps)]
         words = "; ".join(each) or "no sound"
-    return Step(node, tuple(sorted(sure)), tuple(sorted(perhaps)), words)
+    return TraceStep(node, tuple(sorted(sure)), tuple(sorted(perhaps)), words)
 
 
 def trace(program: Sequence[Node], graph: SceneGraph, domain: Domain) -> list[str]:
-    """Every step in words, with what it gives; what depends on an unknown label says so."""
+    """Every step and its output in words; what depends on an unknown label is marked."""
     steps, outcome = steps_of(program, facts_of(graph, domain))
     lines = []
     for number, step in enumerate(steps):

@@ -28,7 +28,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictInt, StringConstraints, ValidationError
 
-from clear_gen.core.config import Strict
+from clear_gen.core.config import Strict, first_wrong
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text
 from clear_gen.core.text import has_controls, shown
@@ -170,10 +170,8 @@ def _from_json(item: Any, at: str) -> Template:
     try:
         found = _Template.model_validate(item)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "template"
-        expected = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{at}: {shown(field)}: found {str(first['input'])[:60]!r}, expected: {expected}") from None
+        wrong = first_wrong(error)
+        raise InputError(f"{at}: {wrong.field if wrong.location else 'template'}: {wrong}") from None
     texts = tuple(dict.fromkeys(variant for text in found.text for variant in without_brackets(text, at)))
     if "" in texts:
         raise InputError(f"{at}: text: found one that can be empty, expected words outside of the brackets")

@@ -27,7 +27,8 @@ from baselines.audio.features import (
     training_features,
     write_feature_settings,
 )
-from baselines.audio.scenes import Scenes, open_scenes
+from baselines.audio.scenes import Scenes
+from baselines.audio.sources import open_scenes
 from baselines.audio.spectrogram import MelSettings, mel_filters, mel_spectrogram, settings_at
 from clear_gen.core.errors import InputError
 from tests.baselines.conftest import SIZES

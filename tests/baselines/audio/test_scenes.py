@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from baselines.audio.scenes import AudioScenes, ahead, open_scenes
+from baselines.audio.scenes import AudioScenes, ahead
+from baselines.audio.sources import open_scenes
 from baselines.audio.virtual import VirtualScenes
 from clear_gen.core.errors import InputError
 from clear_gen.core.pcm import decode_flac, encode_flac

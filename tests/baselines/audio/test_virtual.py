@@ -14,7 +14,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baselines.audio.scenes import open_scenes
+from baselines.audio.sources import open_scenes
 from baselines.audio.virtual import VirtualScenes, convolved, scenes_of_table, with_fresh_rooms
 from clear_gen.core.errors import InputError
 from clear_gen.scenes.domain import Domain

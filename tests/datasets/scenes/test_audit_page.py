@@ -88,7 +88,7 @@ def test_relation_blind_is_scored_on_questions_with_relations(folder: Path, foun
     for split, scores in found.baselines[RELATION_BLIND].items():
         related = Counter(row["question_type"] for row in questions(folder, split) if row["n_relations"])
         assert {name: score.n for name, score in scores.items()} == {**related, ALL: related.total()}
-        assert all(score.right == 0 for name, score in scores.items() if name in ("note", "count", "loudness"))
+        assert all(score.correct == 0 for name, score in scores.items() if name in ("note", "count", "loudness"))
 
 
 def test_baselines_learn_from_train_and_are_scored_on_the_rest(folder: Path, found: Audit) -> None:
@@ -98,7 +98,7 @@ def test_baselines_learn_from_train_and_are_scored_on_the_rest(folder: Path, fou
         answers = Counter(row["answer"] for row in train if row["question_type"] == "exist")
         constant = min(answers, key=lambda answer: (-answers[answer], answer))
         score = found.baselines[CONSTANT_TYPE][split]["exist"]
-        assert (score.n, score.right) == (len(rows), sum(row["answer"] == constant for row in rows))
+        assert (score.n, score.correct) == (len(rows), sum(row["answer"] == constant for row in rows))
     assert set(found.baselines[NGRAMS]) == {"validation", "test"}
     assert found.judged == "test"
     assert set(found.readers) == {row["question_type"] for row in train}
@@ -112,7 +112,7 @@ def test_the_look_up_knows_the_bank_of_the_split(folder: Path, found: Audit) -> 
         known = [look_up(program_of(row["program"]), bank) for row in rows]
         right = sum(answer == row["answer"] for answer, row in zip(known, rows, strict=True))
         silent = sum(answer is None for answer in known)
-        scored = [found.baselines[BANK_LOOKUP][split][name].right for name in {row["question_type"] for row in rows}]
+        scored = [found.baselines[BANK_LOOKUP][split][name].correct for name in {row["question_type"] for row in rows}]
         assert right <= sum(scored) <= right + silent
 
 
@@ -259,7 +259,7 @@ def test_json(folder: Path, found: Audit) -> None:
     for name, splits in found.baselines.items():
         for split, scores in splits.items():
             for kind, score in scores.items():
-                expected = {"n": score.n, "right": score.right, "share": score.share, "error": score.error}
+                expected = {"n": score.n, "right": score.correct, "share": score.share, "error": score.error}
                 assert read["baselines"][name][split][kind] == expected
     assert [one["verdict"] for one in read["goals"]] == [one.verdict for one in found.thresholds]
     assert json.loads(json.dumps(read, allow_nan=False)) == read

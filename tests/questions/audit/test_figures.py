@@ -28,11 +28,11 @@ from clear_gen.questions.audit.text_only_baselines import (
     NGRAMS,
     QuestionColumns,
     Score,
-    added,
+    fit_baselines,
     look_up,
-    scored,
+    score_baselines,
     scores_of,
-    trained,
+    summed,
 )
 from clear_gen.questions.audit.thresholds import RELATION_BLIND, thresholds_of
 from clear_gen.questions.language.execute import IllPosed, execute_on
@@ -331,16 +331,16 @@ def signs(n: int, seed: int, leaky: bool) -> QuestionColumns:
 
 
 def test_a_leak_is_found() -> None:
-    learnt = trained(signs(400, 0, leaky=True), signs(100, 1, leaky=True))
-    found = scored(learnt, signs(300, 2, leaky=True))
+    fitted = fit_baselines(signs(400, 0, leaky=True), signs(100, 1, leaky=True))
+    found = score_baselines(fitted, signs(300, 2, leaky=True))
     assert found[NGRAMS][ALL].share == 1.0
     assert found[CONSTANT_TYPE][ALL].share < 0.35
     assert found[CONSTANT_TEMPLATE][ALL].share < 0.35
 
 
 def test_no_leak_is_made_up() -> None:
-    learnt = trained(signs(400, 0, leaky=False), signs(100, 1, leaky=False))
-    found = scored(learnt, signs(2000, 2, leaky=False))
+    fitted = fit_baselines(signs(400, 0, leaky=False), signs(100, 1, leaky=False))
+    found = score_baselines(fitted, signs(2000, 2, leaky=False))
     assert found[NGRAMS][ALL].share == pytest.approx(0.25, abs=0.04)
 
 
@@ -353,16 +353,16 @@ def test_a_leak_in_a_pair_of_words_is_found() -> None:
         pairs = [rng.choice(words, 2, replace=False).tolist() for _ in range(n)]
         return asked(*((f"Is {a} {b} fine?", "yes" if a < b else "no", "order", "t") for a, b in pairs))
 
-    learnt = trained(made(300), made(100))
-    assert learnt.readers["order"].longest >= 2
-    assert scored(learnt, made(100))[NGRAMS][ALL].share == 1.0
+    fitted = fit_baselines(made(300), made(100))
+    assert fitted.ngram_models["order"].longest >= 2
+    assert score_baselines(fitted, made(100))[NGRAMS][ALL].share == 1.0
 
 
 def test_without_validation_questions_some_training_questions_stand_in() -> None:
-    learnt = trained(signs(400, 0, leaky=True), None)
-    assert learnt.readers["sign"].penalty == min(ngrams.PENALTIES)  # chosen: as it is with validation questions
-    assert learnt.readers["sign"].log_likelihood < 0
-    assert scored(learnt, signs(100, 2, leaky=True))[NGRAMS][ALL].share == 1.0
+    fitted = fit_baselines(signs(400, 0, leaky=True), None)
+    assert fitted.ngram_models["sign"].penalty == min(ngrams.PENALTIES)  # chosen: as it is with validation questions
+    assert fitted.ngram_models["sign"].log_likelihood < 0
+    assert score_baselines(fitted, signs(100, 2, leaky=True))[NGRAMS][ALL].share == 1.0
 
 
 def test_answers_are_those_of_the_type() -> None:
@@ -370,9 +370,9 @@ def test_answers_are_those_of_the_type() -> None:
         *[("Which colour has it?", ("red", "blue")[k % 2], "colour", "c") for k in range(40)],
         *[("Which colour has it?", "yes", "exist", "e") for k in range(60)],
     )
-    found = scored(trained(training, training), training)
+    found = score_baselines(fit_baselines(training, training), training)
     assert found[NGRAMS]["exist"] == Score(60, 60)
-    assert found[NGRAMS]["colour"].right == 20
+    assert found[NGRAMS]["colour"].correct == 20
 
 
 def test_the_columns_of_a_text_are_in_order() -> None:
@@ -435,7 +435,7 @@ def test_constants() -> None:
         ("a", "z", "two", "t2"),
         ("a", "x", "three", "t1"),  # a type that nobody has seen
     )
-    found = scored(trained(training, training), test)
+    found = score_baselines(fit_baselines(training, training), test)
     assert found[CONSTANT_TYPE] == {"one": Score(3, 2), "two": Score(1, 1), "three": Score(1, 0), ALL: Score(5, 3)}
     assert found[CONSTANT_TEMPLATE]["one"] == Score(3, 3)
     assert found[CONSTANT_TEMPLATE][ALL] == Score(5, 4)
@@ -445,7 +445,7 @@ def test_constants() -> None:
 def test_the_bank_look_up_falls_back_on_the_constant() -> None:
     training = asked(*[("a", "x", "one", "t1")] * 3)
     test = asked(*[("a", "x", "one", "t1"), ("a", "y", "one", "t1")], looked_up=[None, "y"])
-    assert scored(trained(training, None), test)[BANK_LOOKUP]["one"] == Score(2, 2)
+    assert score_baselines(fit_baselines(training, None), test)[BANK_LOOKUP]["one"] == Score(2, 2)
 
 
 BANK = {
@@ -495,7 +495,7 @@ def test_relation_blind_is_always_right_where_relations_do_not_matter() -> None:
 
 
 def test_scores_over_several_splits() -> None:
-    found = added([{"one": Score(3, 1), ALL: Score(3, 1)}, {"two": Score(4, 4), ALL: Score(4, 4)}])
+    found = summed([{"one": Score(3, 1), ALL: Score(3, 1)}, {"two": Score(4, 4), ALL: Score(4, 4)}])
     assert found == {"one": Score(3, 1), "two": Score(4, 4), ALL: Score(7, 5)}
     assert Score(100, 20).share == 0.2
     assert Score(100, 20).error == pytest.approx(0.04)
@@ -527,7 +527,7 @@ def of_goals(relation: dict[str, Score], read: tuple[int, int], looked: int, ind
 RELATED = {"note": Score(5, 0), "count": Score(5, 0), "exist": Score(100, 48), ALL: Score(110, 48)}
 
 
-def test_goals() -> None:
+def test_thresholds() -> None:
     assert of_goals(RELATED, (530, 530), 549, "loudness") == {
         "answers that executing the program again confirms": "ok",
         "questions that removing one relation leaves the same": "ok",
@@ -552,7 +552,7 @@ def test_goals() -> None:
         ({"relation": {**RELATED, "exist": Score(100, 47)}}, "relation-blind on exist"),
     ],
 )
-def test_goals_that_are_missed(changed: dict[str, object], name: str) -> None:
+def test_thresholds_that_are_missed(changed: dict[str, object], name: str) -> None:
     arguments = {"relation": RELATED, "read": (500, 500), "looked": 500, "independent": "loudness", **changed}
     found = of_goals(**arguments)  # type: ignore[arg-type]
     missed = {one for one, verdict in found.items() if verdict == "outside"}

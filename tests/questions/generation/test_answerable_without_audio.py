@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from clear_gen.questions.generation.candidates import Rules, bank_labels, candidates, maker_of
+from clear_gen.questions.generation.candidates import Rules, bank_labels, candidates, question_plan
 from clear_gen.questions.language.execute import IllPosed, execute_on
 from clear_gen.questions.language.program import Node, Program
 from clear_gen.questions.language.scene_batch import scene_batch
@@ -59,11 +59,11 @@ def asked(templates: Sequence[Template], n: int = 40) -> list[Program]:
     """The different questions that are asked of the first scenes."""
     types = tuple(dict.fromkeys(template.question_type for template in templates))
     bank = {name: [sound.attributes[name] for sound in a_bank().sounds] for name in CLEAR2.attributes}
-    maker = maker_of(CLEAR2, Rules(3, 6, types), templates, bank_labels(bank, CLEAR2))
+    plan = question_plan(CLEAR2, Rules(3, 6, types), templates, bank_labels(bank, CLEAR2))
     columns = scene_batch(scenes()[0].slice(0, n), CLEAR2)
-    rows = candidates(maker, columns, "train", np.arange(n)).to_pylist()
+    rows = candidates(plan, columns, "train", np.arange(n)).to_pylist()
     found = dict.fromkeys((row["template"], tuple(row["values"])) for row in rows)
-    return [with_values(maker.templates[number], values, CLEAR2) for number, values in found]
+    return [with_values(plan.templates[number], values, CLEAR2) for number, values in found]
 
 
 def answers(program: Program, n: int = N_SCENES) -> Counter[str]:

@@ -29,7 +29,7 @@ from clear_gen.questions.generation.candidates import (
     Rules,
     bank_labels,
     candidates,
-    maker_of,
+    question_plan,
 )
 from clear_gen.questions.generation.selection import pool_of, select
 from clear_gen.questions.language.execute import execute_on
@@ -122,9 +122,11 @@ def made(
     """The candidates of some scenes."""
     templates = templates or packaged()
     types = tuple(name for name in TYPES if name in {template.question_type for template in templates})
-    maker = maker_of(CLEAR2, Rules(**{"seed": 3, "per_scene": PER_SCENE, "types": types, **rules}), templates, labels())
+    plan = question_plan(
+        CLEAR2, Rules(**{"seed": 3, "per_scene": PER_SCENE, "types": types, **rules}), templates, labels()
+    )
     columns = scene_batch(scenes(split).take(pa.array(numbers, pa.int64())), CLEAR2)
-    return candidates(maker, columns, split, np.array(numbers, np.int64))
+    return candidates(plan, columns, split, np.array(numbers, np.int64))
 
 
 @cache
@@ -305,7 +307,7 @@ def test_spare_slots_are_used_only_where_a_slot_stays_empty() -> None:
     assert len(slots) == PER_SCENE // 2 + SPARE_SLOTS // 2
 
 
-# ---- what a deaf reader can know of them -----------------------------------------------------------------------------
+# ---- what a text-only baseline can know of them ---------------------------------------------------------------------
 
 
 def told_by(program: Program, template: Template) -> dict[int, object]:
@@ -380,9 +382,9 @@ def key(row: Row) -> tuple[Any, ...]:
 
 
 def test_a_split_has_a_stream_of_its_own() -> None:
-    maker = maker_of(CLEAR2, Rules(3, PER_SCENE, TYPES), packaged(), labels())
+    plan = question_plan(CLEAR2, Rules(3, PER_SCENE, TYPES), packaged(), labels())
     columns = scene_batch(scenes().slice(0, 20), CLEAR2)
-    train, test = (candidates(maker, columns, split, np.arange(20)) for split in ("train", "test"))
+    train, test = (candidates(plan, columns, split, np.arange(20)) for split in ("train", "test"))
     assert len({key(row) for row in train.to_pylist()} & {key(row) for row in test.to_pylist()}) < 100
 
 
@@ -535,11 +537,11 @@ def test_scenes_with_more_sounds_than_the_domain_draws() -> None:
     table, facts = table_of(rows), all_facts(table_of(rows))
     by_rank = "filter_absolute_position <absolute_position> | unique | query_instrument"
     templates = templates_of(f"scene | {by_rank}", f"scene | filter_octave <octave> | {by_rank}", "scene | count")
-    maker = maker_of(CLEAR2, Rules(0, 4, ("instrument", "count")), templates, labels())
-    found = candidates(maker, scene_batch(table, CLEAR2), "train", np.arange(len(rows))).to_pylist()
+    plan = question_plan(CLEAR2, Rules(0, 4, ("instrument", "count")), templates, labels())
+    found = candidates(plan, scene_batch(table, CLEAR2), "train", np.arange(len(rows))).to_pylist()
     assert found
     for row in found:
-        template = maker.templates[row["template"]]
+        template = plan.templates[row["template"]]
         answer = answers_of_type(template.question_type, CLEAR2)[row["answer"]]
         assert execute_on(with_values(template, row["values"], CLEAR2), facts[row["scene"]]) == answer
 

@@ -211,7 +211,7 @@ def within(pool: Pool, chosen: np.ndarray, column: int) -> float:
 
 
 @pytest.mark.parametrize("column", [TYPE, RELATIONS, SKELETON, SIGNATURE])
-def test_answers_are_even_within_what_a_deaf_reader_sees(large: tuple[Pool, np.ndarray], column: int) -> None:
+def test_answers_are_even_within_what_a_text_only_baseline_sees(large: tuple[Pool, np.ndarray], column: int) -> None:
     pool, chosen = large
     found, random = within(pool, chosen, column), within(pool, at_random(pool, 4), column)
     assert found < 0.02

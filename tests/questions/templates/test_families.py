@@ -359,7 +359,7 @@ families:
         ("{T}?", "{T.few}?", "expected one of the forms: many, one"),
         ("the {T}?", "sound?", "families: note: note.instrument: text: <instrument1> is not in"),
         ("parts:", "different: [[T, U]]\n    parts:", "families: note: different: found 'U', expected a part that is"),
-        ("text:", "texts:", "families.0.text: found dict, expected: Field required"),
+        ("text:", "texts:", "families.0.text: found nothing, expected: this field"),
         (ONE, ONE + ONE, "families: note: id: found note.instrument twice, expected once"),
         ("adjectives: [loudness]", "adjectives: [volume]", "nouns: found 'volume', expected one of: instrument, note"),
         ('{one: "{adjectives} sound", ', "{", "nouns: of []: forms: found no 'one', expected it"),

@@ -14,7 +14,7 @@ from clear_gen.questions.audit.text_only_baselines import (
     CONSTANT_TYPE,
     NGRAMS,
     Score,
-    added,
+    summed,
 )
 from clear_gen.questions.audit.thresholds import RELATION_BLIND, Threshold
 from clear_gen.questions.language.vocabulary import YES
@@ -67,7 +67,7 @@ def summary(audit: Audit) -> str:
 
 
 def trained_splits(audit: Audit) -> list[str]:
-    """The splits on which what was learnt is scored."""
+    """The splits on which what was fitted is scored."""
     return list(audit.baselines.get(CONSTANT_TYPE, ()))
 
 
@@ -177,7 +177,7 @@ def kinds_of(audit: Audit, scores: dict[str, Score]) -> list[str]:
 
 def relation_scores(audit: Audit) -> dict[str, Score]:
     """Type -> the relation-blind score over all splits, in the order of the figures."""
-    together = added(audit.baselines[RELATION_BLIND].values())
+    together = summed(audit.baselines[RELATION_BLIND].values())
     return {kind: together[kind] for kind in kinds_of(audit, together) if kind != ALL}
 
 

@@ -32,11 +32,12 @@ from clear_gen.questions.audit.ngrams import words_of
 from clear_gen.questions.audit.text_only_baselines import (
     ALL,
     QuestionColumns,
+    Score,
     Scores,
+    fit_baselines,
     look_up,
-    scored,
+    score_baselines,
     scores_of,
-    trained,
 )
 from clear_gen.questions.audit.thresholds import RELATION_BLIND, Threshold, thresholds_of
 from clear_gen.questions.language.program import Program
@@ -75,14 +76,17 @@ class Audit:
         content = {"format": FORMAT, **asdict(self)}
         content["baselines"] = {
             name: {
-                split: {kind: {**asdict(one), "share": one.share, "error": one.error} for kind, one in scores.items()}
-                for split, scores in splits.items()
+                split: {kind: _score_as_json(one) for kind, one in scores.items()} for split, scores in splits.items()
             }
             for name, splits in self.baselines.items()
         }
         del content["thresholds"]
         content["goals"] = [{**asdict(one), "verdict": one.verdict} for one in self.thresholds]
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _score_as_json(score: Score) -> dict[str, float]:
+    return {"n": score.n, "right": score.correct, "share": score.share, "error": score.error}
 
 
 def audit(folder: Path, workers: int = 1) -> Audit:
@@ -136,8 +140,8 @@ def independent_attribute(settings: Settings) -> str | None:
 def _baselines(
     found: dict[str, tuple[QuestionColumns, list[ClauseAblation]]],
 ) -> tuple[dict[str, dict[str, Scores]], dict[str, dict[str, Any]]]:
-    """Baseline -> split -> scores, and what the readers of the text chose. Without training questions nothing is
-    learnt."""
+    """Baseline -> split -> scores, and what was chosen for the n-gram models. Without training questions nothing is
+    fitted."""
     baselines: dict[str, dict[str, Scores]] = {RELATION_BLIND: {}}
     for split, (asked, ablations) in found.items():
         hits = [
@@ -149,13 +153,13 @@ def _baselines(
     others = [split for split in found if split != "train"]
     if "train" not in found or not others:
         return baselines, {}
-    learnt = trained(found["train"][0], found["validation"][0] if "validation" in found else None)
+    fitted = fit_baselines(found["train"][0], found["validation"][0] if "validation" in found else None)
     for split in others:
-        for name, scores in scored(learnt, found[split][0]).items():
+        for name, scores in score_baselines(fitted, found[split][0]).items():
             baselines.setdefault(name, {})[split] = scores
     return baselines, {
-        name: {"longest": reader.longest, "penalty": reader.penalty, "n_grams": len(reader.columns)}
-        for name, reader in learnt.readers.items()
+        name: {"longest": model.longest, "penalty": model.penalty, "n_grams": len(model.columns)}
+        for name, model in fitted.ngram_models.items()
     }
 
 

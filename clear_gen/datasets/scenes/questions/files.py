@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from clear_gen.core.config import first_wrong
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import dataset_schema, metadata_of, open_parquet, parquet_writer, read_row_group
@@ -24,7 +25,6 @@ from clear_gen.store.manifest import read_provenance
 
 KIND = "questions"
 ROWS_PER_GROUP = 5000
-SHOWN_VALUE = 40  # characters
 
 
 class _Stored(BaseModel):
@@ -123,10 +123,8 @@ def _checked(model: type[Model], value: Any, at: str) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        names = ".".join(map(str, first["loc"]))
-        found = repr(first["input"])[:SHOWN_VALUE]
-        raise InputError(f"{at}{'.' * bool(names)}{names}: found {found}, expected: {first['msg']}") from None
+        wrong = first_wrong(error)
+        raise InputError(f"{at}{'.' * bool(wrong.location)}{'.'.join(map(str, wrong.location))}: {wrong}") from None
 
 
 def read_asked(folder: Path, settings: Settings) -> Asked | None:

@@ -20,7 +20,7 @@ from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, QUESTIONS, questions_name, scene_files
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, questions_schema
-from clear_gen.questions.generation.candidates import Maker, Rules, bank_labels, candidates, maker_of
+from clear_gen.questions.generation.candidates import QuestionPlan, Rules, bank_labels, candidates, question_plan
 from clear_gen.questions.generation.records import Chosen, Recorder
 from clear_gen.questions.generation.selection import pool_of, select
 from clear_gen.questions.language.scene_batch import scene_batch
@@ -58,16 +58,16 @@ def start(job: QuestionJob) -> None:
     """Prepare this process."""
     global _job
     _job = job
-    _maker.cache_clear()
+    _plan.cache_clear()
 
 
 @cache
-def _maker(side: str) -> Maker:
+def _plan(side: str) -> QuestionPlan:
     domain, levels = _job.settings.domain, _job.settings.domain.sampling.independent_levels
     columns = _bank_columns(side)
     if _job.settings.levels == "independent" and levels is not None:
         columns.pop(levels.attribute)  # drawn by a coin, whatever the sound
-    return maker_of(domain, _job.rules, _job.templates, bank_labels(columns, domain))
+    return question_plan(domain, _job.rules, _job.templates, bank_labels(columns, domain))
 
 
 def _bank_columns(side: str) -> dict[str, list[Any]]:
@@ -100,7 +100,7 @@ def write_candidates(files: tuple[DataFile, ...]) -> int:
         tables += [read_row_group(opened, number, path, GRAPH_COLUMNS) for number in range(opened.num_row_groups)]
     split, numbers = files[0].split, np.concatenate([np.arange(file.first, file.stop) for file in files])
     scenes = scene_batch(pa.concat_tables(tables), _job.settings.domain)
-    found = candidates(_maker(BANK_OF_SPLIT[split]), scenes, split, numbers)
+    found = candidates(_plan(BANK_OF_SPLIT[split]), scenes, split, numbers)
     scene = found["scene"].to_numpy()
     for file in files:
         start, stop = np.searchsorted(scene, [file.first, file.stop]).tolist()
@@ -167,8 +167,8 @@ class Written:
 
 def write_questions(split: str) -> Written:
     """Pass 2 for one split."""
-    job, maker = _job, _maker(BANK_OF_SPLIT[split])
-    pool = pool_of(_all_candidates(job, split), maker.templates, job.settings.domain, job.rules.types)
+    job, plan = _job, _plan(BANK_OF_SPLIT[split])
+    pool = pool_of(_all_candidates(job, split), plan.templates, job.settings.domain, job.rules.types)
     places = select(pool, job.rules.per_scene, job.rules.strict)
     n_droppable = int(np.count_nonzero(pool.droppable[places]))
     chosen = Chosen(
@@ -180,7 +180,7 @@ def write_questions(split: str) -> Written:
         needs_holdout=pool.needs_holdout[places] if job.rules.holdout else None,
     )
     del pool
-    recorder = Recorder(maker.templates, job.settings.domain)
+    recorder = Recorder(plan.templates, job.settings.domain)
     of_type: Counter[str] = Counter()
     path, schema = (
         job.folder / questions_name(split),

@@ -57,8 +57,8 @@ def test_killed_and_resumed_it_hears_what_the_text_does_not_tell(tmp_path: Path)
     before = metrics(heard)
     assert subprocess.run([*command, "--resume"]).returncode == DONE
     assert metrics(heard)[: len(before)] == before
-    deaf = ["--preset", "tiny", "--model", "text-only", "--max-epochs", "3"]
-    assert run(["train", str(heard / "data"), *deaf, "--out", str(read)]) == DONE
+    text_only = ["--preset", "tiny", "--model", "text-only", "--max-epochs", "3"]
+    assert run(["train", str(heard / "data"), *text_only, "--out", str(read)]) == DONE
     assert run(["evaluate", str(heard), "--split", "validation", "--out", str(tmp_path / "scores")]) == DONE
     scored = read_results(tmp_path / "scores" / "results-validation.json", AqaResults).scores.overall
     assert scored.n >= 1000

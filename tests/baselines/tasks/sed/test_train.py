@@ -369,3 +369,26 @@ def test_a_damaged_checkpoint_is_one_line(mixtures: Path, clips: Clips, tmp_path
 def test_progress_survives_being_written() -> None:
     state = State(plateau_rate=1e-3, best=float("inf"), sums=[0.1, 2.0])
     assert State.model_validate_json(state.model_dump_json()) == state
+
+
+def test_two_processes_train_one_model(mixtures: Path, clips: Clips, tmp_path: Path) -> None:
+    """Through torchrun, as on several GPUs; without the reconstruction, of which no parameter may be missed."""
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "baselines",
+    ]
+    command += ["train", str(mixtures), "--model", "2apae", "--fold", "1", "--snr", "10", "--alpha", "0", *SHORT]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = tmp_path / "run"
+    done = subprocess.run([*command, "--out", run], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (row,) = metrics(run)
+    kept, chosen = load_run(run, "cpu"), clips.of_folds([2])
+    scores = hear(kept.model, kept.features, clips.log_mel[chosen]).clip
+    assert row["selection_micro_ap"] == pytest.approx(precision_slowly(scores, clips.targets[chosen]), abs=1e-6)
