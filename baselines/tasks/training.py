@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-import baselines
 from baselines.core.checkpoints import device_named
 from baselines.core.processes import join_processes
 from baselines.core.run import CONFIG, CURVES, Config, RunConfig
@@ -23,7 +22,7 @@ from clear_gen.core.config import first_wrong, load_yaml
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
 
-PRESETS = Path(baselines.__file__).resolve().parent / "presets"
+PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
 
 @dataclass(frozen=True)

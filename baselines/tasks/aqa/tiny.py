@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import baselines
 from clear_gen.core.progress import progress
 from clear_gen.datasets.scenes.banks import banks_for
 from clear_gen.datasets.scenes.build import create
@@ -16,7 +15,7 @@ from clear_gen.questions.templates.collection import read_templates
 from clear_gen.store.build import Execution
 from clear_gen.store.finish import is_finished
 
-PRESETS = Path(baselines.__file__).resolve().parent / "presets"
+PRESETS = Path(__file__).resolve().parents[2] / "presets"
 PER_SCENE = 8  # questions
 
 
