@@ -17,16 +17,22 @@ from tests.once import made_once
 
 TESTS = Path(__file__).resolve().parent
 LONGEST = (
+    "datasets/scenes/questions/test_faults.py",
     "datasets/scenes/test_faults.py",
-    "datasets/scenes/test_questions.py",
-    "store/test_faults.py",
+    "store/test_kills.py",
     "baselines/tasks/aqa/test_train.py",
+    "datasets/scenes/questions/test_which.py",
+    "datasets/scenes/questions/test_build.py",
     "datasets/scenes/test_clear_questions.py",
+    "datasets/scenes/questions/test_wrong_time.py",
     "datasets/scenes/test_validate.py",
     "datasets/scenes/test_card.py",
     "datasets/scenes/test_build.py",
     "baselines/tasks/sed/test_train.py",
     "baselines/audio/test_virtual.py",
+    "store/test_full_disk.py",
+    "store/test_ctrl_c.py",
+    "store/test_damage.py",
 )
 SHARED = Path(os.environ.get("CLEAR_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
