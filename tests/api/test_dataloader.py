@@ -17,6 +17,7 @@ def waveform_sum(question: cg.Question) -> float:
     return float(question.scene.waveform.sum())
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than cores
 @pytest.mark.parametrize("workers", [0, 1, 2, 3])
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_every_question_is_loaded_once(data: Path, workers: int, shuffle: bool) -> None:
