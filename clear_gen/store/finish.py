@@ -12,7 +12,7 @@ from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_file, sha256_json, write_text
 from clear_gen.store.chunks import check_file, recorded_hash
 from clear_gen.store.kind import DatasetKind
-from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, DataFile, temporary_files
+from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, DataFile, is_record_file, temporary_files
 from clear_gen.store.lock import at_work
 from clear_gen.store.manifest import (
     KEPT_SECTIONS,
@@ -92,7 +92,9 @@ def check_hashes(folder: Path, files: dict[str, Any]) -> None:
 
 
 def hashes_when_written(folder: Path, names: Iterable[str], read_again: bool) -> dict[str, str]:
-    """SHA-256 of files as it was when they were written, where that was kept; with ``read_again`` they are compared.
+    """SHA-256 of files, of those of records as it was when they were written, if that was kept.
+
+    With ``read_again`` both are compared. What lies beside the records may have been replaced by its like since.
 
     Raises CheckFailed naming the first file that is missing or was altered.
     """
@@ -100,7 +102,7 @@ def hashes_when_written(folder: Path, names: Iterable[str], read_again: bool) ->
     for name in names:
         if not (folder / name).exists():
             raise CheckFailed(f"{folder / name}: missing; delete {folder / PARTIAL / KEPT_SECTIONS} to do without")
-        recorded = recorded_hash(folder, name)
+        recorded = recorded_hash(folder, name) if is_record_file(name) else None
         hashes[name] = sha256_file(folder / name) if read_again or recorded is None else recorded
         if recorded not in (None, hashes[name]):
             raise CheckFailed(f"{folder / name}: altered since it was written; delete it and run again")

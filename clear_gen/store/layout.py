@@ -95,9 +95,14 @@ def shard_of(files: Sequence[DataFile], num_shards: int, shard_index: int) -> li
     return [file for file in files if numbers[file.split, file.number] % num_shards == shard_index]
 
 
+def is_record_file(name: str) -> bool:
+    """Whether a path below a dataset's folder is that of a file of records, by its name alone."""
+    return RECORD_FILE.fullmatch(name.rpartition("/")[2]) is not None
+
+
 def owned_files(folder: Path) -> list[str]:
     """The files of records that lie in a dataset's folder, of whatever kind and config, by their names alone."""
-    return [f"{path.parent.name}/{path.name}" for path in _entries(folder) if RECORD_FILE.fullmatch(path.name)]
+    return [f"{path.parent.name}/{path.name}" for path in _entries(folder) if is_record_file(path.name)]
 
 
 def temporary_files(folder: Path) -> list[Path]:

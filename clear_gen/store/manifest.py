@@ -22,7 +22,7 @@ from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text, sha256_json, write_text
 from clear_gen.core.parquet import metadata_of, open_parquet
 from clear_gen.core.text import shown
-from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, owned_files
+from clear_gen.store.layout import IDENTITY, PARTIAL, is_record_file, owned_files
 
 FORMAT = 2  # 1, of 0.1, did not say that scenes are scenes
 GENERATOR = f"clear-gen {__version__}"
@@ -164,7 +164,7 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
     if (folder / IDENTITY).exists():
         stored = read_provenance(folder / IDENTITY)
         for name, sha256 in stored["files"].items():
-            if name != CARD:
+            if is_record_file(name):
                 write_record(folder, name, str(sha256), stored["environment"])
         keep_sections(folder, sections_of(stored))
     write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
@@ -245,7 +245,7 @@ def read_provenance(path: Path) -> dict[str, Any]:
     check_format(stored["identity"], path)
     for name, section in sections_of(stored).items():
         if not (isinstance(section, dict) and isinstance(section.get("identity"), dict)):
-            raise InputError(f"{path}: {name}: found {_short(section)}, expected an object with an identity")
+            raise InputError(f"{path}: {name}: found {_short(section)}, expected an object with their identity")
     return stored
 
 

@@ -192,7 +192,8 @@ def test_mistakes_with_finished_datasets(
     other = ["validate", str(out), "--events", sources[1], "--backgrounds", sources[1], "--workers", "1"]
     refused(other, "--backgrounds: found other recordings", capsys=capsys)
     (out / "clear.json").unlink()
-    assert run(["validate", str(out)]) == WRONG_INPUT
+    assert run(["validate", str(out)]) == FAILED  # as for scenes
+    assert "clear.json: missing; run the clear-gen command" in capsys.readouterr().err
     assert run(["mix", *sources, *SMALL, *rules, "--n", "3", "--snr", "0", "--out", str(out)]) == DONE
 
 
