@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -515,7 +516,7 @@ def write_run(folder: Path, **config: str) -> Path:
         (folder / name).write_text("{}\n")
     save_file({"weight": np.arange(5.0)}, folder / "model.safetensors")
     save_file({"weight": np.arange(500.0)}, folder / "last.safetensors")
-    write_results(made_results(n=22), folder / "results-test.json")
+    write_results(made_results(n=22, data="data"), folder / "results-test.json")
     return folder
 
 
@@ -549,16 +550,22 @@ def test_a_dry_run_and_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixt
     (folder / "README.md").write_text("# Mine\n")
     assert bench(["publish", str(folder), "--repo", "me/it", "--dry-run"]) == DONE
     shown = capsys.readouterr().out
-    assert "README.md              7" in shown
+    assert re.search(r"^README\.md +7$", shown, re.MULTILINE)
     assert "last.safetensors" not in shown.partition("left out")[0]
-    for name, text, problem in (
-        ("results-test.json", '{"results": 1}', "results-test.json: task: found none, as clear-bench 0.1 wrote"),
-        ("results-test.json", '{"task": "aqa"}', "results-test.json: config: found"),
-        ("config.yaml", "task: aqa\ndata: [x]\n", "config.yaml:2: data: found"),
-        ("config.yaml", "model: film\n", "config.yaml: task: found None, expected a task's name"),
-        ("model.safetensors", None, "model.safetensors: not found, expected a run whose training has written weights"),
+    for number, (name, text, problem) in enumerate(
+        (
+            ("results-test.json", '{"results": 1}', "results-test.json: task: found none, as clear-bench 0.1 wrote"),
+            ("results-test.json", '{"task": "aqa"}', "results-test.json: config: found"),
+            ("config.yaml", "task: aqa\ndata: [x]\n", "config.yaml:2: data: found"),
+            ("config.yaml", "model: film\n", "config.yaml: task: found None, expected a task's name"),
+            (
+                "model.safetensors",
+                None,
+                "model.safetensors: not found, expected a run whose training has written weights",
+            ),
+        )
     ):
-        (folder / "README.md").unlink(missing_ok=True)
+        folder = write_run(tmp_path / str(number), model="film")
         (folder / name).unlink() if text is None else (folder / name).write_text(text)
         assert bench(["publish", str(folder), "--repo", "me/it", "--dry-run"]) == WRONG_INPUT
         assert problem in capsys.readouterr().err

@@ -82,7 +82,7 @@ def test_pages(get: Get) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_what_there_is(get: Get, records: list[Question]) -> None:
+def test_what_there_is(get: Get, records: list[Question], heard: Path) -> None:
     about = get("/dataset.json").json
     assert about["lists"] == ["scenes", "questions"]
     assert about["filters"]["split"] == list(SPLITS)
@@ -90,7 +90,7 @@ def test_what_there_is(get: Get, records: list[Question]) -> None:
     assert {(name, answer) for name, answers in about["answers"].items() for answer in answers} == pairs
     assert about["answers"]["exist"] == ["yes", "no"]
     assert "verdict" not in about["filters"]
-    assert about["name"] == "heard"
+    assert about["name"] == heard.name
 
 
 @pytest.mark.parametrize(

@@ -434,10 +434,10 @@ def relabelled(bank: Bank, **labels) -> Bank:
 )
 @pytest.mark.parametrize("n_scenes", [1, 100])
 def test_an_impossible_bank_is_one_line_within_seconds(bank, mention, n_scenes):
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InputError) as raised:
         graphs(bank, CLEAR2, 0, range(n_scenes), "test")
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     message = str(raised.value)
     assert len(message.splitlines()) == 1
     assert mention in message

@@ -132,14 +132,16 @@ def test_damaged_audio_names_its_scene(damage: str, dataset: Path, tmp_path: Pat
             list(scenes.waveforms(batch, CPU))
         assert one_line(caught).startswith(f"{path}: test-000004: ")
     before = next(iter(scenes.waveforms(1, CPU)))  # what comes before is served
-    assert np.array_equal(before[0].numpy(), next(load_scenes(dataset, "test")).waveform)
+    assert np.array_equal(before[0].numpy(), load_scenes(dataset, "test")[0].waveform)
 
 
 @pytest.mark.shared
 def test_the_published_sample_has_audio_of_a_few_scenes(shared: Path, tmp_path: Path, clear2: Domain) -> None:
     read_in(shared / "clear-layout-sample", tmp_path / "data", clear2)
     scenes = open_scenes(tmp_path / "data", "validation")
-    expected = [scene.waveform for scene in load_scenes(tmp_path / "data", "validation")]
+    expected = [
+        scene.waveform if scene.has_stored_audio else None for scene in load_scenes(tmp_path / "data", "validation")
+    ]
     first = next(number for number, waveform in enumerate(expected) if waveform is None)
     found = scenes.waveforms(1, CPU)
     for waveform in expected[:first]:

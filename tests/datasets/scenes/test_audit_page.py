@@ -167,8 +167,8 @@ def altered(folder: Path) -> Iterator[Any]:
         ("count", [99], [], "expected numbers of earlier nodes"),
         ("count", [-1], [], "expected numbers of earlier nodes"),
         ("count", [], [], "inputs of count: found nothing, expected set"),
-        ("count", [None], [], "found nothing where a node has its function"),
-        ("count", None, [], "found nothing where a node has its function"),
+        ("count", [None], [], "found nothing"),
+        ("count", None, [], "found nothing"),
         ("filter_note", [0], ["H"], "values of filter_note: found 'H'"),
     ],
 )

@@ -145,12 +145,12 @@ def test_an_import_that_is_killed_goes_on_to_the_same_bytes(tmp_path: Path, clea
     script = """
 import sys, time
 from pathlib import Path
-from clear_gen.datasets import clear_import
+from clear_gen.datasets.scenes.clear_format import importer
 from clear_gen.scenes.domain import load_domain
 from tests.datasets.scenes.published import silent
-decode = clear_import.decode_flac
-clear_import.decode_flac = lambda *a: (time.sleep(0.02), print("decoded", flush=True), decode(*a))[2]
-clear_import.import_clear_layout(Path(sys.argv[1]), Path(sys.argv[2]), load_domain("clear2"), silent)
+decode = importer.decode_flac
+importer.decode_flac = lambda *a: (time.sleep(0.02), print("decoded", flush=True), decode(*a))[2]
+importer.import_clear_layout(Path(sys.argv[1]), Path(sys.argv[2]), load_domain("clear2"), silent)
 """
     process = subprocess.Popen(
         [sys.executable, "-c", script, source, tmp_path / "data"], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]

@@ -151,7 +151,7 @@ def test_an_altered_row_is_not_exported(ours: Path, tmp_path: Path) -> None:
     path = data / "questions/test-00000-of-00001.parquet"
     table = pq.read_table(path)
     for ids, message in (
-        ([None, *table["scene_id"].to_pylist()[1:]], "scene_id: found nothing in a row"),
+        ([None, *table["scene_id"].to_pylist()[1:]], "scene_id: found nothing"),
         (["../../x", *table["scene_id"].to_pylist()[1:]], "scene_id: found '../../x', expected a scene of this split"),
         (["test-000999", *table["scene_id"].to_pylist()[1:]], "expected a scene of this split"),
     ):
@@ -257,7 +257,6 @@ def test_a_source_without_questions(source: Path, tmp_path: Path, clear2: Domain
 KILLED = """
 import os, sys
 from pathlib import Path
-from clear_gen import io
 from clear_gen.scenes.domain import load_domain
 from clear_gen.datasets.scenes.clear_format.importer import import_clear_layout
 from tests.datasets.scenes.published import silent

@@ -131,10 +131,10 @@ def test_altered_question_files_are_refused_in_one_line(data: Path, tmp_path: Pa
                 {"scene_id": ["test-000999", *ids[1:]]},
                 "found 'test-000999', expected the scene test-000000 of this split",
             ),
-            ({"scene_id": [None, *ids[1:]]}, "row group 0: scene_id: found nothing in a row"),
-            ({"program": [None, *programs[1:]]}, "row group 0: program: found nothing in a row"),
-            ({"program": [[None], *programs[1:]]}, "row group 0: program: found nothing in a row"),
-            ({"program": [[{**programs[0][0], "values": [None]}], *programs[1:]]}, "program: found nothing in a row"),
+            ({"scene_id": [None, *ids[1:]]}, "scene_id: found nothing"),
+            ({"program": [None, *programs[1:]]}, "program: found nothing"),
+            ({"program": [[None], *programs[1:]]}, "program: found nothing"),
+            ({"program": [[{**programs[0][0], "values": [None]}], *programs[1:]]}, "program: found nothing"),
         ]
     ):
         folder = shutil.copytree(data, tmp_path / str(number))

@@ -170,8 +170,9 @@ def read_question_group(opened: pq.ParquetFile, number: int, path: Path) -> pa.T
     """One row group of an open question file. Raises InputError if it was altered."""
     table = read_row_group(opened, number, path)
     for name in table.column_names:
-        if name != NEEDS_HOLDOUT.name and _has_null(table[name].combine_chunks()):
-            raise InputError(f"{path}: row group {number}: {name}: found nothing in a row, expected a value")
+        if name != NEEDS_HOLDOUT.name and (row := _first_with_null(table[name].combine_chunks())) is not None:
+            where = table["question_id"][row].as_py() or f"row group {number}, row {row}"
+            raise InputError(f"{path}: {where}: {name}: found nothing, expected a value")
     return table
 
 
@@ -182,6 +183,13 @@ def question_rows(folder: Path, split: str, asked: Asked, sample_rate: int) -> I
     opened, path = open_questions(folder, split, asked, sample_rate), folder / questions_name(split)
     for number in range(opened.num_row_groups):
         yield from read_question_group(opened, number, path).to_pylist()
+
+
+def _first_with_null(column: pa.Array) -> int | None:
+    """The first row that holds a null at any depth; None if no row does."""
+    if not _has_null(column):
+        return None
+    return next(row for row in range(len(column)) if _has_null(column.slice(row, 1)))
 
 
 def _has_null(column: pa.Array) -> bool:
