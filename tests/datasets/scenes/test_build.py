@@ -207,8 +207,8 @@ def test_graphs_of_another_version_are_never_drawn_anew(
     tmp_path: Path, settings: Settings, embedded: dict[str, Bank], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as older:
-        for module in ("manifest", "chunks"):
-            older.setattr(f"clear_gen.store.{module}.GENERATOR", "clear-gen 0.0.9")
+        for module in ("datasets.scenes.manifest", "store.chunks"):
+            older.setattr(f"clear_gen.{module}.GENERATOR", "clear-gen 0.0.9")
         folder = make(tmp_path / "data", replace(settings, audio=False), embedded)
     (folder / "scenes/validation-00000-of-00001.parquet").unlink()
     before = hashes(folder)

@@ -309,7 +309,7 @@ def test_a_section_of_something_else_fails_in_one_line(data: Path, section: Any)
     stored = json.loads((data / "clear.json").read_text())
     files = {name: sha256_file(data / name) for name in stored["files"]}
     write_provenance(data, stored["identity"], stored["environment"], files, {"questions": section})
-    with pytest.raises(CheckFailed, match=r"clear.json: questions: found .*, expected an object with an identity"):
+    with pytest.raises(CheckFailed, match=r"clear.json: questions: found .*, expected an object with their identity"):
         validate(data, 0, 1, silent)
     assert run(["validate", str(data)]) == FAILED
 
