@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from clear_gen.core.files import sha256_json
-from clear_gen.datasets import open_dataset
+from clear_gen.datasets.dataset import open_dataset
 from clear_gen.datasets.scenes.card import cell
 from clear_gen.datasets.scenes.exports.audio_folder import parts_of_card
 from clear_gen.datasets.scenes.exports.source import claiming, put

@@ -14,7 +14,7 @@ from clear_gen.cli.common import DONE, FAILED
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import dataset_schema, read_row_group
-from clear_gen.datasets import open_dataset
+from clear_gen.datasets.dataset import open_dataset
 from clear_gen.datasets.publish import dataset_shipment
 from clear_gen.datasets.registry import KINDS
 from clear_gen.store.build import BuildPlan, Execution, claim, complete

@@ -13,7 +13,7 @@ import pytest
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE
 from clear_gen.core.errors import InputError
-from clear_gen.datasets import open_dataset
+from clear_gen.datasets.dataset import open_dataset
 from clear_gen.datasets.scenes.load import load_scenes
 from tests.datasets.runs import RATE, write_banks
 
