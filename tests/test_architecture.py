@@ -80,6 +80,24 @@ def test_the_benchmark_knows_nothing_of_the_pages_and_little_of_the_commands_of_
             assert not any(module.startswith("clear_gen.cli") for module in known), path
 
 
+@pytest.mark.parametrize("folder", ["clear_gen.datasets", "baselines.tasks"])
+def test_kinds_and_tasks_know_nothing_of_each_other(folder: str) -> None:
+    depth = folder.count(".") + 1
+    graph = module_graph()
+    packages = {module for module in graph if any(other.startswith(f"{module}.") for other in graph)}
+
+    def part(module: str) -> str | None:
+        """``clear_gen.datasets.scenes`` of its modules; None of modules beside the parts."""
+        own = ".".join(module.split(".")[: depth + 1])
+        return own if module.startswith(f"{folder}.") and own in packages else None
+
+    parts = {part(module) for module in graph} - {None}
+    assert len(parts) >= 2
+    for module, others in graph.items():
+        if own := part(module):
+            assert not [other for other in others if part(other) not in (None, own)], module
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_folders_and_files_are_small(package: str) -> None:
     paths = python_files(package)

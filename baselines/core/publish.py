@@ -20,7 +20,7 @@ from baselines.core.run import BEST, CONFIG, ENVIRONMENT, METRICS, RunConfig, re
 from clear_gen import __version__
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file, write_text
-from clear_gen.datasets.scenes.card import cell
+from clear_gen.store.card import cell
 from clear_gen.store.shipment import Shipment, check_inside
 
 CARD = "README.md"

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 
-from clear_gen.datasets.scenes.figure import FLOOR_DB, SHOWN_STEP_DB, mel_spectrogram
+from clear_gen.datasets.drawing import FLOOR_DB, SHOWN_STEP_DB, mel_spectrogram
 
 COLUMNS = 800  # of the outline
 MAX_WIDTH = 1600  # pixels of a spectrogram

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from matplotlib.image import imread
 
 import clear_gen
-from clear_gen.datasets.scenes.figure import mel_spectrogram
+from clear_gen.datasets.drawing import mel_spectrogram
 from clear_gen.datasets.scenes.load import load_scene
 from clear_gen.explore.pictures import outline, png, spectrogram
 from clear_gen.explore.server import Server

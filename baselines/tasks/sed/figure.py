@@ -21,8 +21,8 @@ from baselines.tasks.sed.predictor import stored_thresholds
 from baselines.tasks.sed.run import Trained, load_run
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
+from clear_gen.datasets.drawing import COLOURS, DPI, INK, SHOWN_HZ, WIDTH_INCHES, new_figure, suffix_of
 from clear_gen.datasets.mixtures.load import load_mixture
-from clear_gen.datasets.scenes.figure import COLOURS, DPI, INK, SHOWN_HZ, WIDTH_INCHES, new_figure, suffix_of
 from clear_gen.mixtures.graph import MixtureGraph
 
 MOST_CLASSES = 4  # whose maps are drawn

@@ -11,10 +11,11 @@ from clear_gen.datasets.mixtures.annotations import annotation_name
 from clear_gen.datasets.mixtures.layout import SOURCES
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.datasets.mixtures.records import is_stems
-from clear_gen.datasets.mixtures.source_tables import EVENTS, KINDS, RESTRICTED, SourceTable, source_name
+from clear_gen.datasets.mixtures.source_tables import EVENTS, KINDS, SourceTable, source_name
 from clear_gen.datasets.mixtures.statistics import MixtureStatistics, range_lines, snr_lines
-from clear_gen.datasets.scenes.card import LICENCES, SIZES, cell
 from clear_gen.mixtures.recipes.registry import recipe_named
+from clear_gen.mixtures.recordings.corpora import RESTRICTED
+from clear_gen.store.card import LICENCES, SIZES, cell
 
 
 def mixture_card(

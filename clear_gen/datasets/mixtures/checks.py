@@ -26,13 +26,14 @@ from clear_gen.datasets.mixtures.records import (
     stems_schema,
 )
 from clear_gen.datasets.mixtures.source_tables import BACKGROUNDS, EVENTS, SourceRow
-from clear_gen.datasets.scenes.checks import PCM_BITS, Finding, Inspected, differences_of, flac_bits, wrong_audio
 from clear_gen.dsp.levels import level_db
 from clear_gen.mixtures.graph import MixtureGraph, mixture_of_row, mixture_schema, row_of_mixture
 from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.spec import samples_of
+from clear_gen.store.checks import PCM_BITS, Inspected, differences_of, flac_bits, wrong_audio
 from clear_gen.store.chunks import check_file
 from clear_gen.store.layout import Chunk, DataFile
+from clear_gen.store.validate import Finding
 
 TOLERANCE_DB = 0.05
 STEP = 1 / 32767  # of PCM 16

@@ -7,9 +7,10 @@ from shlex import quote
 
 from clear_gen.datasets.mixtures.finish import read_tables
 from clear_gen.datasets.mixtures.manifest import finished_mixtures
-from clear_gen.datasets.mixtures.source_tables import EVENTS, RESTRICTED
+from clear_gen.datasets.mixtures.source_tables import EVENTS
 from clear_gen.datasets.mixtures.statistics import file_sizes, mixture_statistics, range_lines, snr_lines
 from clear_gen.mixtures.recipes.registry import recipe_named
+from clear_gen.mixtures.recordings.corpora import RESTRICTED
 from clear_gen.store.finish import is_finished
 from clear_gen.store.manifest import stored_identity
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
+from clear_gen.datasets.drawing import COLOURS, DPI, INK, WIDTH_INCHES, draw_spectrogram, new_figure, suffix_of
 from clear_gen.datasets.mixtures.load import Mixture, load_mixture
-from clear_gen.datasets.scenes.figure import COLOURS, DPI, INK, WIDTH_INCHES, draw_spectrogram, new_figure, suffix_of
 from clear_gen.mixtures.graph import PlacedEvent
 
 HEIGHT_INCHES = 6.0

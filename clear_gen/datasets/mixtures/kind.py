@@ -13,7 +13,7 @@ from clear_gen.datasets.mixtures.exports.audio_and_tables import export_mixtures
 from clear_gen.datasets.mixtures.finish import attached_files, card_of
 from clear_gen.datasets.mixtures.layout import ANNOTATIONS, MIXTURES, SOURCES, STEMS
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, mixture_settings_of
-from clear_gen.datasets.mixtures.redistribution import forbidden
+from clear_gen.datasets.redistribution import forbidden
 from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.store.kind import Export
 from clear_gen.store.layout import IDENTITY, DataFile

@@ -9,10 +9,10 @@ from pathlib import Path
 from clear_gen.datasets.mixtures.build import check_possible
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.datasets.mixtures.records import MixtureMaker
-from clear_gen.datasets.scenes.console import outlook
 from clear_gen.mixtures.recordings.types import Background, Event
 from clear_gen.store.build import Execution
 from clear_gen.store.layout import Chunk
+from clear_gen.store.outlook import outlook
 
 PROBED_MIXTURES = 30
 

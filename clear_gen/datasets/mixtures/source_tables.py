@@ -16,13 +16,11 @@ from clear_gen.core.parquet import dataset_schema, metadata_of, open_parquet, pa
 from clear_gen.core.text import shown
 from clear_gen.datasets.mixtures.layout import SOURCES
 from clear_gen.mixtures.recipes.registry import recipe_named
-from clear_gen.mixtures.recordings.corpora import CORPORA
 from clear_gen.mixtures.recordings.types import Background, Event
 
 EVENTS, BACKGROUNDS = "events", "backgrounds"
 KINDS = (EVENTS, BACKGROUNDS)
 PIECE_BYTES = 1 << 16  # of a recording, three of which tell it from others
-RESTRICTED = frozenset(corpus.licence for corpus in CORPORA.values() if not corpus.redistribution)
 log = logging.getLogger(__name__)
 
 

@@ -17,19 +17,9 @@ from clear_gen.datasets.scenes.statistics import Statistics, statistics_lines
 from clear_gen.scenes.domain import packaged_domain
 from clear_gen.sounds.attributes import measured
 from clear_gen.sounds.bank import Bank
+from clear_gen.store.card import LICENCES, SIZES, cell
 from clear_gen.store.layout import IDENTITY
 
-# Licence of a recording -> (the Hub's name, where its text is, whether what is made from it must carry the same one)
-LICENCES = {
-    "CC-BY-SA-4.0": ("cc-by-sa-4.0", "https://creativecommons.org/licenses/by-sa/4.0/", True),
-    "CC-BY-SA-3.0": ("cc-by-sa-3.0", "https://creativecommons.org/licenses/by-sa/3.0/", True),
-    "CC-BY-NC-4.0": ("cc-by-nc-4.0", "https://creativecommons.org/licenses/by-nc/4.0/", False),
-    "CC-BY-4.0": ("cc-by-4.0", "https://creativecommons.org/licenses/by/4.0/", False),
-    "CC-BY-3.0": ("cc-by-3.0", "https://creativecommons.org/licenses/by/3.0/", False),
-    "CC0-1.0": ("cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/", False),
-    "MIT": ("mit", "https://opensource.org/license/mit", False),
-}
-SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
 Sources = Counter[tuple[str, str, str]]  # (side, source, licence) -> number of sounds
 
 
@@ -113,11 +103,6 @@ def _source_lines(sources: Sources) -> list[str]:
     elif licences != ["CC0-1.0"]:
         lines += ["", "Whoever shares this dataset, or what is made from it, names the sources above."]
     return lines
-
-
-def cell(text: str) -> str:
-    """A text from outside as a cell of a table: of one line, without what Markdown or HTML would take for its own."""
-    return " ".join(text.replace("|", "/").replace("<", "‹").replace(">", "›").split())
 
 
 def _front_matter(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import read_row_group
-from clear_gen.core.pcm import decode_flac, encode_flac, sha256_pcm
+from clear_gen.core.pcm import decode_flac, encode_flac
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT
 from clear_gen.datasets.scenes.manifest import Settings, spec_of
@@ -24,15 +23,19 @@ from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema, tail_
 from clear_gen.scenes.render import render_pcm
 from clear_gen.scenes.sampler import SEED_BITS, sample_scenes
 from clear_gen.sounds.bank import Bank, read_bank, resampled_bank
+from clear_gen.store.checks import (
+    PCM_BITS,
+    SHOWN_VALUE,
+    TOLERANCE_DB,
+    Inspected,
+    differences_of,
+    flac_bits,
+    wrong_audio,
+)
 from clear_gen.store.chunks import check_file
 from clear_gen.store.layout import Chunk, DataFile
 from clear_gen.store.validate import Finding
 
-RELATIVE_ROUNDING = 1e-9  # of a number drawn again by another mathematical library
-SAMPLE_ROUNDING = 1  # of a position computed from such a number
-SHOWN_VALUE = 60  # characters
-PCM_BITS = 16
-TOLERANCE_DB = 1e-3  # of what another mathematical library found out about a scene
 MAX_DURATION_S = 3600  # of a scene; what claims more would take memory without end
 
 
@@ -48,19 +51,6 @@ class Inspection:
     renders_again: bool
     same_environment: bool
     asked: Asked | None = None
-
-
-@dataclass
-class Inspected:
-    """What was found in a chunk: findings, and how many scenes came out how (``drawn identical``, ...).
-
-    ``n_groups``: of a split's questions, the row groups that are still to be looked at.
-    """
-
-    findings: list[Finding] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-    without_audio: list[str] = field(default_factory=list)
-    n_groups: int = 0
 
 
 _inspection: Inspection
@@ -221,24 +211,6 @@ def _draw_again(table: pa.Table, rows: list[dict[str, Any]], chunk: Chunk, bank:
             found.counts["drawn within rounding" if flat else "drawn identical"] += 1
 
 
-def differences_of(value: Any, expected: Any, name: str) -> Iterator[tuple[str, bool]]:
-    """Where two values differ, in words, and whether it is rounding."""
-    if isinstance(value, dict) and isinstance(expected, dict):
-        for key in expected:
-            yield from differences_of(value.get(key), expected[key], f"{name}.{key}")
-    elif isinstance(value, list) and isinstance(expected, list) and len(value) == len(expected):
-        for place, (item, other) in enumerate(zip(value, expected, strict=True)):
-            yield from differences_of(item, other, f"{name}[{place}]")
-    elif value != expected:
-        rounding = False
-        if isinstance(value, float) and isinstance(expected, float):
-            rounding = math.isclose(value, expected, rel_tol=RELATIVE_ROUNDING)
-        elif name.endswith(("onset_sample", "n_samples_dry")) or name == "n_samples":
-            rounding = isinstance(value, int) and abs(value - expected) <= SAMPLE_ROUNDING
-        shown = f"found {str(value)[:SHOWN_VALUE]}, the seed gives {str(expected)[:SHOWN_VALUE]}"
-        yield f"{name}: {shown}", rounding
-
-
 # --- audio ------------------------------------------------------------------------------------------------------------
 
 
@@ -269,21 +241,6 @@ def _inspect_audio(row: dict[str, Any], bank: Bank | None, found: Inspected) -> 
     found.findings += [Finding("audio", name, problem) for problem in problems]
     if bank is not None:
         _render_again(row, pcm, bank, found)
-
-
-def flac_bits(data: bytes) -> int:
-    """Bits per sample by a FLAC file's first block (RFC 9639, section 8.2); 0 if the file ends before that."""
-    return ((data[20] & 1) << 4 | data[21] >> 4) + 1 if len(data) > 21 else 0
-
-
-def wrong_audio(row: dict[str, Any], pcm: np.ndarray, rate: int) -> Iterator[str]:
-    """How decoded audio differs from what its record says."""
-    if rate != row["sample_rate"]:
-        yield f"audio: found {rate} Hz, expected {row['sample_rate']} Hz"
-    if len(pcm) != row["n_samples"]:
-        yield f"audio: found {len(pcm)} samples, expected {row['n_samples']}"
-    if sha256_pcm(pcm) != row["rendered"]["pcm_sha256"]:
-        yield "audio: found other samples than pcm_sha256 says"
 
 
 def _render_again(row: dict[str, Any], pcm: np.ndarray, bank: Bank, found: Inspected) -> None:

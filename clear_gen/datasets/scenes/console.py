@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -17,7 +16,7 @@ from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds.bank import Bank, resampled_bank
 from clear_gen.store.build import Execution
 from clear_gen.store.finish import is_finished
-from clear_gen.store.layout import FILE_SCENES, DataFile, shard_of
+from clear_gen.store.outlook import outlook
 
 PROBED_SCENES = 30
 GRAPH_BYTES = 900  # of one scene's graph in a file, about
@@ -54,24 +53,6 @@ def plan(settings: Settings, banks: dict[str, Bank], execution: Execution) -> st
     return "\n".join([first, *outlook(scene_files(settings.sizes), execution, *_probe(settings, banks))])
 
 
-def outlook(
-    files: Sequence[DataFile], execution: Execution, cpu_s: float, n_bytes: float, what: str = "scene"
-) -> list[str]:
-    """What a shard of some files takes, by the CPU seconds and the bytes of one ``what``, and which files it makes."""
-    shard, workers = execution.shard, execution.workers
-    mine = shard_of(files, shard.of, shard.index)
-    n, n_mine = (sum(file.stop - file.first for file in some) for some in (files, mine))
-    lines = [
-        f"{len(files)} files of up to {FILE_SCENES:,} {what}s; this shard: {len(mine)} files, {n_mine:,} {what}s",
-        f"time for this shard: about {_duration(n_mine * cpu_s / workers)} on {workers} workers "
-        f"({cpu_s * 1e3:.1f} ms CPU a {what})",
-        f"disk: about {n * n_bytes / 1e9:.2f} GB in all ({n_bytes / 1e3:,.0f} kB a {what})",
-        "",
-        *(f"{file.name}  {file.stop - file.first:,} {what}s" for file in mine[:20]),
-    ]
-    return [*lines, *([f"and {len(mine) - 20} more files"] if len(mine) > 20 else [])]
-
-
 def _probe(settings: Settings, banks: dict[str, Bank]) -> tuple[float, float]:
     """(CPU seconds, bytes) of one scene."""
     split = next(split for split, size in settings.sizes.items() if size)
@@ -83,9 +64,3 @@ def _probe(settings: Settings, banks: dict[str, Bank]) -> tuple[float, float]:
         return (time.process_time() - start) / PROBED_SCENES, GRAPH_BYTES
     size = sum(len(encode_flac(render_pcm(graph_of_row(row), bank)[0], settings.sample_rate)) for row in rows)
     return (time.process_time() - start) / PROBED_SCENES, GRAPH_BYTES + size / PROBED_SCENES
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -8,7 +8,7 @@ from typing import Any
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.progress import progress
-from clear_gen.datasets.mixtures.redistribution import forbidden
+from clear_gen.datasets.redistribution import forbidden
 from clear_gen.datasets.scenes import console, figure, load, validate
 from clear_gen.datasets.scenes.clear_format.layout import export_clear
 from clear_gen.datasets.scenes.exports.audio_folder import export_audio_folder

@@ -17,7 +17,7 @@ from clear_gen.core.files import sha256_json
 from clear_gen.core.progress import Advance
 from clear_gen.datasets.scenes import checks
 from clear_gen.datasets.scenes.banks import bank_path, needed_banks
-from clear_gen.datasets.scenes.checks import Inspected, Inspection, inspect_chunk
+from clear_gen.datasets.scenes.checks import Inspection, inspect_chunk
 from clear_gen.datasets.scenes.finish import card_of
 from clear_gen.datasets.scenes.layout import bank_name, questions_name, scene_files
 from clear_gen.datasets.scenes.manifest import Settings, settings_of
@@ -26,6 +26,7 @@ from clear_gen.datasets.scenes.questions.checks import inspect_answers, inspect_
 from clear_gen.datasets.scenes.questions.files import Asked, asked_of
 from clear_gen.sounds.bank import Bank, check_attributes, is_without_audio, read_bank
 from clear_gen.sounds.verify import check_pair
+from clear_gen.store.checks import Inspected
 from clear_gen.store.layout import CARD, IDENTITY, DataFile
 from clear_gen.store.manifest import GENERATOR, environment
 from clear_gen.store.validate import (

@@ -12,6 +12,7 @@ from clear_gen.mixtures.recordings.table import Clip, present
 from clear_gen.mixtures.recordings.types import Background, Event
 
 CORPORA = {corpus.name: corpus for corpus in (fsdkaggle2018.CORPUS, tut2018.CORPUS, tau2019.CORPUS)}
+RESTRICTED = frozenset(corpus.licence for corpus in CORPORA.values() if not corpus.redistribution)
 
 
 def corpus_named(name: str) -> Corpus:

@@ -20,10 +20,10 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file
 from clear_gen.datasets.scenes.clear_format.importer import import_clear_layout
 from clear_gen.datasets.scenes.exports.audio_folder import export_audio_folder
-from clear_gen.datasets.scenes.exports.source import MARKER
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.bank import Bank
+from clear_gen.store.exports import MARKER
 from tests.datasets.scenes.published import RATE, edit, make, silent, write_source
 
 SIZES = {"train": 6, "validation": 2, "test": 3}

@@ -16,10 +16,10 @@ import soundfile
 
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.clear_format.layout import PublishedBank, answers, export_clear, published_scene
-from clear_gen.datasets.scenes.exports.source import MARKER
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.bank import Bank
+from clear_gen.store.exports import MARKER
 from tests.datasets.scenes.published import (
     RATE,
     altered,

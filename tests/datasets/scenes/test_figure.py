@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from clear_gen.core.errors import InputError
+from clear_gen.datasets.drawing import FLOOR_DB, HOP, N_BANDS, mel_spectrogram
 from clear_gen.datasets.scenes.build import create
-from clear_gen.datasets.scenes.figure import FLOOR_DB, HOP, N_BANDS, draw_scene, mel_spectrogram, scene_figure
+from clear_gen.datasets.scenes.figure import draw_scene, scene_figure
 from clear_gen.datasets.scenes.load import load_scenes
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.scene import Scene

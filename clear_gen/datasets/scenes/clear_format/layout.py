@@ -32,7 +32,6 @@ from clear_gen.datasets.scenes.exports.source import (
     Source,
     exporting,
     open_source,
-    put,
     questions,
     questions_line,
     row_groups,
@@ -44,6 +43,7 @@ from clear_gen.questions.language.vocabulary import ordinal
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.attributes import Attribute
 from clear_gen.store.build import Progress
+from clear_gen.store.exports import put
 
 PUBLISHED_SPLITS = {"train": "train", "validation": "val", "test": "test"}
 OWN_KEY = "clear_gen"

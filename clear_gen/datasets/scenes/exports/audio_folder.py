@@ -35,13 +35,13 @@ from clear_gen.datasets.scenes.exports.source import (
     Source,
     exporting,
     open_source,
-    put,
     questions,
     row_groups,
     rows,
 )
 from clear_gen.scenes.graph import scene_schema
 from clear_gen.store.build import Progress
+from clear_gen.store.exports import put
 from clear_gen.store.layout import CARD, CHUNK_SCENES
 
 METADATA, TYPED_METADATA = "metadata.jsonl", "metadata.parquet"

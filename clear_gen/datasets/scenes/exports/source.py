@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,14 @@ from typing import Any
 import pyarrow as pa
 
 from clear_gen.core.errors import InputError
-from clear_gen.core.files import atomic_path, sha256_json, write_text
+from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import read_row_group
 from clear_gen.datasets.scenes.layout import questions_name, scene_files
 from clear_gen.datasets.scenes.manifest import Settings, finished_settings
 from clear_gen.datasets.scenes.questions.files import Asked, open_questions, question_rows, read_asked
 from clear_gen.store.chunks import check_file
+from clear_gen.store.exports import claiming
 from clear_gen.store.manifest import stored_identity
-
-MARKER = ".exporting.json"  # there as long as the export is not whole
 
 
 @dataclass(frozen=True)
@@ -77,40 +75,6 @@ def exporting(source: Source, out: Path, layout: str, patterns: Sequence[str], o
         yield
 
 
-@contextmanager
-def claiming(
-    folder: Path,
-    out: Path,
-    about: dict[str, str],
-    check: Callable[[], None],
-    patterns: Sequence[str],
-    overwrite: bool,
-) -> Iterator[None]:
-    """The same for a dataset of any kind: ``about`` tells exports apart, ``check`` raises InputError for damage."""
-    if out.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{out}: lies inside the dataset {folder}, expected a folder outside of it")
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: found a file, expected a new or an empty folder")
-    marker = json.dumps(about)
-    used = out.is_dir() and any(out.iterdir())
-    if used and not overwrite and not _continues(out / MARKER, marker):
-        raise InputError(f"{out}: found files in it, expected a new or an empty folder (or --overwrite)")
-    check()
-    if overwrite:
-        for path in [path for pattern in patterns for path in out.glob(pattern)]:
-            path.unlink()
-    write_text(out / MARKER, marker)
-    yield
-    (out / MARKER).unlink()
-
-
-def _continues(path: Path, marker: str) -> bool:
-    try:
-        return path.read_text(encoding="utf-8") == marker
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
 def row_groups(source: Source, split: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """The rows of a split in order, one row group at a time. Raises InputError if a file was altered or is missing."""
     digest = sha256_json(source.identity)
@@ -152,14 +116,3 @@ def questions_line(source: Source) -> str:
     """How many questions of each split an export holds."""
     splits = source.asked.splits if source.asked else {}
     return "questions: " + ", ".join(f"{split} {counts.written:,}" for split, counts in splits.items())
-
-
-def put(path: Path, data: bytes) -> None:
-    """Write a file atomically, unless it is there with these bytes already."""
-    try:
-        if not path.is_symlink() and path.stat().st_size == len(data) and path.read_bytes() == data:
-            return
-    except OSError:
-        pass  # not there, or not readable: then it is written
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import read_row_group
-from clear_gen.datasets.scenes.checks import Finding, Inspected, Inspection
+from clear_gen.datasets.scenes.checks import Finding, Inspection
 from clear_gen.datasets.scenes.layout import questions_name, scene_files
 from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, Asked, Checker, open_questions, program_of
 from clear_gen.questions.language.execute import IllPosed, execute_on
@@ -25,6 +25,7 @@ from clear_gen.questions.language.program import n_relations, question_type
 from clear_gen.questions.language.scene_facts import Facts, facts_of
 from clear_gen.questions.language.vocabulary import answers
 from clear_gen.scenes.graph import graph_of_row, scene_schema
+from clear_gen.store.checks import Inspected
 from clear_gen.store.chunks import check_file
 from clear_gen.store.layout import CHUNK_SCENES, FILE_SCENES
 

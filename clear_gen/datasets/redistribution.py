@@ -8,8 +8,7 @@ from pathlib import Path
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import DAMAGED, open_parquet
-from clear_gen.datasets.mixtures.source_tables import RESTRICTED
-from clear_gen.mixtures.recordings.corpora import CORPORA
+from clear_gen.mixtures.recordings.corpora import CORPORA, RESTRICTED
 
 
 def forbidden(folder: Path, tables: Iterable[str]) -> str | None:
