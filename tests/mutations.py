@@ -60,8 +60,8 @@ MUTATIONS = (
     Mutation(
         "chunk one record short",
         "clear_gen/store/layout.py",
-        "min(start + CHUNK_SCENES, self.stop)",
-        "min(start + CHUNK_SCENES - 1, self.stop)",
+        "min(start + CHUNK_RECORDS, self.stop)",
+        "min(start + CHUNK_RECORDS - 1, self.stop)",
         ("tests/store/test_layout.py",),
     ),
     Mutation(

@@ -1,8 +1,8 @@
 """Predictions: what a predictor says about the items of a split, in memory and as a file of JSON lines.
 
-Whatever predicts is a `Predictor`: a trained network, an endpoint, a constant, somebody's file, a symbolic program. All
-are scored the same way (``baselines.predictors.evaluate``). What a prediction holds is the task's affair: an answer to
-a question, the scores and events of a clip.
+Whatever predicts is a ``Predictor``: a trained network, an endpoint, a constant, somebody's file, a symbolic program.
+All are scored the same way (``baselines.tasks.scoring.evaluate``). What a prediction holds depends on the task: an
+answer to a question, the scores and events of a clip.
 """
 
 from __future__ import annotations

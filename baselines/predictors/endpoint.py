@@ -15,7 +15,7 @@ import wave
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -29,6 +29,7 @@ from baselines.predictors.endpoint_client import Client, Reply, address_of
 from baselines.tasks.aqa.questions import Questions
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.pcm import to_pcm16
+from clear_gen.core.progress import progress
 from clear_gen.datasets.scenes.load import load_scenes
 from clear_gen.dsp.resample import resampled
 from clear_gen.questions.language.vocabulary import answers_of_type
@@ -120,7 +121,7 @@ class Endpoint:
         arriving = _arriving(
             jobs, lambda job: _reply(job, settings, client, self.cache), settings.concurrency, client.stop
         )
-        with _progress(n) as advance, closing(arriving):
+        with progress(n, n, "questions") as advance, closing(arriving):
             for index, reply in arriving:
                 replies[index] = reply
                 advance(1)
@@ -259,15 +260,3 @@ def _done(pending: dict[Future[Reply], int]) -> Iterator[tuple[int, Reply]]:
     """Wait for some of ``pending`` and take them out."""
     for future in wait(pending, return_when=FIRST_COMPLETED).done:
         yield pending.pop(future), future.result()
-
-
-@contextmanager
-def _progress(n: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr; yields the function to call with the number of questions done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("questions", total=n)
-        yield lambda k: bar.advance(task, k)

@@ -15,7 +15,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.parquet import read_row_group
 from clear_gen.datasets.scenes.layout import questions_name
 from clear_gen.datasets.scenes.manifest import Settings
-from clear_gen.datasets.scenes.questions.files import Asked, open_questions
+from clear_gen.datasets.scenes.questions.files import QuestionsManifest, open_questions
 from clear_gen.datasets.scenes.questions.predictions import answers_in
 from clear_gen.explore.query import Query
 from clear_gen.questions.language.vocabulary import answers_of_type
@@ -43,7 +43,7 @@ class Coded:
 class Questions:
     """All Q questions of a dataset, split by split. ``scene``: int [Q], the number of each one's scene among all."""
 
-    def __init__(self, folder: Path, settings: Settings, asked: Asked, scene_ids: Sequence[str]) -> None:
+    def __init__(self, folder: Path, settings: Settings, asked: QuestionsManifest, scene_ids: Sequence[str]) -> None:
         self._folder, self._settings, self._asked = folder, settings, asked
         self._groups: list[tuple[str, int, int]] = []  # split, number of the row group, its first question
         table = pa.concat_tables(self._read())

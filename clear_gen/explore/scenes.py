@@ -14,7 +14,7 @@ from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import DAMAGED
 from clear_gen.datasets.scenes.layout import SCENES, scene_files
 from clear_gen.datasets.scenes.manifest import finished_settings
-from clear_gen.datasets.scenes.questions.files import program_of, read_asked
+from clear_gen.datasets.scenes.questions.files import program_of, read_questions_manifest
 from clear_gen.explore.query import Query, page_of, spread
 from clear_gen.explore.question_table import VERDICTS, Questions, prediction_files
 from clear_gen.explore.store import Store
@@ -47,7 +47,7 @@ class Scenes:
         tables = list(self.store.columns(SCENES, ["n_samples", "sounds.list.element.n_samples"]))
         self._duration_s = np.concatenate([table["n_samples"] for table in tables]) / self._settings.sample_rate
         self._n_sounds = np.concatenate([pc.list_value_length(table["sounds"]) for table in tables])
-        asked = read_asked(folder, self._settings)
+        asked = read_questions_manifest(folder, self._settings)
         self._asked = None if asked is None else Questions(folder, self._settings, asked, self.ids)
         self._n_questions = np.bincount(self._asked.scene if self._asked else [], minlength=len(self.ids))
         if predictions is not None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import DAMAGED, ROWS_WITH_AUDIO, read_row_group
 from clear_gen.store.chunks import check_file
-from clear_gen.store.layout import CHUNK_SCENES, FILE_SCENES, DataFile
+from clear_gen.store.layout import CHUNK_RECORDS, FILE_RECORDS, DataFile
 
 KEPT_FILES = 8  # FLAC files in memory: the page plays a record, draws it, and asks for it in pieces
 
@@ -76,10 +76,10 @@ class Store:
         """The file of a record, the row group in it, the row in that: all follow from its id."""
         named = re.fullmatch(r"([a-z]+[0-9]{0,3})-([0-9]{6,12})", name)
         split, index = (named[1], int(named[2])) if named else ("", 0)
-        file = self._files.get((config, split, index // FILE_SCENES))
+        file = self._files.get((config, split, index // FILE_RECORDS))
         if file is None or not file.first <= index < file.stop or name != f"{split}-{index:06d}":
             raise NotThere(f"{config[:60]}/{name[:60]}: found no such record in this dataset")
-        return file, *divmod(index - file.first, CHUNK_SCENES)
+        return file, *divmod(index - file.first, CHUNK_RECORDS)
 
     def _open(self, file: DataFile) -> pq.ParquetFile:
         path = self._folder / file.name

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-CHUNK_SCENES = 100
+CHUNK_RECORDS = 100
 FILE_CHUNKS = 12
-FILE_SCENES = CHUNK_SCENES * FILE_CHUNKS
+FILE_RECORDS = CHUNK_RECORDS * FILE_CHUNKS
 PARTIAL = ".partial"
 IDENTITY = "clear.json"
 CARD = "README.md"
@@ -65,9 +65,9 @@ class DataFile:
     @property
     def chunks(self) -> list[Chunk]:
         """The chunks of the file, in order."""
-        starts = range(self.first, self.stop, CHUNK_SCENES)
+        starts = range(self.first, self.stop, CHUNK_RECORDS)
         return [
-            Chunk(self.split, start, min(start + CHUNK_SCENES, self.stop), number, self.config)
+            Chunk(self.split, start, min(start + CHUNK_RECORDS, self.stop), number, self.config)
             for number, start in enumerate(starts)
         ]
 
@@ -76,10 +76,10 @@ def files_of(sizes: Mapping[str, int], config: str) -> list[DataFile]:
     """All files of the records of one config, split by split; ``sizes``: the number of records in each split."""
     files = []
     for split, size in sizes.items():
-        of = -(-size // FILE_SCENES)
+        of = -(-size // FILE_RECORDS)
         for number in range(of):
-            first = number * FILE_SCENES
-            files.append(DataFile(split, number, of, first, min(first + FILE_SCENES, size), config))
+            first = number * FILE_RECORDS
+            files.append(DataFile(split, number, of, first, min(first + FILE_RECORDS, size), config))
     return files
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clear_gen.store.build import Execution
-from clear_gen.store.layout import FILE_SCENES, DataFile, shard_of
+from clear_gen.store.layout import FILE_RECORDS, DataFile, shard_of
 
 
 def outlook(
@@ -16,7 +16,7 @@ def outlook(
     mine = shard_of(files, shard.of, shard.index)
     n, n_mine = (sum(file.stop - file.first for file in some) for some in (files, mine))
     lines = [
-        f"{len(files)} files of up to {FILE_SCENES:,} {what}s; this shard: {len(mine)} files, {n_mine:,} {what}s",
+        f"{len(files)} files of up to {FILE_RECORDS:,} {what}s; this shard: {len(mine)} files, {n_mine:,} {what}s",
         f"time for this shard: about {_duration(n_mine * cpu_s / workers)} on {workers} workers "
         f"({cpu_s * 1e3:.1f} ms CPU a {what})",
         f"disk: about {n * n_bytes / 1e9:.2f} GB in all ({n_bytes / 1e3:,.0f} kB a {what})",

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.datasets.scenes.layout import scene_files, split_sizes
-from clear_gen.store.layout import CHUNK_SCENES, FILE_CHUNKS, shard_of
+from clear_gen.store.layout import CHUNK_RECORDS, FILE_CHUNKS, shard_of
 
 SHARES = st.lists(st.floats(0, 1), min_size=3, max_size=3).filter(lambda shares: sum(shares) > 0.01)
 
@@ -35,7 +35,7 @@ def test_every_scene_lies_in_exactly_one_chunk_of_one_file(sizes: list[int]) -> 
         chunks = [chunk for file in mine for chunk in file.chunks]
         assert [index for chunk in chunks for index in range(chunk.first, chunk.stop)] == list(range(size))
         assert all(len(file.chunks) <= FILE_CHUNKS for file in mine)
-        assert all(chunk.stop - chunk.first == CHUNK_SCENES for chunk in chunks[:-1])
+        assert all(chunk.stop - chunk.first == CHUNK_RECORDS for chunk in chunks[:-1])
         assert [file.name for file in mine] == [
             f"scenes/{split}-{number:05d}-of-{len(mine):05d}.parquet" for number in range(len(mine))
         ]

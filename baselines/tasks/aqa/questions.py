@@ -15,7 +15,7 @@ from clear_gen.core.parquet import read_row_group
 from clear_gen.datasets.scenes.layout import scene_files
 from clear_gen.datasets.scenes.load import load_scenes, open_scene_file, read_questions
 from clear_gen.datasets.scenes.manifest import Settings, finished_settings
-from clear_gen.datasets.scenes.questions.files import program_of, read_asked
+from clear_gen.datasets.scenes.questions.files import program_of, read_questions_manifest
 from clear_gen.datasets.scenes.questions.predictions import EXAMPLE, ID, checked_answer
 from clear_gen.datasets.scenes.scene import Scene
 from clear_gen.questions.language.program import Program
@@ -98,7 +98,7 @@ def read_split(folder: Path, split: str) -> Questions:
         expected = ", ".join(name for name, size in settings.sizes.items() if size)
         raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
     table = read_questions(folder, split)
-    asked = read_asked(folder, settings)
+    asked = read_questions_manifest(folder, settings)
     assert asked is not None  # or read_questions had complained
     names = "question_id", "question", "answer", "question_type"
     columns = {name: np.array(table[name].to_pylist(), object) for name in names}

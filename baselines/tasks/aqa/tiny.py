@@ -10,7 +10,7 @@ from clear_gen.datasets.scenes.build import create
 from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.datasets.scenes.options import read_options, settings_from
 from clear_gen.datasets.scenes.questions.build import checked_rules, make_questions, question_job
-from clear_gen.datasets.scenes.questions.files import read_asked
+from clear_gen.datasets.scenes.questions.files import read_questions_manifest
 from clear_gen.questions.templates.collection import read_templates
 from clear_gen.store.build import Execution
 from clear_gen.store.finish import is_finished
@@ -27,7 +27,7 @@ def make_tiny_dataset(folder: Path) -> None:
         banks, domain = banks_for(asked)
         create(folder, settings_from(asked, domain, False, path, node), banks, Execution(progress=progress))
     settings = finished_settings(folder)
-    if read_asked(folder, settings) is None:
+    if read_questions_manifest(folder, settings) is None:
         templates = read_templates(settings.domain, (PRESETS / "tiny-questions.yaml",))
         rules = checked_rules(settings.domain, 0, PER_SCENE, None, True, (), templates)
         make_questions(question_job(folder, rules, templates), Execution(progress=progress))

@@ -19,7 +19,7 @@ from clear_gen.datasets.mixtures.layout import MIXTURES, mixture_config
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures
 from clear_gen.mixtures.graph import MixtureGraph, mixture_of_row, mixture_schema
 from clear_gen.store.chunks import check_file
-from clear_gen.store.layout import CHUNK_SCENES, DataFile
+from clear_gen.store.layout import CHUNK_RECORDS, DataFile
 from clear_gen.store.manifest import stored_identity
 from clear_gen.store.rows import Rows, row_groups
 
@@ -63,7 +63,7 @@ def load_mixture(folder: Path, snr: str | float | None = None, mixture_id: str |
     split, index = (named[1], int(named[2])) if named else ("", -1)
     for file in settings.files:
         if (file.config, file.split) == (config, split) and file.first <= index < file.stop:
-            number, place = divmod(index - file.first, CHUNK_SCENES)
+            number, place = divmod(index - file.first, CHUNK_RECORDS)
             path = folder / file.name
             table = read_row_group(_open(folder, file), number, path)
             return _mixture(table.slice(place, 1).to_pylist()[0], path)

@@ -15,7 +15,7 @@ from clear_gen.datasets.mixtures.layout import MIXTURES, mixture_config, stems_c
 from clear_gen.mixtures.recipes.registry import RECIPES, recipe_named
 from clear_gen.mixtures.rules import MixtureRules
 from clear_gen.mixtures.spec import MixtureSpec, samples_of
-from clear_gen.store.layout import CHUNK_SCENES, IDENTITY, DataFile, side_by_side
+from clear_gen.store.layout import CHUNK_RECORDS, IDENTITY, DataFile, side_by_side
 from clear_gen.store.manifest import FORMAT, GENERATOR, MAX_RECORDS, invalid_identity
 
 MAX_FOLDS = 100
@@ -23,7 +23,7 @@ SAMPLE_RATES = (8000, 192_000)
 MAX_SNR_DB = 120.0
 COLUMN_BYTES = 1 << 31  # an Arrow column of audio: a chunk has to fit
 STEM_BYTES = 3.1  # of a sample: noise at full scale makes FLAC a little larger than PCM
-MAX_SAMPLES = int(COLUMN_BYTES / CHUNK_SCENES / STEM_BYTES)  # of a mixture
+MAX_SAMPLES = int(COLUMN_BYTES / CHUNK_RECORDS / STEM_BYTES)  # of a mixture
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds import default
 from clear_gen.sounds.bank import Bank, check_attributes, read_bank
 from clear_gen.sounds.importers.good_sounds import shared_origins
-from clear_gen.store.layout import CHUNK_SCENES
+from clear_gen.store.layout import CHUNK_RECORDS
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def check_sampling(settings: Settings, banks: dict[str, Bank]) -> None:
     spec = spec_of(settings)
     for split, size in settings.sizes.items():
         if size:
-            sample_scenes(banks[BANK_OF_SPLIT[split]], settings.domain, spec, split, range(min(size, CHUNK_SCENES)))
+            sample_scenes(banks[BANK_OF_SPLIT[split]], settings.domain, spec, split, range(min(size, CHUNK_RECORDS)))
 
 
 def bank_path(folder: Path, side: str) -> Path:

@@ -12,7 +12,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.layout import BANK, QUESTIONS, SCENES
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.questions.card import command, counts_line, questions_text
-from clear_gen.datasets.scenes.questions.files import Asked, asked_of
+from clear_gen.datasets.scenes.questions.files import QuestionsManifest, questions_manifest_of
 from clear_gen.datasets.scenes.statistics import Statistics, statistics_lines
 from clear_gen.scenes.domain import packaged_domain
 from clear_gen.sounds.attributes import measured
@@ -35,7 +35,7 @@ def card(
 
     ``questions`` is the section of ``clear.json``; InputError if it is malformed.
     """
-    asked = None if questions is None else asked_of(questions, settings, Path(IDENTITY))
+    asked = None if questions is None else questions_manifest_of(questions, settings, Path(IDENTITY))
     sources = _sources(settings, banks, found)
     front = yaml.safe_dump(_front_matter(banks, found, sources, asked), sort_keys=False, allow_unicode=True)
     made = _imported(settings) if settings.imported else _how_made(identity, settings, asked)
@@ -52,7 +52,7 @@ def card(
     return "\n\n".join(parts) + "\n"
 
 
-def _head(identity: dict[str, Any], settings: Settings, found: Statistics, asked: Asked | None) -> str:
+def _head(identity: dict[str, Any], settings: Settings, found: Statistics, asked: QuestionsManifest | None) -> str:
     n = sum(found.scenes_of_split.values())
     splits = ", ".join(f"{split} {size:,}" for split, size in found.scenes_of_split.items())
     audio = "FLAC," if settings.audio else "none, graphs only;"
@@ -106,7 +106,7 @@ def _source_lines(sources: Sources) -> list[str]:
 
 
 def _front_matter(
-    banks: dict[str, Bank], found: Statistics, sources: Sources, asked: Asked | None = None
+    banks: dict[str, Bank], found: Statistics, sources: Sources, asked: QuestionsManifest | None = None
 ) -> dict[str, Any]:
     names = sorted({licence for _, _, licence in sources})
     n = sum(found.scenes_of_split.values())
@@ -130,7 +130,7 @@ def _front_matter(
 # --- making and use ---------------------------------------------------------------------------------------------------
 
 
-def _how_made(identity: dict[str, Any], settings: Settings, asked: Asked | None) -> str:
+def _how_made(identity: dict[str, Any], settings: Settings, asked: QuestionsManifest | None) -> str:
     no_audio = "" if settings.audio else " --no-audio"
     banks = "\n".join(f"- {side} bank: content SHA-256 `{sha}`" for side, sha in identity["banks"].items())
     answered = ", and finds every answer again" if asked else ""
@@ -207,7 +207,7 @@ def _imported(settings: Settings) -> str:
     )
 
 
-def _use(settings: Settings, banks: dict[str, Bank], asked: Asked | None) -> str:
+def _use(settings: Settings, banks: dict[str, Bank], asked: QuestionsManifest | None) -> str:
     split = next(iter(asked.splits) if asked else (split for split, size in settings.sizes.items() if size))
     bank = (
         "; config `bank` the elementary\nsounds with their attributes, raw measures, source and licence"

@@ -18,7 +18,7 @@ from clear_gen.core.pcm import decode_flac, encode_flac
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT
 from clear_gen.datasets.scenes.manifest import Settings, spec_of
-from clear_gen.datasets.scenes.questions.files import Asked
+from clear_gen.datasets.scenes.questions.files import QuestionsManifest
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema, tail_samples
 from clear_gen.scenes.render import render_pcm
 from clear_gen.scenes.sampler import SEED_BITS, sample_scenes
@@ -50,7 +50,7 @@ class Inspection:
     draws_again: bool
     renders_again: bool
     same_environment: bool
-    asked: Asked | None = None
+    asked: QuestionsManifest | None = None
 
 
 _inspection: Inspection

@@ -15,10 +15,16 @@ from clear_gen.core.parquet import open_parquet, read_row_group
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, QUESTIONS, SCENES, questions_name, scene_files
 from clear_gen.datasets.scenes.manifest import Settings, finished_settings
-from clear_gen.datasets.scenes.questions.files import Asked, asked_of, open_questions, read_asked, read_question_group
+from clear_gen.datasets.scenes.questions.files import (
+    QuestionsManifest,
+    open_questions,
+    questions_manifest_of,
+    read_question_group,
+    read_questions_manifest,
+)
 from clear_gen.datasets.scenes.scene import Question, Scene
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema
-from clear_gen.store.layout import CHUNK_SCENES, IDENTITY, DataFile
+from clear_gen.store.layout import CHUNK_RECORDS, IDENTITY, DataFile
 from clear_gen.store.rows import RowGroup, Rows, row_groups
 
 
@@ -38,7 +44,7 @@ def rows(
         return Rows(row_groups(folder, files), partial(_read_scenes, settings), partial(_scene, folder, settings))
     if config != QUESTIONS:
         raise InputError(f"{folder}: config: found {config!r}, expected scenes or questions")
-    asked = None if questions is None else asked_of(questions, settings, folder / IDENTITY)
+    asked = None if questions is None else questions_manifest_of(questions, settings, folder / IDENTITY)
     if asked is None or split is None or split not in asked.splits:
         where = "" if split is None else f" of the split {split}"
         raise InputError(f"{folder}: found no questions{where}; run clear-gen questions {folder}")
@@ -75,7 +81,9 @@ def _scene(folder: Path, settings: Settings, row: dict[str, Any], _path: Path) -
     return Scene(graph_of_row(row), settings.domain, settings.levels, bank, flac)
 
 
-def _read_questions(folder: Path, split: str, asked: Asked, sample_rate: int, path: Path, number: int) -> pa.Table:
+def _read_questions(
+    folder: Path, split: str, asked: QuestionsManifest, sample_rate: int, path: Path, number: int
+) -> pa.Table:
     return read_question_group(open_questions(folder, split, asked, sample_rate), number, path)
 
 
@@ -112,7 +120,7 @@ def load_scene(folder: str | Path, scene_id: str | None = None) -> Scene:
 def read_questions(folder: Path, split: str) -> pa.Table:
     """All questions of a split. Raises InputError if there are none, or their file is damaged or of others."""
     settings = finished_settings(folder)
-    asked = read_asked(folder, settings)
+    asked = read_questions_manifest(folder, settings)
     if asked is None or split not in asked.splits:
         raise InputError(f"{folder}: found no questions of the split {split}; run clear-gen questions {folder}")
     opened, path = open_questions(folder, split, asked, settings.sample_rate), folder / questions_name(split)
@@ -127,7 +135,7 @@ def load_graph(folder: Path, scene_id: str) -> SceneGraph:
     """
     settings = finished_settings(folder)
     file, index = _place(folder, settings.sizes, scene_id)
-    row_group, row = divmod(index - file.first, CHUNK_SCENES)
+    row_group, row = divmod(index - file.first, CHUNK_RECORDS)
     path = folder / file.name
     columns = [name for name in scene_schema(settings.domain.attributes, settings.sample_rate).names if name != "audio"]
     table = read_row_group(open_scene_file(path, settings), row_group, path, columns)

@@ -23,7 +23,7 @@ from clear_gen.datasets.scenes.layout import bank_name, questions_name, scene_fi
 from clear_gen.datasets.scenes.manifest import Settings, settings_of
 from clear_gen.datasets.scenes.questions import checks as question_checks
 from clear_gen.datasets.scenes.questions.checks import inspect_answers, inspect_split
-from clear_gen.datasets.scenes.questions.files import Asked, asked_of
+from clear_gen.datasets.scenes.questions.files import QuestionsManifest, questions_manifest_of
 from clear_gen.sounds.bank import Bank, check_attributes, is_without_audio, read_bank
 from clear_gen.sounds.verify import check_pair
 from clear_gen.store.checks import Inspected
@@ -78,12 +78,14 @@ def validate(
     return result
 
 
-def _check_section(folder: Path, stored: dict[str, Any], settings: Settings, result: Validation) -> Asked | None:
+def _check_section(
+    folder: Path, stored: dict[str, Any], settings: Settings, result: Validation
+) -> QuestionsManifest | None:
     """What ``clear.json`` says of the questions, if it has a section of them that can be understood."""
     if (section := stored.get("questions")) is None:
         return None
     try:
-        asked = asked_of(section, settings, folder / IDENTITY)
+        asked = questions_manifest_of(section, settings, folder / IDENTITY)
     except InputError as error:
         result.find("questions", IDENTITY, str(error))
         return None
@@ -93,7 +95,9 @@ def _check_section(folder: Path, stored: dict[str, Any], settings: Settings, res
     return asked
 
 
-def _expected_files(settings: Settings, files: list[DataFile], stored: dict[str, Any], asked: Asked | None) -> set[str]:
+def _expected_files(
+    settings: Settings, files: list[DataFile], stored: dict[str, Any], asked: QuestionsManifest | None
+) -> set[str]:
     """The names of a dataset's files; of questions that cannot be understood, those that there can be."""
     sides = [] if settings.imported else needed_banks(settings.sizes)
     splits = asked.splits if asked else [split for split, size in settings.sizes.items() if size]

@@ -25,7 +25,7 @@ from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, scene_files
 from clear_gen.datasets.scenes.load import read_questions
 from clear_gen.datasets.scenes.manifest import Settings, finished_settings
-from clear_gen.datasets.scenes.questions.files import Checker, program_of, read_asked
+from clear_gen.datasets.scenes.questions.files import Checker, program_of, read_questions_manifest
 from clear_gen.questions.audit.clause_ablation import ClauseAblation, ablate_clauses
 from clear_gen.questions.audit.figures import Figures, figures_of
 from clear_gen.questions.audit.ngrams import words_of
@@ -95,7 +95,7 @@ def audit(folder: Path, workers: int = 1) -> Audit:
     Raises InputError if there are none, or if scenes or questions cannot be read, CheckFailed if a worker died.
     """
     settings = finished_settings(folder)
-    identity, about = read_provenance(folder / IDENTITY)["identity"], read_asked(folder, settings)
+    identity, about = read_provenance(folder / IDENTITY)["identity"], read_questions_manifest(folder, settings)
     if about is None:
         raise InputError(f"{folder}: found no questions; run clear-gen questions {quote(str(folder))}")
     files = [file for file in scene_files(settings.sizes) if file.split in about.splits]

@@ -14,7 +14,12 @@ from clear_gen.core.parquet import metadata_of, open_parquet
 from clear_gen.datasets.scenes.clear_format.questions import Questions
 from clear_gen.datasets.scenes.layout import QUESTIONS, questions_name
 from clear_gen.datasets.scenes.manifest import Settings
-from clear_gen.datasets.scenes.questions.files import asked_of, open_questions, questions_schema, write_questions_file
+from clear_gen.datasets.scenes.questions.files import (
+    open_questions,
+    questions_manifest_of,
+    questions_schema,
+    write_questions_file,
+)
 from clear_gen.questions.generation.records import NEEDS_HOLDOUT
 from clear_gen.store import chunks
 from clear_gen.store.finish import is_finished
@@ -68,7 +73,7 @@ def are_there(out: Path, section: dict[str, Any] | None, settings: Settings) -> 
         return True
     if _stored(out) != section:
         return False
-    asked = asked_of(section, settings, out / IDENTITY)
+    asked = questions_manifest_of(section, settings, out / IDENTITY)
     try:
         for split in asked.splits:
             open_questions(out, split, asked, settings.sample_rate)

@@ -42,7 +42,7 @@ from clear_gen.datasets.scenes.exports.source import (
 from clear_gen.scenes.graph import scene_schema
 from clear_gen.store.build import Progress
 from clear_gen.store.exports import put
-from clear_gen.store.layout import CARD, CHUNK_SCENES
+from clear_gen.store.layout import CARD, CHUNK_RECORDS
 
 METADATA, TYPED_METADATA = "metadata.jsonl", "metadata.parquet"
 WRITTEN = (f"*-{'[0-9]' * 6}.flac", METADATA, TYPED_METADATA)
@@ -144,7 +144,7 @@ def _write_typed(path: Path, schema: pa.Schema, found: Iterator[dict[str, Any]])
         for row in found:
             some.append(row)
             n += 1
-            if len(some) == CHUNK_SCENES:
+            if len(some) == CHUNK_RECORDS:
                 writer.write_table(pa.Table.from_pylist(some, schema))
                 some = []
         writer.write_table(pa.Table.from_pylist(some, schema))

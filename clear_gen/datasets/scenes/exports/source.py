@@ -16,7 +16,12 @@ from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import read_row_group
 from clear_gen.datasets.scenes.layout import questions_name, scene_files
 from clear_gen.datasets.scenes.manifest import Settings, finished_settings
-from clear_gen.datasets.scenes.questions.files import Asked, open_questions, question_rows, read_asked
+from clear_gen.datasets.scenes.questions.files import (
+    QuestionsManifest,
+    open_questions,
+    question_rows,
+    read_questions_manifest,
+)
 from clear_gen.store.chunks import check_file
 from clear_gen.store.exports import claiming
 from clear_gen.store.manifest import stored_identity
@@ -29,7 +34,7 @@ class Source:
     folder: Path
     settings: Settings
     identity: dict[str, Any]
-    asked: Asked | None = None
+    asked: QuestionsManifest | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class ExportSummary:
 def open_source(folder: Path) -> Source:
     """The dataset in ``folder``. Raises InputError if it is not a finished one."""
     settings = finished_settings(folder)
-    return Source(folder, settings, stored_identity(folder) or {}, read_asked(folder, settings))
+    return Source(folder, settings, stored_identity(folder) or {}, read_questions_manifest(folder, settings))
 
 
 @contextmanager

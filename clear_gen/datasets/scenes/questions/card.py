@@ -6,20 +6,20 @@ from shlex import quote
 
 from clear_gen.core.text import table
 from clear_gen.datasets.scenes.manifest import Settings
-from clear_gen.datasets.scenes.questions.files import Asked
+from clear_gen.datasets.scenes.questions.files import QuestionsManifest
 
 
-def counts_line(asked: Asked) -> str:
+def counts_line(asked: QuestionsManifest) -> str:
     """How many questions there are."""
     splits = ", ".join(f"{split} {counts.written:,}" for split, counts in asked.splits.items())
     return f"- questions: {splits}, of {len(_types(asked))} types"
 
 
-def _types(asked: Asked) -> list[str]:
+def _types(asked: QuestionsManifest) -> list[str]:
     return sorted({name for counts in asked.splits.values() for name, n in counts.of_type.items() if n})
 
 
-def questions_text(asked: Asked, settings: Settings) -> str:
+def questions_text(asked: QuestionsManifest, settings: Settings) -> str:
     """The section about the questions: how many of each type, where they come from."""
     there = _types(asked)
     listed = [name for name in settings.domain.question_types if name in there]
@@ -31,7 +31,7 @@ def questions_text(asked: Asked, settings: Settings) -> str:
     return f"## Questions\n\n```text\n{counted}\n```\n\n{_origin(asked, settings)}"
 
 
-def _origin(asked: Asked, settings: Settings) -> str:
+def _origin(asked: QuestionsManifest, settings: Settings) -> str:
     if asked.imported:
         files = "\n".join(f"- `{name}`: SHA-256 `{sha}`" for name, sha in asked.imported.items())
         return (
@@ -64,7 +64,7 @@ RULES = {
 }
 
 
-def command(asked: Asked, settings: Settings, folder: str) -> str:
+def command(asked: QuestionsManifest, settings: Settings, folder: str) -> str:
     """The command that makes these questions of the scenes in ``folder``."""
     identity = asked.identity
     options = [f"--per-scene {identity['per_scene']}", f"--seed {identity['seed']}"]

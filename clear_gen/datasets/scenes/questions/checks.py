@@ -19,7 +19,13 @@ from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import read_row_group
 from clear_gen.datasets.scenes.checks import Finding, Inspection
 from clear_gen.datasets.scenes.layout import questions_name, scene_files
-from clear_gen.datasets.scenes.questions.files import ROWS_PER_GROUP, Asked, Checker, open_questions, program_of
+from clear_gen.datasets.scenes.questions.files import (
+    ROWS_PER_GROUP,
+    Checker,
+    QuestionsManifest,
+    open_questions,
+    program_of,
+)
 from clear_gen.questions.language.execute import IllPosed, execute_on
 from clear_gen.questions.language.program import n_relations, question_type
 from clear_gen.questions.language.scene_facts import Facts, facts_of
@@ -27,7 +33,7 @@ from clear_gen.questions.language.vocabulary import answers
 from clear_gen.scenes.graph import graph_of_row, scene_schema
 from clear_gen.store.checks import Inspected
 from clear_gen.store.chunks import check_file
-from clear_gen.store.layout import CHUNK_SCENES, FILE_SCENES
+from clear_gen.store.layout import CHUNK_RECORDS, FILE_RECORDS
 
 CHECK = "questions"
 SHOWN_VALUE = 60  # characters
@@ -55,7 +61,7 @@ def _answers() -> frozenset[str]:
     return frozenset(answers(_inspection.settings.domain))
 
 
-def _asked() -> Asked:
+def _asked() -> QuestionsManifest:
     assert _inspection.asked is not None
     return _inspection.asked
 
@@ -228,9 +234,9 @@ class _Scenes:
 
     def _row(self, scene_id: str) -> dict[str, Any] | None:
         split, _, digits = scene_id.partition("-")
-        if not digits.isdecimal() or (file := self._files.get((split, int(digits) // FILE_SCENES))) is None:
+        if not digits.isdecimal() or (file := self._files.get((split, int(digits) // FILE_RECORDS))) is None:
             return None
-        number = (int(digits) - file.first) // CHUNK_SCENES
+        number = (int(digits) - file.first) // CHUNK_RECORDS
         if self._held != (chunk := (file.name, number)):
             self._held, self._rows, path = chunk, {}, _inspection.folder / file.name
             try:
@@ -238,6 +244,6 @@ class _Scenes:
                 rows = read_row_group(opened, number, path, self._columns).to_pylist()
             except InputError:
                 return None
-            names = (f"{split}-{index:06d}" for index in range(file.first + number * CHUNK_SCENES, file.stop))
+            names = (f"{split}-{index:06d}" for index in range(file.first + number * CHUNK_RECORDS, file.stop))
             self._rows = dict(zip(islice(names, len(rows)), rows, strict=True))
         return self._rows.get(scene_id)

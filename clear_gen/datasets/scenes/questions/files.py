@@ -77,7 +77,7 @@ class _Splits(_Stored):
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionsManifest:
     """What ``clear.json`` says of the questions: what they follow from, and how many there are by split.
 
     ``imported`` holds the source's files with their SHA-256; ``per_scene`` and ``holdout`` are None then.
@@ -101,7 +101,7 @@ class Asked:
         return sum(counts.written for counts in self.splits.values())
 
 
-def asked_of(section: Mapping[str, Any], settings: Settings, path: Path) -> Asked:
+def questions_manifest_of(section: Mapping[str, Any], settings: Settings, path: Path) -> QuestionsManifest:
     """The section "questions" of the ``clear.json`` at ``path``, checked. Raises InputError naming a wrong field."""
     identity = section.get("identity")
     imported = isinstance(identity, dict) and "imported" in identity
@@ -114,9 +114,9 @@ def asked_of(section: Mapping[str, Any], settings: Settings, path: Path) -> Aske
     at = f"{path}: questions.identity"
     if imported:
         taken = _checked(_Imported, identity, at)
-        return Asked(dict(identity or {}), splits, taken.scenes_sha256, imported=taken.imported.files)
+        return QuestionsManifest(dict(identity or {}), splits, taken.scenes_sha256, imported=taken.imported.files)
     made = _checked(_Made, identity, at)
-    return Asked(dict(identity or {}), splits, made.scenes_sha256, made.per_scene, made.holdout)
+    return QuestionsManifest(dict(identity or {}), splits, made.scenes_sha256, made.per_scene, made.holdout)
 
 
 def _checked(model: type[Model], value: Any, at: str) -> Model:
@@ -127,10 +127,10 @@ def _checked(model: type[Model], value: Any, at: str) -> Model:
         raise InputError(f"{at}{'.' * bool(wrong.location)}{'.'.join(map(str, wrong.location))}: {wrong}") from None
 
 
-def read_asked(folder: Path, settings: Settings) -> Asked | None:
+def read_questions_manifest(folder: Path, settings: Settings) -> QuestionsManifest | None:
     """What a finished dataset says of its questions; None if it has none. Raises InputError if that is malformed."""
     section = read_provenance(folder / IDENTITY).get("questions")
-    return None if section is None else asked_of(section, settings, folder / IDENTITY)
+    return None if section is None else questions_manifest_of(section, settings, folder / IDENTITY)
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def write_questions_file(path: Path, records: pa.Table, schema: pa.Schema) -> No
         writer.write_table(records.cast(schema), row_group_size=ROWS_PER_GROUP)
 
 
-def open_questions(folder: Path, split: str, asked: Asked, sample_rate: int) -> pq.ParquetFile:
+def open_questions(folder: Path, split: str, asked: QuestionsManifest, sample_rate: int) -> pq.ParquetFile:
     """The question file of a split. Raises InputError if it is missing, damaged, or of other questions."""
     path = folder / questions_name(split)
     opened = open_parquet(path)
@@ -160,7 +160,7 @@ def open_questions(folder: Path, split: str, asked: Asked, sample_rate: int) -> 
     return opened
 
 
-def _schemas(asked: Asked, sample_rate: int) -> list[pa.Schema]:
+def _schemas(asked: QuestionsManifest, sample_rate: int) -> list[pa.Schema]:
     """Imported questions may say which need a combination that was held out, or not."""
     possible = (False, True) if asked.holdout is None else (bool(asked.holdout),)
     return [questions_schema(sample_rate, asked.sha256, with_holdout) for with_holdout in possible]
@@ -176,7 +176,7 @@ def read_question_group(opened: pq.ParquetFile, number: int, path: Path) -> pa.T
     return table
 
 
-def question_rows(folder: Path, split: str, asked: Asked, sample_rate: int) -> Iterator[dict[str, Any]]:
+def question_rows(folder: Path, split: str, asked: QuestionsManifest, sample_rate: int) -> Iterator[dict[str, Any]]:
     """The rows of a split in order, one row group in memory at a time. Raises InputError if the file was altered."""
     if split not in asked.splits:
         return

@@ -16,7 +16,7 @@ import pytest
 from baselines.tasks.aqa.questions import read_split
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.manifest import finished_settings
-from clear_gen.datasets.scenes.questions.files import read_asked
+from clear_gen.datasets.scenes.questions.files import read_questions_manifest
 from clear_gen.scenes.domain import Domain
 from tests.baselines.conftest import SIZES
 from tests.datasets.runs import RATE
@@ -56,9 +56,9 @@ def assert_columns_are_those_of_the_files(folder: Path, split: str) -> None:
     assert found.scene_s.dtype == np.float64
     of_scene = {row["scene_id"]: row["n_samples_dry"] / row["sample_rate"] for row in scenes}
     assert found.scene_s.tolist() == [of_scene[row["scene_id"]] for row in asked]
-    asked_of = read_asked(folder, finished_settings(folder))
-    assert asked_of is not None
-    assert found.sha256 == asked_of.sha256
+    questions_manifest_of = read_questions_manifest(folder, finished_settings(folder))
+    assert questions_manifest_of is not None
+    assert found.sha256 == questions_manifest_of.sha256
 
 
 @pytest.mark.parametrize("split", SIZES)
