@@ -74,15 +74,15 @@ def make_files(context: BuildContext, files: list[DataFile], workers: int, engin
     Raises CheckFailed, after all the rest was made, if a worker died twice over the same chunk.
     """
     if workers == 1 and engine is Pool:
-        _start_worker(context)
+        context = _start_worker(context)
         with interrupt_between() as check:
             for group in _side_by_side(files):
                 for together in _missing_chunks(context, group):
                     for place in together:
-                        advance(write_chunk(*place))
+                        advance(write_chunk(context, *place))
                         check()
                 for file in group:
-                    advance(write_file(file))
+                    advance(write_file(context, file))
                     check()
         return
     with engine(workers, _start_worker, context) as pool:
@@ -182,28 +182,25 @@ def _make_in_pool(context: BuildContext, files: list[DataFile], pool: CallPool, 
 
 # --- in a worker ------------------------------------------------------------------------------------------------------
 
-_context: BuildContext
 
-
-def _start_worker(context: BuildContext) -> None:
-    global _context
-    _context = context
+def _start_worker(context: BuildContext) -> BuildContext:
     context.maker.start()
     # Freeing one large array raises glibc's dynamic limits: from then on freed buffers are reused, not unmapped and
     # mapped again page by page for every scene, which would cost as much as the FFTs.
     np.empty(REUSED_BYTES, np.uint8)
+    return context
 
 
-def write_chunks(places: Sequence[Place]) -> int:
+def write_chunks(context: BuildContext, places: Sequence[Place]) -> int:
     """Make chunks one after the other; returns the number of records."""
-    return sum(write_chunk(*place) for place in places)
+    return sum(write_chunk(context, *place) for place in places)
 
 
-def write_chunk(file: DataFile, chunk: Chunk) -> int:
+def write_chunk(context: BuildContext, file: DataFile, chunk: Chunk) -> int:
     """Make a chunk with audio and write it under ``.partial``; returns its number of records."""
-    table = _context.maker.with_audio(_context.folder, _stored_graphs(file, chunk), chunk)
-    with atomic_path(chunk.partial_path(_context.folder)) as path:
-        with pa.ipc.new_file(path, _context.schema(file)) as writer:
+    table = context.maker.with_audio(context.folder, _stored_graphs(context, file, chunk), chunk)
+    with atomic_path(chunk.partial_path(context.folder)) as path:
+        with pa.ipc.new_file(path, context.schema(file)) as writer:
             writer.write_table(table)
         with pa.memory_map(str(path)) as written:
             end = _end(written.read_buffer(), chunk)
@@ -212,22 +209,24 @@ def write_chunk(file: DataFile, chunk: Chunk) -> int:
     return chunk.stop - chunk.first
 
 
-def write_file(file: DataFile) -> int:
+def write_file(context: BuildContext, file: DataFile) -> int:
     """Put a file together, one row group per chunk, and remove its chunks; returns the scenes not counted before.
 
     A worker that died when it had removed some chunks already has left a whole file.
     """
-    refresh(_context.folder / PARTIAL)
-    if not _is_made(_context, file):
+    refresh(context.folder / PARTIAL)
+    if not _is_made(context, file):
         with (
-            recorded_path(_context.folder, file.name) as path,
-            parquet_writer(path, _context.schema(file), _context.audio) as writer,
+            recorded_path(context.folder, file.name) as path,
+            parquet_writer(path, context.schema(file), context.audio) as writer,
         ):
             for chunk in file.chunks:
-                writer.write_table(_read_chunk(chunk) if _context.audio else _graphs(file, chunk))
+                writer.write_table(
+                    _read_chunk(context.folder, chunk) if context.audio else _graphs(context, file, chunk)
+                )
     for chunk in file.chunks:
-        chunk.partial_path(_context.folder).unlink(missing_ok=True)
-    return 0 if _context.audio else file.stop - file.first
+        chunk.partial_path(context.folder).unlink(missing_ok=True)
+    return 0 if context.audio else file.stop - file.first
 
 
 def _end(data: bytes | pa.Buffer, chunk: Chunk) -> bytes:
@@ -242,24 +241,24 @@ def _parts(chunk: Chunk, folder: Path) -> tuple[pa.Buffer, bytes]:
     return mapped.read_buffer(mapped.size() - n_end), mapped.read(n_end)
 
 
-def _read_chunk(chunk: Chunk) -> pa.Table:
+def _read_chunk(folder: Path, chunk: Chunk) -> pa.Table:
     """The rows of a chunk. Raises InputError if the file is no such chunk."""
     try:
-        return pa.ipc.open_file(pa.BufferReader(_parts(chunk, _context.folder)[0])).read_all()
+        return pa.ipc.open_file(pa.BufferReader(_parts(chunk, folder)[0])).read_all()
     except DAMAGED as error:
-        path = chunk.partial_path(_context.folder)
+        path = chunk.partial_path(folder)
         raise InputError(f"{path}: not a readable chunk ({first_line(error)}); delete it and run again") from None
 
 
-def _graphs(file: DataFile, chunk: Chunk) -> pa.Table:
-    stored = _stored_graphs(file, chunk)
-    return _context.maker.graphs(_context.folder, chunk) if stored is None else stored
+def _graphs(context: BuildContext, file: DataFile, chunk: Chunk) -> pa.Table:
+    stored = _stored_graphs(context, file, chunk)
+    return context.maker.graphs(context.folder, chunk) if stored is None else stored
 
 
-def _stored_graphs(file: DataFile, chunk: Chunk) -> pa.Table | None:
+def _stored_graphs(context: BuildContext, file: DataFile, chunk: Chunk) -> pa.Table | None:
     """The graphs of a chunk as they are stored, if the dataset was made without audio first."""
-    path = _context.folder / file.name
-    if path.exists() and _identity_in(path) == _context.graphs_sha256:
+    path = context.folder / file.name
+    if path.exists() and _identity_in(path) == context.graphs_sha256:
         return read_row_group(open_parquet(path), chunk.number, path)
     return None
 

@@ -13,12 +13,13 @@ import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import lru_cache
 from typing import Any, Self
 
 from clear_gen import __version__
 from clear_gen.core.errors import CheckFailed, InputError, first_line
 from clear_gen.store.layout import PARTIAL
-from clear_gen.store.workers import Call, after_death, attempt
+from clear_gen.store.workers import Call, Initialise, after_death, attempt
 
 try:
     import ray
@@ -71,7 +72,7 @@ class RayPool:
     Leaving the ``with`` block takes back the tasks that no process has begun and lets the others end.
     """
 
-    def __init__(self, n: int, initialise: Callable[[Any], None], argument: Any) -> None:
+    def __init__(self, n: int, initialise: Initialise, argument: Any) -> None:
         self._n = n
         self._call = ray.remote(max_retries=0)(_call)
         self._how = ray.put((__version__, os.getcwd(), initialise, argument))
@@ -105,35 +106,34 @@ class RayPool:
     def _outcome(self, task: Call, reference: Any) -> Iterator[tuple[Call, Any]]:
         try:
             done, result = ray.get(reference)
+            if not done:
+                raise result
         except ray.exceptions.RayError as error:
             how = DEATHS.get(type(error).__name__)
             if how is None:
                 raise CheckFailed(f"{task.name}: Ray failed: {str(error).strip().splitlines()[-1]}") from None
             yield from after_death(task, how, self._deaths, self._queue)
             return
-        if not done:
-            raise result
         yield task, result
 
 
 # --- in a worker ------------------------------------------------------------------------------------------------------
 
-_prepared: Any = None  # for which pool
-
 
 def _call(how: list[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[bool, Any]:
     """Run a task, in a process that may have served other pools before."""
-    global _prepared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a task that is under way when it is taken back ends
-    if _prepared != how[0].hex():
-        answer = attempt(_prepare, *ray.get(how[0]))
-        if not answer[0]:
-            return answer
-        _prepared = how[0].hex()
-    return attempt(function, *arguments)
+    initialised, state = attempt(_state, how[0])
+    return attempt(function, state, *arguments) if initialised else (False, state)
 
 
-def _prepare(version: str, directory: str, initialise: Callable[[Any], None], argument: Any) -> None:
+@lru_cache(maxsize=1)  # a process serves one pool after the other: each has its own ``how``
+def _state(how: Any) -> Any:
+    """This process's state for the pool whose version, directory, initialise and argument ``how`` refers to.
+
+    Raises InputError if this node has another version of clear-gen or lacks the dataset's folder.
+    """
+    version, directory, initialise, argument = ray.get(how)
     host = socket.gethostname()
     if version != __version__:
         raise InputError(f"{host}: found clear-gen {__version__}, expected {version} as where the command was given")
@@ -141,4 +141,4 @@ def _prepare(version: str, directory: str, initialise: Callable[[Any], None], ar
         os.chdir(directory)
     if not (argument.folder / PARTIAL).is_dir():
         raise InputError(f"{argument.folder}: not found on {host}, expected a folder that all nodes share")
-    initialise(argument)
+    return initialise(argument)

@@ -1,4 +1,8 @@
-"""Worker processes: each is handed one call at a time, so a crash identifies its call."""
+"""Worker processes: each is handed one call at a time, so a crash identifies its call.
+
+A worker's state is what ``initialise(argument)`` returns when the worker starts. Every call gets it as its first
+argument, so that nothing is global and nothing survives from an earlier job.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Call:
-    """A call for a worker. ``name`` is what messages call it."""
+    """A call for a worker: ``function(state, *arguments)``. ``name`` is what messages call it."""
 
     name: str
     function: Callable[..., Any]
@@ -61,7 +65,8 @@ class CallPool(Protocol):
         """
 
 
-Engine = Callable[[int, Callable[[Any], None], Any], CallPool]  # n, initialise, argument, as of ``Pool``
+Initialise = Callable[[Any], Any]  # argument -> the worker's state
+Engine = Callable[[int, Initialise, Any], CallPool]  # n, initialise, argument, as of ``Pool``
 
 
 def attempt(function: Callable[..., Any], *arguments: Any) -> tuple[bool, Any]:
@@ -87,7 +92,7 @@ def run_calls(
     calls: Sequence[Call],
     n: int,
     engine: Engine,
-    initialise: Callable[[Any], None],
+    initialise: Initialise,
     argument: Any,
     done: Callable[[Any], None] = lambda _: None,
 ) -> dict[Call, Any]:
@@ -98,9 +103,9 @@ def run_calls(
     """
     results = {}
     if len(calls) <= 1 or (n == 1 and engine is Pool):
-        initialise(argument)
+        state = initialise(argument)
         for call in calls:
-            results[call] = call.function(*call.arguments)
+            results[call] = call.function(state, *call.arguments)
             done(results[call])
         return results
     with engine(min(n, len(calls)), initialise, argument) as pool:
@@ -126,12 +131,12 @@ class _Worker:
 
 
 class Pool:
-    """At most ``n`` processes, started when there is work, each by ``initialise(argument)``.
+    """At most ``n`` processes, started when there is work, each with ``initialise(argument)`` as its state.
 
     Leaving the ``with`` block lets every worker end the call that it has, so that nothing is left half written.
     """
 
-    def __init__(self, n: int, initialise: Callable[[Any], None], argument: Any) -> None:
+    def __init__(self, n: int, initialise: Initialise, argument: Any) -> None:
         self._n, self._initialise, self._argument = n, initialise, argument
         self._context = multiprocessing.get_context("spawn")
         self._queue: deque[Call] = deque()
@@ -207,19 +212,18 @@ def _interrupt_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(connection: Connection, initialise: Callable[[Any], None], argument: Any) -> None:
+def _work(connection: Connection, initialise: Initialise, argument: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent lets its workers end
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    initialised = False
+    initialised, state = False, None
     while True:
         try:
             function, arguments = connection.recv()
         except (EOFError, OSError):
             return
-        answer = (True, None) if initialised else attempt(initialise, argument)
-        initialised = answer[0]
-        if initialised:
-            answer = attempt(function, *arguments)
+        if not initialised:
+            initialised, state = attempt(initialise, argument)
+        answer = attempt(function, state, *arguments) if initialised else (False, state)
         try:
             connection.send(answer)
         except OSError:

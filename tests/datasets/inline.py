@@ -9,8 +9,8 @@ from typing import Any
 class Inline:
     """The pool's work in this process: a worker's start takes a second, and no damaged file is read here."""
 
-    def __init__(self, n: int, initialise: Callable[[Any], None], argument: Any) -> None:
-        initialise(argument)
+    def __init__(self, n: int, initialise: Callable[[Any], Any], argument: Any) -> None:
+        self._state = initialise(argument)
         self._tasks: list[Any] = []
 
     def __enter__(self) -> Inline:
@@ -23,4 +23,4 @@ class Inline:
         self._tasks.append(task)
 
     def results(self) -> Iterator[tuple[Any, Any]]:
-        return ((task, task.function(*task.arguments)) for task in self._tasks)
+        return ((task, task.function(self._state, *task.arguments)) for task in self._tasks)

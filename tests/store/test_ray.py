@@ -213,14 +213,14 @@ class Argument:
     folder: Path
 
 
-def start_with(argument: Argument) -> None:
-    start(argument.folder.name)
+def start_with(argument: Argument) -> str:
+    return start(argument.folder.name)
 
 
-def answer_or_die(x: int) -> tuple[str, int]:
+def answer_or_die(state: str, x: int) -> tuple[str, int]:
     if x < 0:
-        die(signal.SIGKILL)
-    return twice(x)[:2]
+        die(state, signal.SIGKILL)
+    return twice(state, x)[:2]
 
 
 @pytest.fixture
@@ -240,8 +240,8 @@ def results_of(pool: ray_pool.RayPool, *tasks: Call) -> dict[str, Any]:
 def test_results_and_deaths(pool: ray_pool.RayPool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     once = Call("once", die_once, (tmp_path / "marker",))
     found = results_of(pool, *(Call(str(x), answer_or_die, (x,)) for x in (-1, 2, 3)), once)
-    name = tmp_path.name
-    assert found == {"-1": Died("killed"), "2": (name, 4), "3": (name, 6), "once": "alive"}
+    state = start(tmp_path.name)
+    assert found == {"-1": Died("killed"), "2": (state, 4), "3": (state, 6), "once": "alive"}
     assert sorted(caplog.messages) == [f"{name}: its worker died (killed); trying once more" for name in ("-1", "once")]
 
 

@@ -20,27 +20,24 @@ from tests.datasets.faultpoints import workers_of
 
 # --- what the workers do ----------------------------------------------------------------------------------------------
 
-_started_with: str
+
+def start(argument: str) -> str:
+    return f"with {argument}"
 
 
-def start(argument: str) -> None:
-    global _started_with
-    _started_with = argument
-
-
-def never_start(argument: str) -> None:
+def never_start(argument: str) -> NoReturn:
     raise InputError(f"{argument}: not found")
 
 
-def twice(x: int) -> tuple[str, int, int]:
-    return _started_with, 2 * x, os.getpid()
+def twice(state: str, x: int) -> tuple[str, int, int]:
+    return state, 2 * x, os.getpid()
 
 
-def die(how: int) -> None:
+def die(_state: str, how: int) -> None:
     os.kill(os.getpid(), how)
 
 
-def die_once(marker: Path) -> str:
+def die_once(_state: str, marker: Path) -> str:
     try:
         marker.open("x").close()
     except FileExistsError:
@@ -49,20 +46,20 @@ def die_once(marker: Path) -> str:
     raise AssertionError
 
 
-def leave(code: int) -> NoReturn:
+def leave(_state: str, code: int) -> NoReturn:
     os._exit(code)
 
 
-def fail(error: Exception) -> NoReturn:
+def fail(_state: str, error: Exception) -> NoReturn:
     raise error
 
 
-def note(path: Path) -> None:
+def note(_state: str, path: Path) -> None:
     time.sleep(0.5)
     path.touch()
 
 
-def idle(marker: Path) -> None:
+def idle(_state: str, marker: Path) -> None:
     marker.touch()
     time.sleep(60)
 
@@ -78,7 +75,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def results_of(n: int, prepare: Callable[[str], None], *tasks: Call) -> dict[str, Any]:
+def results_of(n: int, prepare: Callable[[str], Any], *tasks: Call) -> dict[str, Any]:
     with Pool(n, prepare, "bank") as pool:
         for task in tasks:
             pool.submit(task)
@@ -97,7 +94,7 @@ def test_results_come_from_n_processes_that_were_prepared() -> None:
         assert all(map(alive, pids))
         assert set(workers_of(os.getpid())) >= pids
     assert {task: result[:2] for task, result in results.items()} == {
-        task: ("ready", 2 * task.arguments[0]) for task in tasks
+        task: ("with ready", 2 * task.arguments[0]) for task in tasks
     }
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)  # not even as zombies
 

@@ -62,31 +62,31 @@ class InspectedMixtures(Inspected):
     used: set[tuple[str, str, str]] = field(default_factory=set)
 
 
-_inspection: MixtureInspection
-
-
-def start(inspection: MixtureInspection) -> None:
-    """Prepare this process."""
-    global _inspection
-    _inspection = inspection
+def start(inspection: MixtureInspection) -> MixtureInspection:
+    """Runs once per worker: prepares the worker's copy of the inspection, which is its state."""
     if inspection.maker is not None:
         inspection.maker.start()
+    return inspection
 
 
-def inspect_mixtures(file: DataFile, chunk: Chunk, again: frozenset[int], stems: DataFile | None) -> InspectedMixtures:
+def inspect_mixtures(
+    inspection: MixtureInspection, file: DataFile, chunk: Chunk, again: frozenset[int], stems: DataFile | None
+) -> InspectedMixtures:
     """Check every mixture of a chunk, and its stems; those of the indices ``again`` are made again and compared."""
     found = InspectedMixtures()
-    rows = _rows(file, chunk, found)
-    apart = None if stems is None else _rows(stems, chunk, found)
+    rows = _rows(inspection, file, chunk, found)
+    apart = None if stems is None else _rows(inspection, stems, chunk, found)
     for place, row in enumerate(rows or ()):
         name = f"{chunk.split}-{chunk.first + place:06d}"
         found.counts["mixtures"] += 1
         try:
-            problems = list(_wrong_row(row, name, chunk))
+            problems = list(_wrong_row(inspection.settings, row, name, chunk))
             found.findings += [Finding("graph", _at(chunk, name), problem) for problem in problems]
             if not problems:
                 _note_used(row, chunk, found)
-                _inspect_one(row, chunk, apart[place] if apart else None, chunk.first + place in again, found)
+                _inspect_one(
+                    inspection, row, chunk, apart[place] if apart else None, chunk.first + place in again, found
+                )
         except Exception as error:  # whatever an altered record can do to its reader, the others are looked at
             problem = f"cannot be looked at ({type(error).__name__}: {first_line(error)})"
             found.findings.append(Finding("graph", _at(chunk, name), problem))
@@ -97,18 +97,16 @@ def _at(chunk: Chunk, name: str) -> str:
     return f"{chunk.config} {name}"
 
 
-def _rows(file: DataFile, chunk: Chunk, found: Inspected) -> list[dict[str, Any]] | None:
+def _rows(inspection: MixtureInspection, file: DataFile, chunk: Chunk, found: Inspected) -> list[dict[str, Any]] | None:
     """The records of a chunk, or of its stems; None, and a finding, if they cannot be read."""
-    path, settings = _inspection.folder / file.name, _inspection.settings
+    path, settings = inspection.folder / file.name, inspection.settings
     is_stems = file.config != chunk.config
     try:
-        table = read_row_group(check_file(path, file, _inspection.identity_sha256), chunk.number, path)
+        table = read_row_group(check_file(path, file, inspection.identity_sha256), chunk.number, path)
     except InputError as error:
         found.findings.append(Finding("schema", chunk.name, str(error)))
         return None
-    schema: pa.Schema = (stems_schema if is_stems else mixture_schema)(
-        settings.sample_rate, _inspection.identity_sha256
-    )
+    schema: pa.Schema = (stems_schema if is_stems else mixture_schema)(settings.sample_rate, inspection.identity_sha256)
     if not table.schema.equals(schema, check_metadata=True):
         found.findings.append(Finding("schema", chunk.name, f"{path}: found other columns or metadata than expected"))
         return None
@@ -117,15 +115,20 @@ def _rows(file: DataFile, chunk: Chunk, found: Inspected) -> list[dict[str, Any]
 
 
 def _inspect_one(
-    row: dict[str, Any], chunk: Chunk, stems: dict[str, Any] | None, again: bool, found: InspectedMixtures
+    inspection: MixtureInspection,
+    row: dict[str, Any],
+    chunk: Chunk,
+    stems: dict[str, Any] | None,
+    again: bool,
+    found: InspectedMixtures,
 ) -> None:
     graph, at = mixture_of_row(row), _at(chunk, row["mixture_id"])
-    problems = {"graph": list(_wrong_graph(graph, chunk)), "SNR": list(_wrong_snrs(graph))}
+    problems = {"graph": list(_wrong_graph(inspection, graph, chunk)), "SNR": list(_wrong_snrs(graph))}
     found.findings += [Finding(check, at, problem) for check, some in problems.items() for problem in some]
     if problems["graph"]:
         return
-    if not _inspection.settings.audio:
-        _inspect_left_out(row, graph, stems, chunk, again, at, found)
+    if not inspection.settings.audio:
+        _inspect_left_out(inspection, row, graph, stems, chunk, again, found)
         return
     pcm = _decoded(row, "audio", mixture_file(graph.mixture_id), 16, at, found)
     if pcm is None:
@@ -135,14 +138,13 @@ def _inspect_one(
     if stems is not None:
         _inspect_stems(graph, row, pcm[0], stems, at, found)
     if again:
-        _compare_again(row, graph, pcm[0], chunk, at, found)
+        _compare_again(inspection, row, graph, pcm[0], chunk, found)
 
 
 # --- graphs -----------------------------------------------------------------------------------------------------------
 
 
-def _wrong_row(row: dict[str, Any], name: str, chunk: Chunk) -> Iterator[str]:
-    settings = _inspection.settings
+def _wrong_row(settings: MixtureSettings, row: dict[str, Any], name: str, chunk: Chunk) -> Iterator[str]:
     fixed = {
         "mixture_id": name,
         "fold": fold_number(chunk.split),
@@ -163,14 +165,14 @@ def _wrong_row(row: dict[str, Any], name: str, chunk: Chunk) -> Iterator[str]:
             yield f"events[{place}].{missing[0]}: found none"
 
 
-def _wrong_graph(graph: MixtureGraph, chunk: Chunk) -> Iterator[str]:
-    yield from _wrong_source("background", BACKGROUNDS, graph.background.source_id, None)
+def _wrong_graph(inspection: MixtureInspection, graph: MixtureGraph, chunk: Chunk) -> Iterator[str]:
+    yield from _wrong_source(inspection, "background", BACKGROUNDS, graph.background.source_id, None)
     numbers = {"background.offset_s": graph.background.offset_s, "background.gain_db": graph.background.gain_db}
-    nominal_db = _inspection.settings.snr_of_config[chunk.config]
+    nominal_db = inspection.settings.snr_of_config[chunk.config]
     duration_s = graph.n_samples / graph.sample_rate
     for place, event in enumerate(graph.events):
         at = f"events[{place}]"
-        yield from _wrong_source(at, EVENTS, event.source_id, event.label)
+        yield from _wrong_source(inspection, at, EVENTS, event.source_id, event.label)
         names = ("source_time_s", "onset_s", "offset_s", "gain_db", "snr_nominal_db", "fade_in_s", "fade_out_s")
         numbers |= {f"{at}.{name}": getattr(event, name) for name in names}
         if not 0 <= event.onset_s < event.offset_s <= duration_s:
@@ -187,8 +189,10 @@ def _wrong_graph(graph: MixtureGraph, chunk: Chunk) -> Iterator[str]:
             yield f"{name}: found {value}, expected a finite number"
 
 
-def _wrong_source(at: str, kind: str, source_id: str, label: str | None) -> Iterator[str]:
-    source = _inspection.sources[kind].get(source_id)
+def _wrong_source(
+    inspection: MixtureInspection, at: str, kind: str, source_id: str, label: str | None
+) -> Iterator[str]:
+    source = inspection.sources[kind].get(source_id)
     if source is None:
         yield f"{at}.source_id: found {source_id!r}, expected one of the table of {kind}"
     elif source.label != label:
@@ -235,25 +239,26 @@ def _decoded(
 
 
 def _inspect_left_out(
+    inspection: MixtureInspection,
     row: dict[str, Any],
     graph: MixtureGraph,
     stems: dict[str, Any] | None,
     chunk: Chunk,
     again: bool,
-    at: str,
     found: Inspected,
 ) -> None:
     """There is no audio; what is made again has the hash of what was left out."""
+    at = _at(chunk, graph.mixture_id)
     columns = {"audio": row["audio"], **{name: (stems or {}).get(name) for name in STEM_COLUMNS}}
     found.findings += [
         Finding("audio", at, f"{name}: found some, expected none")
         for name, audio in columns.items()
         if audio is not None
     ]
-    if again and (expected := _made_again(row, graph, chunk, at, found)) is not None:
+    if again and (expected := _made_again(inspection, row, graph, chunk, found)) is not None:
         is_same = sha256_pcm(expected) == row["rendered"]["pcm_sha256"]
         found.counts["rendered identical" if is_same else "rendered different"] += 1
-        if not is_same and _inspection.same_environment:
+        if not is_same and inspection.same_environment:
             found.findings.append(Finding("rendered again", at, "found other samples than pcm_sha256 says"))
 
 
@@ -312,28 +317,35 @@ def _measure(
 # --- again ------------------------------------------------------------------------------------------------------------
 
 
-def _made_again(row: dict[str, Any], graph: MixtureGraph, chunk: Chunk, at: str, found: Inspected) -> np.ndarray | None:
+def _made_again(
+    inspection: MixtureInspection, row: dict[str, Any], graph: MixtureGraph, chunk: Chunk, found: Inspected
+) -> np.ndarray | None:
     """Draw a mixture from the seed and compare the graphs; the stored graph rendered, int16 [n], if it can be."""
-    maker = _inspection.maker
+    maker, at = inspection.maker, _at(chunk, graph.mixture_id)
     if maker is None:
         return None
     index = int(graph.mixture_id.rpartition("-")[2])
     try:
-        drawn = next(maker.mixtures(chunk, range(index, index + 1))) if _inspection.draws_again else graph
+        drawn = next(maker.mixtures(chunk, range(index, index + 1))) if inspection.draws_again else graph
         expected = to_pcm16(maker.render(graph).mixture)
     except InputError as error:
         found.findings.append(Finding("rendered again", at, str(error)))
         return None
-    if _inspection.draws_again:
+    if inspection.draws_again:
         _compare_graphs(row, row_of_mixture(drawn), at, found)
     return expected
 
 
 def _compare_again(
-    row: dict[str, Any], graph: MixtureGraph, pcm: np.ndarray, chunk: Chunk, at: str, found: Inspected
+    inspection: MixtureInspection,
+    row: dict[str, Any],
+    graph: MixtureGraph,
+    pcm: np.ndarray,
+    chunk: Chunk,
+    found: Inspected,
 ) -> None:
     """Make a mixture again and compare the samples."""
-    expected = _made_again(row, graph, chunk, at, found)
+    expected, at = _made_again(inspection, row, graph, chunk, found), _at(chunk, graph.mixture_id)
     if expected is None:
         return
     differs = np.abs(pcm.astype(np.int32) - expected) if len(pcm) == len(expected) else np.array([np.inf])
@@ -343,7 +355,7 @@ def _compare_again(
     if outcome == "different":
         problem = f"{np.count_nonzero(differs > 1)} of {len(pcm)} samples differ, by up to {worst:.0f} steps of 16 bit"
         found.findings.append(Finding("rendered again", at, problem))
-    exact = _inspection.same_environment and outcome == "identical"
+    exact = inspection.same_environment and outcome == "identical"
     if exact and encode_flac(expected, graph.sample_rate) != row["audio"]["bytes"]:
         found.findings.append(Finding("rendered again", at, "audio: found other FLAC bytes for the same samples"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from clear_gen.core.pcm import decode_flac, encode_flac
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT
 from clear_gen.datasets.scenes.manifest import Settings, spec_of
-from clear_gen.datasets.scenes.questions.files import QuestionsManifest
+from clear_gen.datasets.scenes.questions.files import Checker, QuestionsManifest
+from clear_gen.questions.language.vocabulary import answers
 from clear_gen.scenes.graph import SceneGraph, graph_of_row, scene_schema, tail_samples
 from clear_gen.scenes.render import render_pcm
 from clear_gen.scenes.sampler import SEED_BITS, sample_scenes
@@ -53,61 +54,58 @@ class Inspection:
     asked: QuestionsManifest | None = None
 
 
-_inspection: Inspection
+class InspectionState:
+    """A worker's state. ``bank(side)`` reads a bank once; ``checker``, ``answers``: what questions are checked with."""
+
+    def __init__(self, inspection: Inspection) -> None:
+        self.inspection = inspection
+        self.bank = cache(partial(_bank, inspection))
+        self.checker = Checker(inspection.settings.domain)
+        self.answers = frozenset(answers(inspection.settings.domain))
 
 
-def start(inspection: Inspection) -> None:
-    """Prepare this process."""
-    global _inspection
-    _inspection = inspection
-    _bank.cache_clear()
+def _bank(inspection: Inspection, side: str) -> Bank:
+    return resampled_bank(read_bank(bank_path(inspection.folder, side)), inspection.settings.sample_rate)
 
 
-@cache
-def _bank(side: str) -> Bank:
-    return resampled_bank(read_bank(bank_path(_inspection.folder, side)), _inspection.settings.sample_rate)
-
-
-def inspect_chunk(file: DataFile, chunk: Chunk, rendered_again: frozenset[int]) -> Inspected:
+def inspect_chunk(state: InspectionState, file: DataFile, chunk: Chunk, rendered_again: frozenset[int]) -> Inspected:
     """Check every scene of a chunk; those of the indices ``rendered_again`` are rendered and compared."""
-    found = Inspected()
-    path = _inspection.folder / file.name
+    found, inspection = Inspected(), state.inspection
+    settings, path = inspection.settings, inspection.folder / file.name
     try:
-        table = read_row_group(check_file(path, file, _inspection.identity_sha256), chunk.number, path)
+        table = read_row_group(check_file(path, file, inspection.identity_sha256), chunk.number, path)
     except InputError as error:
         found.findings.append(Finding("schema", chunk.name, str(error)))
         return found
-    settings = _inspection.settings
-    expected = scene_schema(settings.domain.attributes, settings.sample_rate, _inspection.identity_sha256)
+    expected = scene_schema(settings.domain.attributes, settings.sample_rate, inspection.identity_sha256)
     if not table.schema.equals(expected, check_metadata=True):
         found.findings.append(Finding("schema", chunk.name, f"{path}: found other columns or metadata than expected"))
         return found
     rows = table.to_pylist()
-    bank = _bank(BANK_OF_SPLIT[chunk.split]) if _inspection.renders_again else None
+    bank = state.bank(BANK_OF_SPLIT[chunk.split]) if inspection.renders_again else None
     for index, row in zip(range(chunk.first, chunk.stop), rows, strict=True):
         name = f"{chunk.split}-{index:06d}"
         found.counts["scenes"] += 1
         try:
-            problems = list(_wrong_row(row, name, chunk.split)) or list(_wrong_graph(row, bank))
+            problems = list(_wrong_row(settings, row, name, chunk.split)) or list(_wrong_graph(settings, row, bank))
             found.findings += [Finding("graph", name, problem) for problem in problems]
             if not problems:
-                _inspect_audio(row, bank if index in rendered_again else None, found)
+                _inspect_audio(inspection, row, bank if index in rendered_again else None, found)
         except Exception as error:  # whatever an altered scene can do to its reader, the others are looked at
             problem = f"cannot be looked at ({type(error).__name__}: {first_line(error)})"
             found.findings.append(Finding("graph", name, problem))
     if missing := found.without_audio:
         problem = f"no audio in {len(missing)} of the {len(rows)} scenes of its chunk, this one first"
         found.findings.append(Finding("audio", missing[0], problem))
-    if _inspection.draws_again and bank is not None:
-        _draw_again(table, rows, chunk, bank, found)
+    if inspection.draws_again and bank is not None:
+        _draw_again(settings, table, rows, chunk, bank, found)
     return found
 
 
 # --- graphs -----------------------------------------------------------------------------------------------------------
 
 
-def _wrong_row(row: dict[str, Any], name: str, split: str) -> Iterator[str]:
-    settings = _inspection.settings
+def _wrong_row(settings: Settings, row: dict[str, Any], name: str, split: str) -> Iterator[str]:
     fixed = {"scene_id": name, "split": split, "domain": settings.domain.name, "sample_rate": settings.sample_rate}
     for column, expected in fixed.items():
         if row[column] != expected:
@@ -122,25 +120,25 @@ def _wrong_row(row: dict[str, Any], name: str, split: str) -> Iterator[str]:
                 return
 
 
-def _wrong_graph(row: dict[str, Any], bank: Bank | None) -> Iterator[str]:
+def _wrong_graph(settings: Settings, row: dict[str, Any], bank: Bank | None) -> Iterator[str]:
     graph = graph_of_row(row)
     if problems := list(_wrong_numbers(graph)):
         yield from problems
         return
-    yield from _wrong_times(graph)
+    yield from _wrong_times(settings, graph)
     ids = [sound.sound_id for sound in graph.sounds]
     if len(set(ids)) < len(ids):
         yield f"sounds: found {next(name for name in ids if ids.count(name) > 1)} twice, expected once"
     for place, sound in enumerate(graph.sounds):
-        for name, rule in _inspection.settings.domain.attributes.items():
+        for name, rule in settings.domain.attributes.items():
             value = sound.attributes[name]
             if value is not None and value not in rule.values:
                 yield f"sounds[{place}].{name}: found {value!r}, expected a value of the domain"
         if bank is not None:
-            yield from (f"sounds[{place}]{problem}" for problem in _differs_from_bank(sound, bank))
+            yield from (f"sounds[{place}]{problem}" for problem in _differs_from_bank(settings, sound, bank))
 
 
-def _wrong_times(graph: SceneGraph) -> Iterator[str]:
+def _wrong_times(settings: Settings, graph: SceneGraph) -> Iterator[str]:
     end = 0
     for place, sound in enumerate(graph.sounds):
         if sound.onset_sample < end:
@@ -151,7 +149,7 @@ def _wrong_times(graph: SceneGraph) -> Iterator[str]:
             yield f"sounds[{place}].duration_s: found {sound.attributes['duration_s']}, expected {duration_s}"
     if graph.n_samples_dry < end:
         yield f"n_samples_dry: found {graph.n_samples_dry}, expected at least {end}"
-    if not _inspection.settings.imported:
+    if not settings.imported:
         room, n_tail = graph.reverb, 0
         if room is not None:
             n_tail = int(tail_samples(room.rt60_s, room.pre_delay_s, graph.sample_rate))
@@ -175,7 +173,7 @@ def _wrong_numbers(graph: SceneGraph) -> Iterator[str]:
         yield f"n_samples_dry, n_samples: found {lengths}, expected 1 <= n_samples_dry <= n_samples <= {longest}"
 
 
-def _differs_from_bank(sound: Any, bank: Bank) -> Iterator[str]:
+def _differs_from_bank(settings: Settings, sound: Any, bank: Bank) -> Iterator[str]:
     recording = bank.by_id.get(sound.sound_id)
     if recording is None:
         yield f".sound_id: found {sound.sound_id!r}, expected a sound of the bank"
@@ -183,7 +181,7 @@ def _differs_from_bank(sound: Any, bank: Bank) -> Iterator[str]:
     if sound.n_samples != len(recording.pcm):
         yield f".n_samples: found {sound.n_samples}, expected the bank's {len(recording.pcm)}"
     given_level = sound.gain_db != 0  # then a level of its own, with a label of its own
-    rules = _inspection.settings.domain.sampling.independent_levels
+    rules = settings.domain.sampling.independent_levels
     for name, value in recording.attributes.items():
         if given_level and rules is not None and name == rules.attribute:
             continue
@@ -191,9 +189,10 @@ def _differs_from_bank(sound: Any, bank: Bank) -> Iterator[str]:
             yield f".{name}: found {sound.attributes.get(name)!r}, expected the bank's {value!r}"
 
 
-def _draw_again(table: pa.Table, rows: list[dict[str, Any]], chunk: Chunk, bank: Bank, found: Inspected) -> None:
+def _draw_again(
+    settings: Settings, table: pa.Table, rows: list[dict[str, Any]], chunk: Chunk, bank: Bank, found: Inspected
+) -> None:
     """Sample the chunk's graphs from the seed and compare."""
-    settings = _inspection.settings
     spec = spec_of(settings)
     drawn = sample_scenes(bank, settings.domain, spec, chunk.split, range(chunk.first, chunk.stop))
     graph_columns = [name for name in drawn.column_names if name not in ("rendered", "audio")]
@@ -214,17 +213,17 @@ def _draw_again(table: pa.Table, rows: list[dict[str, Any]], chunk: Chunk, bank:
 # --- audio ------------------------------------------------------------------------------------------------------------
 
 
-def _inspect_audio(row: dict[str, Any], bank: Bank | None, found: Inspected) -> None:
+def _inspect_audio(inspection: Inspection, row: dict[str, Any], bank: Bank | None, found: Inspected) -> None:
     """Decode a scene's audio and compare its hash; with ``bank`` also render the scene and compare."""
     name = row["scene_id"]
-    if not _inspection.settings.audio:
+    if not inspection.settings.audio:
         if row["audio"] is not None:
             found.findings.append(Finding("audio", name, "audio: found some, expected none"))
         return
     if row["audio"] is None or row["audio"]["bytes"] is None or row["rendered"] is None:
         found.without_audio.append(name)
         return
-    data, imported = row["audio"]["bytes"], _inspection.settings.imported
+    data, imported = row["audio"]["bytes"], inspection.settings.imported
     if not imported and row["audio"]["path"] != f"{name}.flac":
         shown = str(row["audio"]["path"])[:SHOWN_VALUE]
         found.findings.append(Finding("audio", name, f"audio.path: found {shown!r}, expected {name}.flac"))
@@ -240,10 +239,10 @@ def _inspect_audio(row: dict[str, Any], bank: Bank | None, found: Inspected) -> 
     problems = list(wrong_audio(row, pcm, rate))
     found.findings += [Finding("audio", name, problem) for problem in problems]
     if bank is not None:
-        _render_again(row, pcm, bank, found)
+        _render_again(inspection, row, pcm, bank, found)
 
 
-def _render_again(row: dict[str, Any], pcm: np.ndarray, bank: Bank, found: Inspected) -> None:
+def _render_again(inspection: Inspection, row: dict[str, Any], pcm: np.ndarray, bank: Bank, found: Inspected) -> None:
     name = row["scene_id"]
     try:
         expected, rendered = render_pcm(graph_of_row(row), bank)
@@ -254,7 +253,7 @@ def _render_again(row: dict[str, Any], pcm: np.ndarray, bank: Bank, found: Inspe
     worst = differs.max(initial=0)
     outcome = "identical" if worst == 0 else "within 1 LSB" if worst <= 1 else "different"
     found.counts[f"rendered {outcome}"] += 1
-    exact = outcome == "identical" and _inspection.same_environment
+    exact = outcome == "identical" and inspection.same_environment
     if exact and encode_flac(expected, row["sample_rate"]) != row["audio"]["bytes"]:
         found.findings.append(Finding("rendered again", name, "audio: found other FLAC bytes for the same samples"))
     if outcome == "different":
@@ -263,6 +262,6 @@ def _render_again(row: dict[str, Any], pcm: np.ndarray, bank: Bank, found: Inspe
     for key in ("scale_db", "peak_dbfs"):
         value, again = row["rendered"][key], getattr(rendered, key)
         known = value is not None and again is not None
-        tolerance = 0 if _inspection.same_environment else TOLERANCE_DB
+        tolerance = 0 if inspection.same_environment else TOLERANCE_DB
         if value != again and not (known and abs(value - again) < tolerance):
             found.findings.append(Finding("rendered again", name, f"rendered.{key}: found {value}, expected {again}"))

@@ -15,13 +15,11 @@ from typing import Any
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.progress import Advance
-from clear_gen.datasets.scenes import checks
 from clear_gen.datasets.scenes.banks import bank_path, needed_banks
-from clear_gen.datasets.scenes.checks import Inspection, inspect_chunk
+from clear_gen.datasets.scenes.checks import Inspection, InspectionState, inspect_chunk
 from clear_gen.datasets.scenes.finish import card_of
 from clear_gen.datasets.scenes.layout import bank_name, questions_name, scene_files
 from clear_gen.datasets.scenes.manifest import Settings, settings_of
-from clear_gen.datasets.scenes.questions import checks as question_checks
 from clear_gen.datasets.scenes.questions.checks import inspect_answers, inspect_split
 from clear_gen.datasets.scenes.questions.files import QuestionsManifest, questions_manifest_of
 from clear_gen.sounds.bank import Bank, check_attributes, is_without_audio, read_bank
@@ -144,7 +142,7 @@ def _inspect(
     total = sum(chunk.stop - chunk.first for _, chunk in places)
     order: dict[str, int] = {}
     found: list[tuple[int, Inspected]] = []
-    with progress(total, total) as advance, Pool(workers, _start, inspection) as pool:
+    with progress(total, total) as advance, Pool(workers, InspectionState, inspection) as pool:
 
         def submit(call: Call) -> None:
             order[call.name] = len(order)
@@ -172,12 +170,6 @@ def _asked_about(inspection: Inspection) -> list[str]:
     """The splits whose question file is there."""
     splits = inspection.asked.splits if inspection.asked else ()
     return [split for split in splits if (inspection.folder / questions_name(split)).is_file()]
-
-
-def _start(inspection: Inspection) -> None:
-    """Prepare a worker."""
-    checks.start(inspection)
-    question_checks.start(inspection)
 
 
 def _looked_at(counts: Counter[str]) -> dict[str, str]:

@@ -120,7 +120,7 @@ def test_a_damaged_chunk_is_made_again(
 ) -> None:
     folder = tmp_path / "data"
 
-    def stop(file: object) -> int:
+    def stop(context: object, file: object) -> int:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache, lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from pathlib import Path
 from shlex import quote
@@ -176,15 +176,18 @@ class _Job:
     banks: dict[str, dict[str, list[Any]]]
 
 
-_job: _Job
+class _AuditState:
+    """A worker's state. ``questions(split)`` keeps those of one split in memory; ``checker`` checks programs."""
+
+    def __init__(self, job: _Job) -> None:
+        self.job = job
+        self.questions = lru_cache(maxsize=1)(partial(_questions, job))
+        self.checker = Checker(job.settings.domain)
 
 
-def start(job: _Job) -> None:
-    """Prepare this process."""
-    global _job
-    _job = job
-    _questions.cache_clear()
-    _checker.cache_clear()
+def _questions(job: _Job, split: str) -> pa.Table:
+    columns = ["question_id", "scene_id", "question", "answer", "question_type", "template_id", "program"]
+    return read_questions(job.folder, split).select(columns)
 
 
 def _ablated(
@@ -193,7 +196,7 @@ def _ablated(
     """Split -> its questions and what executing them again showed; splits without questions are left out."""
     results = {}
     calls = [Call(file.name, examine_file, (file,)) for file in files]
-    for call, result in run_calls(calls, workers, Pool, start, job).items():
+    for call, result in run_calls(calls, workers, Pool, _AuditState, job).items():
         if isinstance(result, Died):
             raise CheckFailed(f"not audited: {result.of(call)}")
         results[call.name] = result
@@ -222,14 +225,15 @@ def _banks(folder: Path, settings: Settings, files: Sequence[DataFile]) -> dict[
     return banks
 
 
-def examine_file(file: DataFile) -> tuple[QuestionColumns, list[ClauseAblation]]:
+def examine_file(state: _AuditState, file: DataFile) -> tuple[QuestionColumns, list[ClauseAblation]]:
     """The questions about the scenes of one file, and what executing them again shows."""
-    bank, names = _job.banks[BANK_OF_SPLIT[file.split]], names_of(_job.settings.domain)
+    job = state.job
+    bank, names = job.banks[BANK_OF_SPLIT[file.split]], names_of(job.settings.domain)
     asked, ablations = QuestionColumns([], [], [], [], [], []), []
-    by_scene = _rows_by_scene(file)
-    for scene_id, facts in _facts(file):
+    by_scene = _rows_by_scene(state.questions(file.split), file)
+    for scene_id, facts in _facts(job, file):
         for row in by_scene.get(scene_id, ()):
-            program = _program(row)
+            program = _program(state, row)
             ablations.append(ablate_clauses(program, row["answer"], facts))
             asked.words.append(words_of(row["question"], names))
             asked.looked_up.append(look_up(program, bank))
@@ -241,23 +245,18 @@ def examine_file(file: DataFile) -> tuple[QuestionColumns, list[ClauseAblation]]
     return asked, ablations
 
 
-def _program(row: dict[str, Any]) -> Program:
+def _program(state: _AuditState, row: dict[str, Any]) -> Program:
     """The program of a record. Raises InputError if a field of the record is empty or the program not well-typed."""
     if empty := [name for name, value in row.items() if value is None]:
-        raise InputError(f"{_job.folder}: {row['question_id']}: {empty[0]}: found nothing, expected a value")
+        raise InputError(f"{state.job.folder}: {row['question_id']}: {empty[0]}: found nothing, expected a value")
     try:
         program = program_of(row["program"])
-        problem = _checker().problem(program)
+        problem = state.checker.problem(program)
     except TypeError:
         problem = "found nothing where a node has its function, inputs and values"
     if problem:
-        raise InputError(f"{_job.folder}: {row['question_id']}: program: {problem}")
+        raise InputError(f"{state.job.folder}: {row['question_id']}: program: {problem}")
     return program
-
-
-@cache
-def _checker() -> Checker:
-    return Checker(_job.settings.domain)
 
 
 def names_of(domain: Domain) -> set[str]:
@@ -266,15 +265,8 @@ def names_of(domain: Domain) -> set[str]:
     return {value for value in values if value != value.lower()}
 
 
-@lru_cache(maxsize=1)
-def _questions(split: str) -> pa.Table:
-    columns = ["question_id", "scene_id", "question", "answer", "question_type", "template_id", "program"]
-    return read_questions(_job.folder, split).select(columns)
-
-
-def _rows_by_scene(file: DataFile) -> dict[str, list[dict[str, Any]]]:
-    """The questions about the scenes of a file."""
-    table = _questions(file.split)
+def _rows_by_scene(table: pa.Table, file: DataFile) -> dict[str, list[dict[str, Any]]]:
+    """The questions about the scenes of a file, of a table of those of its split."""
     ids = [f"{file.split}-{index:06d}" for index in range(file.first, file.stop)]
     rows: dict[str, list[dict[str, Any]]] = {}
     for row in table.filter(pc.is_in(table["scene_id"], pa.array(ids))).to_pylist():
@@ -282,11 +274,10 @@ def _rows_by_scene(file: DataFile) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
-def _facts(file: DataFile) -> Iterator[tuple[str, Facts]]:
+def _facts(job: _Job, file: DataFile) -> Iterator[tuple[str, Facts]]:
     """The scenes of a file, by id."""
-    path = _job.folder / file.name
-    opened = check_file(path, file, _job.scenes_sha256)
-    settings = _job.settings
+    path, settings = job.folder / file.name, job.settings
+    opened = check_file(path, file, job.scenes_sha256)
     columns = [name for name in scene_schema(settings.domain.attributes, settings.sample_rate).names if name != "audio"]
     for number in range(opened.num_row_groups):
         for row in read_row_group(opened, number, path, columns).to_pylist():

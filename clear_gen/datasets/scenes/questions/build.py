@@ -19,7 +19,13 @@ from clear_gen.core.records import SPLITS
 from clear_gen.datasets.scenes.finish import card_of
 from clear_gen.datasets.scenes.layout import QUESTIONS, questions_name, scene_files
 from clear_gen.datasets.scenes.manifest import finished_settings
-from clear_gen.datasets.scenes.questions.records import QuestionJob, is_whole, start, write_candidates, write_questions
+from clear_gen.datasets.scenes.questions.records import (
+    QuestionJob,
+    QuestionState,
+    is_whole,
+    write_candidates,
+    write_questions,
+)
 from clear_gen.questions.generation.candidates import Rules
 from clear_gen.questions.language.vocabulary import values_of
 from clear_gen.questions.templates.template import Template, as_json
@@ -202,7 +208,7 @@ def _results(job: QuestionJob, calls: list[Call], execution: Execution, advance:
     def done(result: Any) -> None:
         advance(result if isinstance(result, int) else 0)
 
-    results = run_calls(calls, execution.workers, execution.engine, start, job, done)
+    results = run_calls(calls, execution.workers, execution.engine, QuestionState, job, done)
     if lost := [result.of(call) for call, result in results.items() if isinstance(result, Died)]:
         raise not_made(lost)
     return results

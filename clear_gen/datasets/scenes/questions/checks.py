@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -17,11 +16,10 @@ import pyarrow.parquet as pq
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.parquet import read_row_group
-from clear_gen.datasets.scenes.checks import Finding, Inspection
+from clear_gen.datasets.scenes.checks import Finding, Inspection, InspectionState
 from clear_gen.datasets.scenes.layout import questions_name, scene_files
 from clear_gen.datasets.scenes.questions.files import (
     ROWS_PER_GROUP,
-    Checker,
     QuestionsManifest,
     open_questions,
     program_of,
@@ -29,7 +27,6 @@ from clear_gen.datasets.scenes.questions.files import (
 from clear_gen.questions.language.execute import IllPosed, execute_on
 from clear_gen.questions.language.program import n_relations, question_type
 from clear_gen.questions.language.scene_facts import Facts, facts_of
-from clear_gen.questions.language.vocabulary import answers
 from clear_gen.scenes.graph import graph_of_row, scene_schema
 from clear_gen.store.checks import Inspected
 from clear_gen.store.chunks import check_file
@@ -40,34 +37,14 @@ SHOWN_VALUE = 60  # characters
 MAX_GROUP = 2 * ROWS_PER_GROUP  # questions in a row group: a writer need not split a scene's
 TEXT_COLUMNS = ["question_id", "scene_id", "split", "question", "question_type", "template_id"]
 
-_inspection: Inspection
+
+def _asked(inspection: Inspection) -> QuestionsManifest:
+    assert inspection.asked is not None
+    return inspection.asked
 
 
-def start(inspection: Inspection) -> None:
-    """Prepare this process."""
-    global _inspection
-    _inspection = inspection
-    _checker.cache_clear()
-    _answers.cache_clear()
-
-
-@cache
-def _checker() -> Checker:
-    return Checker(_inspection.settings.domain)
-
-
-@cache
-def _answers() -> frozenset[str]:
-    return frozenset(answers(_inspection.settings.domain))
-
-
-def _asked() -> QuestionsManifest:
-    assert _inspection.asked is not None
-    return _inspection.asked
-
-
-def _opened(split: str) -> pq.ParquetFile:
-    return open_questions(_inspection.folder, split, _asked(), _inspection.settings.sample_rate)
+def _opened(inspection: Inspection, split: str) -> pq.ParquetFile:
+    return open_questions(inspection.folder, split, _asked(inspection), inspection.settings.sample_rate)
 
 
 def _finding(where: str, problem: str) -> Finding:
@@ -82,18 +59,18 @@ def _shown(value: Any) -> str:
 # --- ids, texts and counts of a split ---------------------------------------------------------------------------------
 
 
-def inspect_split(split: str) -> Inspected:
+def inspect_split(state: InspectionState, split: str) -> Inspected:
     """Check that the questions of a split are in order, each once, and as many as ``clear.json`` says.
 
     ``n_groups`` of the result is the number of row groups whose answers are still to be looked at.
     """
-    found, name = Inspected(), questions_name(split)
+    found, name, inspection = Inspected(), questions_name(split), state.inspection
     try:
-        opened = _opened(split)
+        opened = _opened(inspection, split)
         sizes = [opened.metadata.row_group(number).num_rows for number in range(opened.num_row_groups)]
-        order, types = _Order(split), Counter[str]()
+        order, types = _Order(inspection, split), Counter[str]()
         for number in range(opened.num_row_groups):
-            table = read_row_group(opened, number, _inspection.folder / name, TEXT_COLUMNS)
+            table = read_row_group(opened, number, inspection.folder / name, TEXT_COLUMNS)
             for row in zip(*(table[column].to_pylist() for column in TEXT_COLUMNS), strict=True):
                 where, problems = order.problems(*row)
                 found.findings += [_finding(where, problem) for problem in problems]
@@ -102,12 +79,12 @@ def inspect_split(split: str) -> Inspected:
         found.findings.append(_finding(name, str(error)))
         return found
     found.n_groups = len(sizes)
-    found.findings += [_finding(name, problem) for problem in _wrong_counts(split, sizes, types)]
+    found.findings += [_finding(name, problem) for problem in _wrong_counts(inspection, split, sizes, types)]
     return found
 
 
-def _wrong_counts(split: str, sizes: list[int], types: Counter[str]) -> Iterator[str]:
-    counts, n = _asked().splits[split], sum(sizes)
+def _wrong_counts(inspection: Inspection, split: str, sizes: list[int], types: Counter[str]) -> Iterator[str]:
+    counts, n = _asked(inspection).splits[split], sum(sizes)
     if n != counts.written:
         yield f"found {n:,} questions, expected {counts.written:,} as clear.json says"
     if max(sizes, default=0) > MAX_GROUP:
@@ -116,8 +93,8 @@ def _wrong_counts(split: str, sizes: list[int], types: Counter[str]) -> Iterator
     for name in sorted({*types, *stated}):
         if types[name] != stated.get(name, 0):
             yield f"question_type {name[:SHOWN_VALUE]}: found {types[name]:,}, clear.json says {stated.get(name, 0):,}"
-    if (per_scene := _asked().per_scene) is not None:
-        wanted = _inspection.settings.sizes[split] * per_scene
+    if (per_scene := _asked(inspection).per_scene) is not None:
+        wanted = inspection.settings.sizes[split] * per_scene
         if counts.wanted != wanted:
             yield f"wanted: clear.json says {counts.wanted}, expected {wanted:,}, {per_scene} a scene"
 
@@ -125,8 +102,9 @@ def _wrong_counts(split: str, sizes: list[int], types: Counter[str]) -> Iterator
 class _Order:
     """The questions of a split as they come: scene after scene, numbered within each."""
 
-    def __init__(self, split: str) -> None:
-        self._split, self._size, self._per_scene = split, _inspection.settings.sizes[split], _asked().per_scene
+    def __init__(self, inspection: Inspection, split: str) -> None:
+        self._split, self._size = split, inspection.settings.sizes[split]
+        self._per_scene = _asked(inspection).per_scene
         self._id = re.compile(rf"{split}-(\d{{6,12}})")
         self._scene, self._n = -1, 0
         self._texts: set[str | None] = set()
@@ -167,35 +145,35 @@ class _Order:
 # --- programs and answers of a row group ------------------------------------------------------------------------------
 
 
-def inspect_answers(split: str, number: int) -> Inspected:
+def inspect_answers(state: InspectionState, split: str, number: int) -> Inspected:
     """Check the programs of a row group, and find their answers again."""
-    found, path = Inspected(), _inspection.folder / questions_name(split)
+    found, path = Inspected(), state.inspection.folder / questions_name(split)
     try:
-        rows = read_row_group(_opened(split), number, path).to_pylist()
+        rows = read_row_group(_opened(state.inspection, split), number, path).to_pylist()
     except InputError as error:
         found.findings.append(_finding(f"{questions_name(split)}, row group {number}", str(error)))
         return found
-    scenes = _Scenes()
+    scenes = _Scenes(state.inspection)
     for row in rows:
         found.counts["questions"] += 1
         where = str(row["question_id"])[:SHOWN_VALUE]
         try:
-            found.findings += [_finding(where, problem) for problem in _wrong_question(row, scenes)]
+            found.findings += [_finding(where, problem) for problem in _wrong_question(state, row, scenes)]
         except Exception as error:  # whatever an altered question can do to its reader, the others are looked at
             problem = f"cannot be looked at ({type(error).__name__}: {first_line(error)[: 2 * SHOWN_VALUE]})"
             found.findings.append(_finding(where, problem))
     return found
 
 
-def _wrong_question(row: dict[str, Any], scenes: _Scenes) -> Iterator[str]:
+def _wrong_question(state: InspectionState, row: dict[str, Any], scenes: _Scenes) -> Iterator[str]:
     program = program_of(row["program"])
-    if problem := _checker().problem(program):
+    if problem := state.checker.problem(program):
         yield f"program: {problem}"
         return
     for name, value in (("question_type", question_type(program)), ("n_relations", n_relations(program))):
         if row[name] != value:
             yield f"{name}: found {_shown(row[name])}, expected {value!r} by its program"
-    if "needs_holdout" in row and not _asked().imported:
+    if "needs_holdout" in row and not _asked(state.inspection).imported:
         held_out_of = row["split"] == "train"
         if row["needs_holdout"] is None or (held_out_of and row["needs_holdout"]):
             expected = "false in a training question" if held_out_of else "true or false"
@@ -208,15 +186,15 @@ def _wrong_question(row: dict[str, Any], scenes: _Scenes) -> Iterator[str]:
         yield f"answer: found {_shown(row['answer'])}, but the question is ill-posed: {outcome.reason}"
     elif outcome != row["answer"]:
         yield f"answer: found {_shown(row['answer'])}, expected {outcome!r}"
-    elif outcome not in _answers():
+    elif outcome not in state.answers:
         yield f"answer: found {_shown(row['answer'])}, expected an answer of the domain"
 
 
 class _Scenes:
     """The facts of scenes that come in order: one chunk's graphs are in memory at a time."""
 
-    def __init__(self) -> None:
-        settings = _inspection.settings
+    def __init__(self, inspection: Inspection) -> None:
+        self._inspection, settings = inspection, inspection.settings
         schema = scene_schema(settings.domain.attributes, settings.sample_rate)
         self._columns = [name for name in schema.names if name != "audio"]
         self._files = {(file.split, file.number): file for file in scene_files(settings.sizes)}
@@ -228,7 +206,7 @@ class _Scenes:
         """The facts of a scene; None if it is not there or damaged, which its own checks say."""
         if self._last[0] != scene_id:
             row = self._row(scene_id)
-            domain = _inspection.settings.domain
+            domain = self._inspection.settings.domain
             self._last = (scene_id, None if row is None else facts_of(graph_of_row(row), domain))
         return self._last[1]
 
@@ -238,9 +216,9 @@ class _Scenes:
             return None
         number = (int(digits) - file.first) // CHUNK_RECORDS
         if self._held != (chunk := (file.name, number)):
-            self._held, self._rows, path = chunk, {}, _inspection.folder / file.name
+            self._held, self._rows, path = chunk, {}, self._inspection.folder / file.name
             try:
-                opened = check_file(path, file, _inspection.identity_sha256)
+                opened = check_file(path, file, self._inspection.identity_sha256)
                 rows = read_row_group(opened, number, path, self._columns).to_pylist()
             except InputError:
                 return None

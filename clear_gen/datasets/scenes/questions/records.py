@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -49,41 +49,39 @@ class QuestionJob:
         return sha256_json(self.identity)
 
 
-# --- pass 1, in a worker ----------------------------------------------------------------------------------------------
+class QuestionState:
+    """A worker's state. ``plan(side)``, made once: what is asked about scenes made from the bank of a side."""
 
-_job: QuestionJob
-
-
-def start(job: QuestionJob) -> None:
-    """Prepare this process."""
-    global _job
-    _job = job
-    _plan.cache_clear()
+    def __init__(self, job: QuestionJob) -> None:
+        self.job = job
+        self.plan = cache(partial(_plan, job))
 
 
-@cache
-def _plan(side: str) -> QuestionPlan:
-    domain, levels = _job.settings.domain, _job.settings.domain.sampling.independent_levels
-    columns = _bank_columns(side)
-    if _job.settings.levels == "independent" and levels is not None:
+def _plan(job: QuestionJob, side: str) -> QuestionPlan:
+    domain, levels = job.settings.domain, job.settings.domain.sampling.independent_levels
+    columns = _bank_columns(job, side)
+    if job.settings.levels == "independent" and levels is not None:
         columns.pop(levels.attribute)  # drawn by a coin, whatever the sound
-    return question_plan(domain, _job.rules, _job.templates, bank_labels(columns, domain))
+    return question_plan(domain, job.rules, job.templates, bank_labels(columns, domain))
 
 
-def _bank_columns(side: str) -> dict[str, list[Any]]:
+def _bank_columns(job: QuestionJob, side: str) -> dict[str, list[Any]]:
     """Attribute -> value of every elementary sound: of the bank or, in an imported dataset, of the scenes."""
-    attributes = list(_job.settings.domain.attributes)
-    if not _job.settings.imported:
-        path = bank_path(_job.folder, side)
+    attributes = list(job.settings.domain.attributes)
+    if not job.settings.imported:
+        path = bank_path(job.folder, side)
         return dict(open_parquet(path).read(attributes).to_pydict())
     distinct: dict[str, tuple[Any, ...]] = {}
-    for file in scene_files(_job.settings.sizes):
+    for file in scene_files(job.settings.sizes):
         if BANK_OF_SPLIT[file.split] == side:
-            path = _job.folder / file.name
+            path = job.folder / file.name
             sounds = open_parquet(path).read(["sounds"])["sounds"].combine_chunks().flatten()
             rows = zip(*(sounds.field(name).to_pylist() for name in ("sound_id", *attributes)), strict=True)
             distinct.update({sound_id: values for sound_id, *values in rows})
     return {name: [values[k] for values in distinct.values()] for k, name in enumerate(attributes)}
+
+
+# --- pass 1 -----------------------------------------------------------------------------------------------------------
 
 
 def candidates_path(folder: Path, file: DataFile) -> Path:
@@ -91,27 +89,27 @@ def candidates_path(folder: Path, file: DataFile) -> Path:
     return folder / PARTIAL / f"{QUESTIONS}-{file.split}-{file.number:05d}.arrow"
 
 
-def write_candidates(files: tuple[DataFile, ...]) -> int:
+def write_candidates(state: QuestionState, files: tuple[DataFile, ...]) -> int:
     """Pass 1 for the scenes of some files of one split; returns their number."""
-    tables = []
+    job, tables = state.job, []
     for file in files:
-        path = _job.folder / file.name
-        opened = check_file(path, file, _job.scenes_sha256)
+        path = job.folder / file.name
+        opened = check_file(path, file, job.scenes_sha256)
         tables += [read_row_group(opened, number, path, GRAPH_COLUMNS) for number in range(opened.num_row_groups)]
     split, numbers = files[0].split, np.concatenate([np.arange(file.first, file.stop) for file in files])
-    scenes = scene_batch(pa.concat_tables(tables), _job.settings.domain)
-    found = candidates(_plan(BANK_OF_SPLIT[split]), scenes, split, numbers)
+    scenes = scene_batch(pa.concat_tables(tables), job.settings.domain)
+    found = candidates(state.plan(BANK_OF_SPLIT[split]), scenes, split, numbers)
     scene = found["scene"].to_numpy()
     for file in files:
         start, stop = np.searchsorted(scene, [file.first, file.stop]).tolist()
-        _write_candidates(file, found.slice(start, stop - start))
+        _write_candidates(job, file, found.slice(start, stop - start))
     return len(numbers)
 
 
-def _write_candidates(file: DataFile, found: pa.Table) -> None:
+def _write_candidates(job: QuestionJob, file: DataFile, found: pa.Table) -> None:
     found = pa.table({name: pa.concat_arrays(found[name].chunks) for name in found.column_names}, schema=found.schema)
-    found = found.replace_schema_metadata({"questions_sha256": _job.sha256, "sha256": _digest(found, file)})
-    with atomic_path(candidates_path(_job.folder, file)) as path, pa.ipc.new_file(path, found.schema) as out:
+    found = found.replace_schema_metadata({"questions_sha256": job.sha256, "sha256": _digest(found, file)})
+    with atomic_path(candidates_path(job.folder, file)) as path, pa.ipc.new_file(path, found.schema) as out:
         out.write_table(found)
 
 
@@ -165,9 +163,9 @@ class Written:
     sha256: str
 
 
-def write_questions(split: str) -> Written:
+def write_questions(state: QuestionState, split: str) -> Written:
     """Pass 2 for one split."""
-    job, plan = _job, _plan(BANK_OF_SPLIT[split])
+    job, plan = state.job, state.plan(BANK_OF_SPLIT[split])
     pool = pool_of(_all_candidates(job, split), plan.templates, job.settings.domain, job.rules.types)
     places = select(pool, job.rules.per_scene, job.rules.strict)
     n_droppable = int(np.count_nonzero(pool.droppable[places]))
