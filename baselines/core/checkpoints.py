@@ -1,7 +1,7 @@
-"""Files of weights (safetensors, so nothing is unpickled), and the surroundings of a run.
+"""Checkpoint files (safetensors, so nothing is unpickled), and the environment of a run.
 
 A checkpoint holds weights as ``model.<name>``, the optimiser's state of each parameter as
-``optimizer.<number>.<name>``, and the state of the training as JSON in the metadata.
+``optimizer.<number>.<name>``, and the training state as JSON in the metadata.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ DEVICES = "cpu", "cuda"
 
 
 class Paused(Exception):
-    """A training was asked to stop, and has left a checkpoint to go on from."""
+    """Training was interrupted after writing a checkpoint from which it can resume."""
 
 
 def default_device() -> torch.device:
-    """The GPU if there is one."""
+    """The GPU if one is available, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def device_named(name: str | None) -> torch.device:
-    """The device of that name, the GPU if there is one for None. Raises InputError for what torch cannot compute on."""
+    """The named device, or the default one for None. Raises InputError if torch cannot compute on it."""
     if not name:
         return default_device()
     try:
@@ -49,7 +49,7 @@ def device_named(name: str | None) -> torch.device:
 
 
 def environment(device: str) -> dict[str, Any]:
-    """What, besides the configuration, decides about a run's last digits."""
+    """Versions and hardware, which besides the configuration determine a run's last digits."""
     is_gpu = device.startswith("cuda")
     return {
         "clear_gen": __version__,
@@ -82,7 +82,7 @@ def load_tensors(path: Path, device: torch.device) -> tuple[dict[str, torch.Tens
 
 
 def load_weights(model: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
-    """Put weights into a model. Raises InputError naming the first that is missing, too many or of another shape."""
+    """Load weights into a model. Raises InputError naming the first missing, unexpected or wrongly shaped tensor."""
     expected = model.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         found, wanted = (tuple(group[name].shape) if name in group else None for group in (tensors, expected))
@@ -95,7 +95,7 @@ Progress = TypeVar("Progress", bound=BaseModel)
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: BaseModel) -> None:
-    """Write all that a run needs to go on, atomically."""
+    """Write everything a run needs to resume, atomically."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for number, values in optimizer.state_dict()["state"].items():
         kept = {name: value for name, value in values.items() if value is not None}
@@ -106,7 +106,7 @@ def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
 def load_checkpoint(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, kind: type[Progress], device: torch.device
 ) -> Progress:
-    """Put a checkpoint into model and optimiser; returns how far the run had come. Raises InputError if it is none."""
+    """Restore model and optimiser; returns the training state. Raises InputError if the checkpoint is malformed."""
     tensors, metadata = load_tensors(path, device)
     try:
         progress = kind.model_validate_json(metadata.get(PROGRESS, ""))
@@ -125,5 +125,5 @@ def load_checkpoint(
 
 
 def _laid_out_as(parameter: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
-    """An optimiser's moment with the strides of its parameter, on which the fused optimiser relies without a check."""
+    """An optimiser's moment with the strides of its parameter: the fused optimiser relies on them without checking."""
     return torch.empty_like(parameter).copy_(stored) if stored.shape == parameter.shape else stored

@@ -1,4 +1,4 @@
-"""Numbers of results with their ranges, which are checked where results are read from a file."""
+"""Number types with ranges, checked when results are read from a file."""
 
 from __future__ import annotations
 

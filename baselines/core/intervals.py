@@ -1,8 +1,8 @@
-"""How sure a score is: intervals for one model, tests and intervals for two models on the same questions.
+"""Confidence intervals of one model's scores; tests and intervals for two models on the same questions.
 
 Conventions: accuracies and intervals are fractions 0..1, intervals cover 95 %. Questions about one scene are not
 independent (they share its sounds, its room, its noise), so the bootstrap draws scenes, each with all its questions.
-McNemar's test and Wilson's interval take questions as independent, and are somewhat too sure of themselves.
+McNemar's test and Wilson's interval treat questions as independent, and are therefore somewhat overconfident.
 
 References: E. B. Wilson, JASA 22, 1927, pp. 209-212 (interval of a proportion); B. Efron and R. J. Tibshirani, An
 Introduction to the Bootstrap, Chapman & Hall, 1993, ch. 13 (percentile interval); Q. McNemar, Psychometrika 12, 1947,
@@ -26,7 +26,7 @@ BLOCK = 1 << 20  # scenes drawn at a time
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate, the standard error of it and the interval that covers 95 %."""
+    """An estimate, its standard error and its 95 % interval."""
 
     value: float
     error: float
@@ -35,7 +35,7 @@ class Interval:
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:
-    """Wilson's score interval of ``right`` right answers among ``n``; 0 to 1 if there are none, which says nothing.
+    """Wilson's score interval of ``right`` right answers among ``n``; 0 to 1 if ``n`` is 0.
 
     >>> [round(bound, 4) for bound in wilson(9, 10)]
     [0.5958, 0.9821]
@@ -55,8 +55,8 @@ def bootstrap_mean(
     """The mean of a value per question, with a percentile interval from resampled scenes.
 
     Every resample draws as many scenes as there are, with replacement, and takes all their questions. For the accuracy
-    of a model, ``values`` say which answers are right; for the difference of two, they are the one minus the other.
-    If all values are equal, so are the bounds: resamples cannot show what did not occur.
+    of a model, ``values`` says which answers are right; for the difference of two models, it holds their difference per
+    question. If all values are equal, both bounds equal them.
 
     Shape: ``values`` bool or float [Q], ``scene`` int [Q].
     """
@@ -78,8 +78,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """The two-sided mid-p value of McNemar's test that two models are right equally often.
 
     ``only_first``, ``only_second``: questions that one model has right and the other wrong. Under the hypothesis each
-    such question falls to either side with probability 1/2; the outcomes as likely as the one found count half. Without
-    any such question nothing was tested, and the value is 1.
+    such question falls to either side with probability 1/2; outcomes as likely as the observed one count half. Without
+    any such question the value is 1.
 
     >>> round(mcnemar(1, 5), 6)
     0.125

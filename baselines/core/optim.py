@@ -1,4 +1,4 @@
-"""Optimisers, and how the learning rate changes: everything a training decides from its objective."""
+"""Optimisers, learning-rate schedules, and the objective that epochs are compared by."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SGD_MOMENTUM = 0.9
 
 
 class Objective(NamedTuple):
-    """The validation metric that epochs are compared by, and which way is better."""
+    """The validation metric that epochs are compared by, and whether lower or higher is better."""
 
     name: str
     better: Literal["min", "max"]
 
     def improves(self, value: float, best: float | None, relative: float = 0.0, absolute: float = 0.0) -> bool:
-        """Whether ``value`` is better than ``best``, by more than a share of it or a constant.
+        """Whether ``value`` is better than ``best``, by more than a fraction of it or a constant.
 
         >>> Objective("loss", "min").improves(0.98, 1.0), Objective("loss", "min").improves(0.98, 1.0, relative=0.05)
         (True, False)
@@ -36,9 +36,9 @@ class Objective(NamedTuple):
 
 @dataclass(frozen=True)
 class Plateau:
-    """When the learning rate falls: after ``patience`` epochs in a row without a gain of ``least_gain``, relative.
+    """Lowers the learning rate after ``patience`` consecutive epochs without a relative gain of ``least_gain``.
 
-    ``fall``: the next lower rate; its rounding is part of what makes a run reproducible. ``restore_best``: continue
+    ``fall``: rate -> next lower rate; its rounding is part of a run's reproducibility. ``restore_best``: continue
     from the weights of the best epoch, with the optimiser's moments as they are.
     """
 
@@ -60,7 +60,7 @@ def optimizer_of(config: RunConfig, parameters: Iterable[nn.Parameter]) -> torch
 def rate_at(config: RunConfig, step: int, n_steps: int, plateau_rate: float) -> float:
     """The learning rate of a step, counted from 0 over the whole training, of which an epoch has ``n_steps``.
 
-    ``plateau_rate``: what the plateau has left of the configured rate.
+    ``plateau_rate``: the configured rate as lowered by the plateau so far.
 
     >>> config = RunConfig(task="any", learning_rate=1.0, schedule="cosine", warmup_steps=2, max_epochs=3)
     >>> [round(rate_at(config, step, 2, 1.0), 3) for step in range(6)]

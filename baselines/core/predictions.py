@@ -1,6 +1,6 @@
-"""Predictions: what a predictor says about the items of a split, in memory and as a file of JSON lines.
+"""Predictions about the items of a split, in memory and as a JSON-lines file.
 
-Whatever predicts is a ``Predictor``: a trained network, an endpoint, a constant, somebody's file, a symbolic program.
+A ``Predictor`` can be a trained network, an endpoint, a constant, a predictions file or a symbolic executor.
 All are scored the same way (``baselines.tasks.scoring.evaluate``). What a prediction holds depends on the task: an
 answer to a question, the scores and events of a clip.
 """
@@ -24,7 +24,7 @@ LISTED = 10  # ids in a message
 
 @dataclass(frozen=True)
 class Prediction:
-    """What is predicted about one item. ``values``: by field, as the task's split describes them."""
+    """The prediction for one item. ``values``: by field, as defined by the task's split."""
 
     item_id: str
     values: Mapping[str, Any]
@@ -34,8 +34,8 @@ class Prediction:
 class Format:
     """How a task writes its predictions, one JSON object a line.
 
-    ``id_field``: such as ``question_id``. ``items``: what is predicted about, in the plural. ``example``: a line.
-    ``all_or_none``: optional fields that are in every line or in none.
+    ``id_field``: such as ``question_id``. ``items``: plural noun for the items. ``example``: a sample line.
+    ``all_or_none``: optional fields that must be in every line or in none.
     """
 
     id_field: str
@@ -45,10 +45,9 @@ class Format:
 
 
 class Split(Protocol):
-    """The items of one split of a dataset, and what is true of them; each task has its own class.
+    """The items of one split of a dataset with their ground truth; each task has its own class.
 
-    A predictor may read whatever a task's split offers: waveforms, scenes, questions with their programs.
-    ``item_ids``: in the dataset's order. ``n_original``: how many there are; fewer are predicted under a limit.
+    A predictor may read anything a task's split offers: waveforms, scenes, questions with their programs.
     """
 
     format: ClassVar[Format]
@@ -69,46 +68,49 @@ class Split(Protocol):
         ...
 
     @property
-    def item_ids(self) -> Sequence[str]: ...
+    def item_ids(self) -> Sequence[str]:
+        """Ids of the items, in the dataset's order."""
 
     @property
-    def n_original(self) -> int: ...
+    def n_original(self) -> int:
+        """Number of items in the whole split, also when a limit selects fewer."""
 
     def checked(self, item_id: str, record: dict[str, Any], at: str) -> Mapping[str, Any]:
-        """The values of a prediction. Raises InputError, beginning with ``at``, if they are not what they must be."""
+        """The validated values of a prediction. Raises InputError, beginning with ``at``, if they are malformed."""
         ...
 
     def stored(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """What of a prediction's values goes into a file, as JSON values."""
+        """The part of a prediction's values that is written to a file, as JSON values."""
         ...
 
 
 class Predictor(Protocol):
-    """Whatever predicts; ``name`` stands in tables and results."""
+    """Predicts the items of a split."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name shown in tables and results."""
 
     def predict(self, split: Any) -> Iterable[Prediction]:
-        """A prediction for every item of the split, once, in any order. Raises CheckFailed if it gives up."""
+        """Yield one prediction for every item of the split, in any order. Raises CheckFailed if it gives up."""
         ...
 
 
 @runtime_checkable
 class Documented(Protocol):
-    """A predictor whose results say more about it than its name."""
+    """A predictor that adds information about itself to the results."""
 
     def about(self, split: Any) -> Mapping[str, Any]:
-        """Fields of the task's results, such as the seed of a trained network; asked after ``predict``."""
+        """Fields of the task's results, such as the seed of a trained network; called after ``predict``."""
         ...
 
 
 def write_predictions(path: Path, split: Split, predictions: Iterable[Prediction]) -> list[Prediction]:
     """Write predictions as they come, atomically, and return them in the order of the split.
 
-    If the predictor gives up (CheckFailed), what it has predicted so far is written all the same.
+    If the predictor gives up (CheckFailed), the predictions made so far are still written.
 
-    Raises InputError for a prediction of the wrong form, CheckFailed as ``in_order`` does.
+    Raises InputError for a malformed prediction, CheckFailed as ``in_order`` does.
     """
     if path.is_dir():
         raise InputError(f"{path}: found a folder, expected a file for the predictions")
@@ -132,7 +134,7 @@ def _each_checked(predictions: Iterable[Prediction], split: Split, lines: list[s
 def read_predictions(path: Path, split: Split) -> list[Prediction]:
     """The predictions in a file, in the order of the split.
 
-    Raises InputError naming file, line and field if the file is not what it must be, CheckFailed as ``in_order`` does.
+    Raises InputError naming file, line and field if the file is malformed, CheckFailed as ``in_order`` does.
     """
     found: list[Prediction] = []
     first: dict[str, Any] | None = None

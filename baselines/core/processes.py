@@ -1,4 +1,4 @@
-"""The processes of one training: torchrun starts one for each GPU."""
+"""The processes of one distributed training run: torchrun starts one per GPU."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ class Processes:
         return self.rank == 0
 
     def sum(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The sum of every process's ``tensor``, which is overwritten."""
+        """All-reduce ``tensor`` in place: the sum over all processes."""
         if self.n > 1:
             distributed.all_reduce(tensor)
         return tensor
 
     def share_buffers(self, model: torch.nn.Module) -> None:
-        """Give all processes the first one's buffers: running means are of each one's own items."""
+        """Broadcast the first process's buffers: each process's running means cover only its own items."""
         if self.n > 1:
             for buffer in model.buffers():
                 distributed.broadcast(buffer, 0)
 
     def wait(self) -> None:
-        """Return once every process has come here."""
+        """Barrier: return once every process has reached this point."""
         if self.n > 1:
             distributed.barrier()
 
     def leave(self) -> None:
-        """End the communication, before the program ends."""
+        """Shut down communication between the processes."""
         if self.n > 1:
             distributed.destroy_process_group()
 
 
 def join_processes(device: torch.device) -> tuple[Processes, torch.device]:
-    """Join the other processes that torchrun has started, if it has; returns them and the device of this one."""
+    """Join the process group if torchrun started one; returns it and this process's device."""
     n = int(os.environ.get("WORLD_SIZE", "1"))
     if n == 1:
         return Processes(), device

@@ -1,7 +1,7 @@
-"""What of a trained run goes to the Hub: weights and what is needed to use them, results, and a model card.
+"""Publishing a trained run on the Hub: weights and the files needed to use them, results, and a model card.
 
-Configuration and results say where the dataset lay, seen from here; a path that leads out of the folder in which the
-run was begun is shipped as the dataset's name alone.
+Configuration and results hold the dataset's path relative to the run; a path that leads out of the folder in which
+the run was started is published as the dataset's name alone.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ PATHS = ("data", "predictions")  # fields of results
 
 
 class Publishable(Protocol):
-    """What a card and a shipment need to know of a task.
+    """What a model card and a shipment need from a task.
 
-    ``tag``: on the Hub. ``usage``: commands that use the model. ``state_files``: what it needs besides weights and
+    ``tag``: on the Hub. ``usage``: commands that use the model. ``state_files``: files needed besides weights and
     configuration.
     """
 
@@ -48,7 +48,7 @@ class Publishable(Protocol):
 
 @contextmanager
 def run_shipment(run: Path, task: Publishable) -> Iterator[Shipment]:
-    """What to ship of a run, with a model card unless there is one in the folder.
+    """The files of a run to publish, with a generated model card unless the folder has one.
 
     Raises InputError naming the file that is missing or malformed, or a link out of the folder.
     """
@@ -75,7 +75,7 @@ def run_shipment(run: Path, task: Publishable) -> Iterator[Shipment]:
 
 
 def model_card(run: Path, task: Publishable, results: Sequence[Path]) -> str:
-    """The text of a model card: what was trained on what, how to use it, and all results."""
+    """The text of a model card: model, training data, usage, and all results."""
     config = read_config(run, task.Config)
     front = {"tags": ["audio", task.tag, "clear-gen"]}
     on = f" on {cell(Path(config.data).name)}" if config.data else ""
@@ -98,7 +98,7 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _without_paths(run: Path, config: RunConfig, results: Sequence[Path]) -> dict[str, str]:
-    """The new texts, by name, of the files that say where on this machine the dataset lay."""
+    """The rewritten texts, by name, of the files that contain a local dataset path."""
     texts = {}
     if _leads_out(config.data):
         kept = config.model_copy(update={"data": Path(config.data).name}).model_dump(exclude_unset=True)

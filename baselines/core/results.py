@@ -1,9 +1,8 @@
-"""Results of any task as a file, ``results-<name>.json``.
+"""Results files of all tasks, ``results-<name>.json``.
 
-Every file holds ``task``, ``config`` (what was scored), ``hashes``, ``n_original`` and ``scores`` (everything that was
-computed); a task adds fields of its own and, if its figures fit, the sections of EleutherAI's lm-evaluation-harness
-(``results``, ``group_subtasks``, ``versions``, ``n-samples``). There is no date in it: the same predictions give the
-same bytes.
+Every file holds ``task``, ``config`` (what was scored), ``hashes``, ``n_original`` and ``scores`` (all metrics); a task
+adds its own fields and, where its metrics fit, the sections of EleutherAI's lm-evaluation-harness (``results``,
+``group_subtasks``, ``versions``, ``n-samples``). Files hold no date: equal predictions give equal bytes.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Hashes(Strict):
 
 
 class ResultsFile(Strict):
-    """What every task's results hold; a task narrows the fields' types. ``n_original``: items of the whole split."""
+    """Fields of every task's results; a task narrows their types. ``n_original``: items of the whole split."""
 
     task: str
     config: ResultsConfig
@@ -52,13 +51,13 @@ class ResultsFile(Strict):
     scores: Any
 
     def more(self) -> dict[str, Any]:
-        """Sections of the file that follow from the others, and are not read back."""
+        """Sections derived from the others; written but not read back."""
         return {}
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What is scored, for the results. ``about``: fields of a task's results that only the predictor knows."""
+    """Description of what was scored. ``about``: fields of a task's results that only the predictor knows."""
 
     model: str
     data: str
@@ -70,7 +69,7 @@ class Scored:
 def scored_from(
     model: str, folder: Path, predictions: Path, out: Path, about: Mapping[str, Any] | None = None
 ) -> Scored:
-    """What is scored: predictions about the dataset in ``folder``. Paths become relative to ``out``, of the results."""
+    """Describe predictions about the dataset in ``folder``; paths become relative to the results folder ``out``."""
     paths = os.path.relpath(folder, out), os.path.relpath(predictions, out)
     return Scored(model, *paths, sha256_file(predictions), about or {})
 
@@ -91,7 +90,7 @@ def write_results(file: ResultsFile, path: Path) -> None:
 
 
 def read_results(path: Path, *schemas: type[R]) -> R:
-    """A results file of one of some tasks, checked.
+    """Read and validate a results file of one of the given tasks.
 
     Raises InputError naming file, field, found and expected.
     """

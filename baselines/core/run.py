@@ -1,4 +1,4 @@
-"""A run: the folder of one training, every choice it was made with, and the names of its files.
+"""A run: the folder of one training, its configuration, and the names of its files.
 
 config.yaml        every choice; written last, so that what has none is no run
 environment.json   versions and device
@@ -30,14 +30,14 @@ Precision = Literal["float32", "bfloat16"]
 
 
 class RunConfig(Strict):
-    """The choices that every task has; a task adds its own and sets the defaults of its paper's protocol.
+    """Training options common to all tasks; a task adds its own and sets the defaults of its paper's protocol.
 
     ``options`` replaces fields of the model's configuration. ``batch``: items of one step of the optimiser, over all
     processes; each process takes its share in ``accumulate`` parts, one after the other. ``schedule``: how the learning
     rate falls after ``warmup_steps`` steps of a linear rise: tenfold whenever the objective has not improved for
     ``plateau_epochs`` (plateau), tenfold every ``step_epochs`` (step), along half a cosine to 0 at the end (cosine), or
-    not at all (none). ``stop_epochs``: so many epochs without a gain end the training; None: ``max_epochs`` alone does.
-    ``clip_norm``: bound of the norm of all gradients together.
+    not at all (none). ``stop_epochs``: stop early after this many epochs without a gain; None: only at ``max_epochs``.
+    ``clip_norm``: upper bound of the global gradient norm.
     """
 
     task: str
@@ -67,7 +67,7 @@ Config = TypeVar("Config", bound=RunConfig)
 def task_of(run: Path) -> str:
     """The name of the task that a run's model was trained for.
 
-    Raises InputError if the folder holds no run, or one from before version 0.2, which did not say it.
+    Raises InputError if the folder holds no run, or one from before version 0.2, which did not record the task.
     """
     if not (run / CONFIG).is_file():
         raise InputError(f"{run}: found no {CONFIG}, expected the folder of a run made by clear-bench train")
@@ -89,12 +89,12 @@ def read_config(run: Path, schema: type[Config]) -> Config:
 
 
 def write_config(run: Path, config: RunConfig) -> None:
-    """Write every choice, atomically."""
+    """Write the configuration, atomically."""
     write_text(run / CONFIG, yaml.safe_dump(config.model_dump(), sort_keys=False))
 
 
 def check_config(run: Path, wanted: RunConfig) -> None:
-    """Raise InputError naming the first choice of the run in this folder that differs from ``wanted``."""
+    """Raise InputError naming the first option in which the run in this folder differs from ``wanted``."""
     stored = read_config(run, type(wanted)).model_dump()
     for name, value in wanted.model_dump().items():
         if stored[name] != value:
@@ -102,7 +102,7 @@ def check_config(run: Path, wanted: RunConfig) -> None:
 
 
 def unfinished(run: Path, config: RunConfig) -> str | None:
-    """A line saying how many epochs a run's training lacks, if it is known to lack any."""
+    """A line saying how many epochs a run has left to train, if any are known to be."""
     if not (run / METRICS).is_file() or config.stop_epochs is not None:
         return None
     n, wanted = len((run / METRICS).read_text(encoding="utf-8").splitlines()), config.max_epochs

@@ -1,4 +1,4 @@
-"""Where runs, their datasets and their results lie: one run or several in a folder, as ``clear-bench train`` makes."""
+"""Locates runs, their datasets and their results: a folder holds one run or several, as ``clear-bench train`` makes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def results_folders_in(folder: Path) -> list[Path]:
 
 
 def name_in(run: Path, folder: Path) -> str:
-    """What a run is called among those of a folder, such as ``fold-1``, or its own name if it is the folder."""
+    """The name of a run relative to a folder, such as ``fold-1``, or its own name if it is the folder."""
     return run.name if run == folder else str(run.relative_to(folder))
 
 
@@ -36,7 +36,7 @@ def _in_order(folders: Iterable[Path], of: Path) -> list[Path]:
 
 
 def data_of(run: Path, config: RunConfig, data: Path | None) -> Path:
-    """The dataset of a run, or ``data`` in its place. Raises InputError if the run's own is not where it was."""
+    """The folder of a run's dataset, or ``data`` if given. Raises InputError if the run's own has moved."""
     if data is None and not Path(config.data).is_dir():
         found = f"found {config.data!r}, no folder as seen from here"
         raise InputError(f"{run / CONFIG}: data: {found}; --data says where it is")
@@ -44,6 +44,6 @@ def data_of(run: Path, config: RunConfig, data: Path | None) -> Path:
 
 
 def results_name(config: RunConfig, folder: Path, split: str) -> str:
-    """What results on a split are called: with the name of the dataset in ``folder`` if it is not the run's own."""
+    """The name of results on a split; includes the name of the dataset in ``folder`` if it is not the run's own."""
     is_own = folder.resolve() == Path(config.data).resolve()
     return split if is_own else f"{folder.resolve().name}-{split}"

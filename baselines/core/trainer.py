@@ -1,8 +1,8 @@
-"""The training loop of every task: optimiser and schedule by the configuration, resumable after any kill.
+"""The training loop of every task; a killed run can be resumed at any point.
 
 Every random choice of a step follows from (seed, epoch, step): the order of the items, dropout, augmentation. A
-checkpoint therefore holds weights, optimiser and a few numbers, and a run resumed from one ends as if it had never
-stopped (on the same device, with as many threads and processes).
+checkpoint therefore holds only weights, optimiser and a few numbers, and a resumed run gives the same result as an
+uninterrupted one (on the same device, with as many threads and processes).
 """
 
 from __future__ import annotations
@@ -49,16 +49,15 @@ from clear_gen.core.streams import STAGE_DROPOUT, STAGE_ORDER, stream
 
 CHECKPOINT_S = 120.0  # between two checkpoints of one epoch
 NOTE_S = 1.0  # between two readings of the running loss, which wait for the device
-STOP_GAIN = 5e-4  # of the objective, absolute: a smaller one does not count against stopping
-FIRST_COUNTED_EPOCH = 5  # epochs before it do not count as without gain for stopping
+STOP_GAIN = 5e-4  # absolute; a smaller improvement of the objective does not reset early stopping
+FIRST_COUNTED_EPOCH = 5  # early stopping does not count epochs before this one
 
 
 class Learner(Protocol):
-    """What a task gives the trainer: a model on its device, its training items, and what is measured on the others.
+    """What a task provides to the trainer: a model on its device, training items, and validation.
 
-    ``model`` is saved and loaded; ``module``, the part of it that a step calls, is asked for only once there is
-    something to train. ``unit``: what an item is called, in the plural. ``summary``: what it learns
-    from, in words. ``cuda_graphs``: whether ``module`` may be compiled to CUDA graphs.
+    ``model`` is saved and loaded. ``unit``: plural noun for the items. ``summary``: describes the training data.
+    ``cuda_graphs``: whether ``module`` may be compiled to CUDA graphs.
     """
 
     model: nn.Module
@@ -71,18 +70,19 @@ class Learner(Protocol):
     cuda_graphs: bool
 
     @property
-    def module(self) -> nn.Module: ...
+    def module(self) -> nn.Module:
+        """The part of the model that a step calls; first accessed when training begins."""
 
     def save_settings(self, run: Path) -> None:
-        """Write what, besides weights and configuration, a trained model needs to be used."""
+        """Write the files that a trained model needs besides weights and configuration."""
         ...
 
     def begin_epoch(self, epoch: int) -> None:
-        """Make the training items of an epoch, where they differ from one to the next."""
+        """Prepare the training items of an epoch, where they change between epochs."""
         ...
 
     def loss(self, module: nn.Module, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean loss over the training items int64 [B], and what the epoch's row sums up: float64 [n]."""
+        """The mean loss over the training items int64 [B], and the quantities summed over the epoch: float64 [n]."""
         ...
 
     def training_row(self, sums: Sequence[float], n_items: int, n_batches: int) -> dict[str, float]:
@@ -94,14 +94,14 @@ class Learner(Protocol):
         ...
 
     def describe(self, row: Mapping[str, Any]) -> str:
-        """The metrics of an epoch's row as a part of a line."""
+        """The metrics of an epoch's row as text for the progress line."""
         ...
 
 
 class State(BaseModel):
-    """How far a training has come. ``sums``: of the epoch under way, over ``step`` steps.
+    """Training progress. ``sums``: of the current epoch, over ``step`` steps.
 
-    ``epoch_seconds``: what each finished epoch took, without its validation.
+    ``epoch_seconds``: duration of each finished epoch, without its validation.
     """
 
     model_config = ConfigDict(ser_json_inf_nan="constants")
@@ -123,7 +123,7 @@ class State(BaseModel):
 
 
 def in_precision(precision: Precision, device: torch.device) -> torch.autocast:
-    """A context in which models compute in that precision."""
+    """Autocast context for this precision."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 
@@ -135,7 +135,7 @@ def train(
     say: Callable[[str], None] = lambda _: None,
     pause: Callable[[], bool] = lambda: False,
 ) -> State:
-    """Train a model and leave everything in the folder ``run``; resumes the run that is there.
+    """Train a model and write everything to the folder ``run``; resumes a run that is already there.
 
     ``say`` gets a line about every epoch. Raises InputError if the folder holds a run with another configuration or a
     damaged one, CheckFailed if the objective is no longer a number, and Paused after the first step after which
@@ -152,7 +152,7 @@ def train(
 
 
 def begin_run(run: Path, config: RunConfig, learner: Learner) -> None:
-    """Write a run's folder but for the weights. Raises InputError if it holds a run with another configuration."""
+    """Write a run's folder, except the weights. Raises InputError if it holds a run with another configuration."""
     if (run / CONFIG).is_file():
         check_config(run, config)
         return
@@ -162,7 +162,7 @@ def begin_run(run: Path, config: RunConfig, learner: Learner) -> None:
 
 
 class Trainer:
-    """Trains ``learner.model`` epoch by epoch. ``state`` says how far it has come."""
+    """Trains ``learner.model`` epoch by epoch. ``state``: progress so far."""
 
     def __init__(
         self, config: RunConfig, learner: Learner, run: Path, processes: Processes, pause: Callable[[], bool]
