@@ -1,6 +1,6 @@
-"""What a task is: a kind of data, models, a way to train them and a way to score them.
+"""The interface of a task: a kind of dataset, models, training and scoring.
 
-A task is a folder of ``baselines/tasks`` with one object in ``registry.TASKS``; everything else finds it there.
+A task is a folder of ``baselines/tasks`` with one object in ``registry.TASKS``, through which all other code uses it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from baselines.report.runs import ReportedRun
 
 
 class Output(Protocol):
-    """What a model says about a recording."""
+    """A model's output for one recording."""
 
     def table(self) -> list[list[str]]:
         """Rows of a table, headers first."""
@@ -34,7 +34,7 @@ class Output(Protocol):
         ...
 
 
-Model = Callable[..., Output]  # (waveform float [n_samples], sample rate in Hz, and what else the task asks for)
+Model = Callable[..., Output]  # (waveform float [n_samples], sample rate in Hz, further arguments of the task)
 
 
 class Task(Protocol):
@@ -69,11 +69,11 @@ class Task(Protocol):
     # --- training -----------------------------------------------------------------------------------------------------
 
     def preset_data(self, preset: str, run: Path) -> Path | None:
-        """The dataset that a preset makes for a run in ``run`` where none is given; None if it makes none."""
+        """Generate the dataset of a preset for the run folder ``run`` if none is given; None if the preset has none."""
         ...
 
     def configs(self, asked: Any, choices: Mapping[str, Any]) -> dict[Path, Any]:
-        """The runs that are asked for: the configuration of each by its folder below that of the command.
+        """The configurations of the requested runs, by their folder below the command's output folder.
 
         ``asked``: the configuration by options, file and preset; ``choices``: options that are no fields of it. Raises
         InputError for choices that contradict each other or the dataset.
@@ -81,26 +81,26 @@ class Task(Protocol):
         ...
 
     def open(self, config: Any, device: torch.device) -> Any:
-        """The data of runs with this configuration. Raises InputError if it is missing, or not what it must be."""
+        """Load the data for runs with this configuration. Raises InputError if it is missing or malformed."""
         ...
 
     def learner(self, config: Any, data: Any, device: torch.device) -> Learner:
-        """A model at its first step, with the items of ``data`` that the run learns from."""
+        """An untrained model with the training items that the run takes from ``data``."""
         ...
 
     # --- scoring ------------------------------------------------------------------------------------------------------
 
     def split(self, folder: Path, which: Mapping[str, Any]) -> Any:
-        """The items of a dataset that ``which``, options such as ``split`` and ``snr``, names: a ``Split``.
+        """The items of a dataset selected by ``which`` (options such as ``split`` and ``snr``), as a ``Split``.
 
         Raises InputError if there are none.
         """
         ...
 
     def split_of_run(self, run: Path, folder: Path, which: Mapping[str, Any], opened: dict[Any, Any]) -> Any:
-        """The items of a dataset that a run is scored on. ``opened``: what splits of other runs have read, to share.
+        """The items that a run is scored on. ``opened``: cache of data already read, shared between runs.
 
-        Raises InputError if there are none, or ``which`` names others.
+        Raises InputError if there are none, or ``which`` selects others.
         """
         ...
 
@@ -109,7 +109,7 @@ class Task(Protocol):
         ...
 
     def score(self, split: Any, predictions: Sequence[Prediction], scored: Scored) -> Any:
-        """All scores of predictions, which are in the order of the split, as ``Results``."""
+        """All scores, as ``Results``. Predictions must be in the order of the split."""
         ...
 
     def load(self, run: Path, device: str | None) -> Model:

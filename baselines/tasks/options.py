@@ -1,4 +1,4 @@
-"""Values of command-line options that several tasks read."""
+"""Parsers of command-line option values shared by several tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 
 def different_numbers(value: str | None, expected: str) -> tuple[int, ...] | None:
-    """The whole numbers of a text such as 1,2,3, None of None. Raises BadParameter if it is something else."""
+    """Parse distinct integers such as ``1,2,3``; None for None. Raises BadParameter for anything else."""
     if value is None:
         return None
     texts = [text.strip() for text in value.split(",")]

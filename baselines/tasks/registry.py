@@ -1,4 +1,4 @@
-"""The tasks by name, and the one that a dataset, a model or a run belongs to."""
+"""The tasks by name, and lookup of the task of a dataset, a model or a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TASKS: dict[str, Task] = {"aqa": AQA, "sed": SED}
 
 
 def task_of_run(run: Path) -> Task:
-    """The task of a run. Raises InputError if the folder holds none, or one of a task that there is not."""
+    """The task of a run. Raises InputError if the folder holds no run, or its task is unknown."""
     name = task_of(run)
     if name not in TASKS:
         raise InputError(f"{run / CONFIG}: task: found {name!r}, expected one of: {', '.join(TASKS)}")
@@ -31,7 +31,7 @@ def read_run(run: Path) -> tuple[Task, RunConfig]:
 
 
 def kind_of_data(data: Path) -> str:
-    """The kind of the dataset in a folder; ``scenes`` if there is none, which their reader then says."""
+    """The kind of the dataset in a folder; ``scenes`` if there is none, so that their reader reports the error."""
     identity = stored_identity(data)
     return SCENES if identity is None else str(identity["kind"])
 
@@ -50,7 +50,7 @@ def task_for(data: Path, model: str | None = None) -> Task:
 
 
 def check_model(task: Task, model: str) -> None:
-    """Raise InputError unless the task has a model of that name, saying which task has one."""
+    """Raise InputError unless the task has a model of this name; the message names the task that has it."""
     if model in task.models:
         return
     found = next((f"{model}, a model of {one.title}" for one in TASKS.values() if model in one.models), repr(model))
@@ -58,7 +58,7 @@ def check_model(task: Task, model: str) -> None:
 
 
 def check_options(task: Task, given: Iterable[str]) -> None:
-    """Raise InputError naming an option that is only another task's, and the task that takes it."""
+    """Raise InputError if an option belongs only to another task, naming both."""
     for option in given:
         takers = [one for one in TASKS.values() if option in one.own_options]
         if takers and task not in takers:

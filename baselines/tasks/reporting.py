@@ -1,4 +1,4 @@
-"""The report: one HTML page that holds everything about some runs, task by task."""
+"""The report: one self-contained HTML page about a set of runs, grouped by task."""
 
 from __future__ import annotations
 

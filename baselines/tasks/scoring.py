@@ -1,4 +1,4 @@
-"""What ``clear-bench evaluate`` does, whatever the task and whatever predicts."""
+"""Evaluation of any predictor on any task, as ``clear-bench evaluate`` runs it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Evaluated:
 
 
 def evaluate(predictor: Predictor, split: Split, out: Path, name: str | None = None) -> Evaluated:
-    """Let a predictor predict a split, and score it; predictions and results are written into the folder ``out``.
+    """Run a predictor on a split and score it; writes predictions and results to the folder ``out``.
 
     ``name``: of both files, the split's if None.
 
@@ -56,7 +56,7 @@ def evaluate(predictor: Predictor, split: Split, out: Path, name: str | None = N
 def evaluate_file(path: Path, split: Split, out: Path, model: str | None = None) -> Evaluated:
     """Score the predictions in a file; results are written into ``out``. ``model``: its name, the file's if None.
 
-    Raises InputError if a file is not what it must be, CheckFailed if predictions and items do not match.
+    Raises InputError if a file is malformed, CheckFailed if predictions and items do not match.
     """
     task = TASKS[split.task]
     predictions = read_predictions(path, split)
@@ -74,10 +74,10 @@ def evaluate_runs(
 ) -> dict[str, Evaluated]:
     """Score the run in a folder, or all those below it, by name.
 
-    ``data``: a dataset in place of the runs' own. ``which``: options that say what of it is predicted. ``out``: a
-    folder for the results in place of the runs'. What several runs need of a dataset is read once.
+    ``data``: a dataset in place of the runs' own. ``which``: options that select the items to predict. ``out``: a
+    folder for the results in place of the runs'. Data needed by several runs is read once.
 
-    Raises InputError if a run or the dataset are not what they must be, or do not fit together.
+    Raises InputError if a run or the dataset is malformed, or they do not fit together.
     """
     runs = runs_in(folder)
     if not runs:

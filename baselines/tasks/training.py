@@ -1,4 +1,4 @@
-"""What ``clear-bench train`` does for every task: configurations from presets, files and options, and a run of each."""
+"""Implements ``clear-bench train`` for all tasks: configurations from presets, files and options, one run for each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a training. ``choices``: fields of the configuration, and what the task makes runs of.
+    """A training request. ``choices``: fields of the configuration, and the options from which the task derives runs.
 
     ``seeds``: one run for each, in ``run``/seed-S, if there are any.
     """
@@ -50,7 +50,7 @@ def configured(
     choices: Mapping[str, Any],
     device: torch.device,
 ) -> Config:
-    """The choices of a run: ``choices`` over the file over the preset over the defaults.
+    """The configuration of a run; precedence: ``choices``, the file, the preset, the defaults.
 
     Raises InputError naming file and line, or the option, that is wrong or missing.
     """
@@ -73,7 +73,7 @@ def configured(
 
 
 def train_runs(task: Task, request: Request, say: Callable[[str], None]) -> None:
-    """Train the runs that are asked for, on the same data.
+    """Train the requested runs on the same data.
 
     Raises InputError if a folder holds a run already and is not to be resumed, or a choice is wrong.
     """
@@ -128,7 +128,7 @@ def _outcome(run: Path, done: State, describe: Callable[[Mapping[str, Any]], str
 
 
 def draw_curves(history: Sequence[Mapping[str, float]], path: Path, panels: Mapping[str, Sequence[str]]) -> None:
-    """Figures over the epochs, as PNG: a panel of each of ``panels``, with the columns of ``history`` it names."""
+    """Plot metrics over the epochs to a PNG: one panel for each of ``panels``, showing columns of ``history``."""
     from matplotlib.figure import Figure
 
     if not history:

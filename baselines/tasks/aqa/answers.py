@@ -1,14 +1,14 @@
-"""From the words of a model to the closed answers of a question's type: the one normaliser.
+"""Normalises free text from a model to the closed answers of a question type.
 
-Goal: ``"It's an A sharp."`` and ``"a#"`` are the answer ``A#``; a text without a readable answer is None (unparseable),
-which is counted and never guessed.
+Goal: ``"It's an A sharp."`` and ``"a#"`` both mean the answer ``A#``; a text without a recognisable answer is None
+(unparseable), which is counted and never guessed.
 
 Conventions:
 
 1. A text equal to one of the type's answers, up to case and surrounding space, is that answer.
 2. If lines begin with ``answer:`` (``Final answer:`` ...), only what follows the last of them is read.
-3. Otherwise the text is taken apart into words, and **every word must be accounted for**: it belongs to an answer of
-   the type, or to a short closed list of words that decide nothing ("it", "is", "the", "sound", the words of the
+3. Otherwise the text is split into words, and **every word must be accounted for**: it belongs to an answer of
+the type, or to a short closed list of neutral words ("it", "is", "the", "sound", the words of the
    question type, ...). Any other word ("not", "or", "maybe", "after") makes the text unparseable, and so do two
    different answers. A yes or no at the beginning may be followed by a sentence in the question's own words ("Yes,
    there is a violin before the cello."), unless that says the opposite.
@@ -16,8 +16,8 @@ Conventions:
    scene without "of the scene"; whole numbers in words; ranks as "third", "3rd", "3", "number three"; no count as
    "zero", "none", "no violins"; yes as "yeah", "yep", "true", no as "nope", "false".
 5. Pitch classes: sharp as ``#``, ``♯`` or the word, flat as ``b``, ``♭`` or the word, and natural. Enharmonic equals
-   are one answer (B flat is ``A#``, E sharp is ``F``), because they are one pitch class; an octave (``C#4``) is passed
-   over.
+   are one answer (B flat is ``A#``, E sharp is ``F``), because they are one pitch class; an octave (``C#4``) is
+   ignored.
 6. "A" is the article before another word; it is the note at the end of a clause ("It is a."), after another article
    ("an A note") and before a word that no article precedes ("A is"). "A sharp sound" and "A C" could be either, and are
    not read; "It's a C" is.
@@ -73,7 +73,9 @@ COMPARING = _set(
     "more fewer less than as many equal same number not isn't aren't don't doesn't do does have has any all and both "
     "different louder quieter brighter darker"
 )
-NOUN_FREE = _set("there it they the that this")  # may follow yes or no; in "no sound", "no idea" no is no answer
+NOUN_FREE = _set(
+    "there it they the that this"
+)  # may follow yes or no; in "no sound", "no idea" the "no" is not an answer
 NO_ARTICLE_BEFORE = _set("is was are were in at of by the that it i there")
 SYNONYMS = {"start": "beginning", "center": "middle", "centre": "middle"}
 YES_NO_WORDS = {YES: ("yes", "yeah", "yep", "true"), NO: ("no", "nope", "false")}
@@ -97,11 +99,11 @@ def cardinal(number: int) -> str:
 
 @dataclass(frozen=True)
 class Grammar:
-    """What texts may say in answer to one type of question.
+    """The texts accepted as answers to one question type.
 
-    ``answers``: all there are. ``small``: answers by their text in small letters, None where two share it. ``forms``:
+    ``answers``: all of the type. ``small``: answers by their lower-case text, None where two share it. ``forms``:
     answers by the words of each spelling, None where two answers share it. ``longest``: words of the longest spelling.
-    ``fillers``: words that decide nothing. ``sentence``: words that may follow a leading yes or no, empty for other
+    ``fillers``: neutral words. ``sentence``: words that may follow a leading yes or no, empty for other
     types.
     """
 
@@ -114,7 +116,7 @@ class Grammar:
 
 
 def normalise(text: str | None, question_type: str, domain: Domain) -> str | None:
-    """The answer that ``text`` gives to a question of a type, or None if none can be read.
+    """The answer that ``text`` gives to a question of this type, or None if none is recognised.
 
     >>> from clear_gen.scenes.domain import packaged_domain
     >>> clear2 = packaged_domain("clear2")
@@ -141,7 +143,7 @@ def normalise_all(texts: Iterable[str | None], question_types: Iterable[str], do
 
 
 def read(text: str | None, of: Grammar) -> str | None:
-    """The answer that ``text`` gives in a grammar, or None."""
+    """The answer that ``text`` gives under a grammar, or None."""
     if text is None:
         return None
     text = unicodedata.normalize("NFC", text).strip()
@@ -158,7 +160,7 @@ def read(text: str | None, of: Grammar) -> str | None:
 
 
 def _words(text: str) -> Words:
-    """The words of a text in small letters, BREAK where a clause ends; other symbols are words of their own."""
+    """The lower-case words of a text, BREAK where a clause ends; other symbols are words of their own."""
     words: list[str] = []
     for token in TOKEN.findall(text):
         if token in CLAUSE_ENDS or token[0].isspace():
@@ -188,7 +190,7 @@ def _only_answer(words: Words, of: Grammar, fillers: frozenset[str]) -> str | No
 
 
 def _spelled(words: Words, at: int, of: Grammar) -> int:
-    """How many words from ``at`` on spell an answer, the longest spelling; 0 if none does."""
+    """Number of words from ``at`` on that spell an answer, by the longest spelling; 0 if none does."""
     lengths = range(min(of.longest, len(words) - at), 0, -1)
     return next((length for length in lengths if words[at : at + length] in of.forms), 0)
 
@@ -216,7 +218,7 @@ def _stands_alone(words: Words, of: Grammar) -> bool:
 
 
 def grammar(question_type: str, domain: Domain) -> Grammar:
-    """What texts may say in answer to questions of a type."""
+    """The grammar of a question type."""
     answers = answers_of_type(question_type, domain)
     yes_no = answers == [YES, NO]
     forms: dict[Words, str | None] = {}
@@ -238,7 +240,7 @@ def grammar(question_type: str, domain: Domain) -> Grammar:
 
 
 def _in_small_letters(answers: list[str]) -> dict[str, str | None]:
-    """Answers by their text in small letters, None where that is shared."""
+    """Answers by their lower-case text, None where two share it."""
     found: dict[str, str | None] = {}
     for answer in answers:
         small = answer.casefold()
@@ -318,7 +320,7 @@ def _notes(answers: list[str]) -> dict[Words, str]:
 
 
 def _nothing(domain: Domain) -> list[Words]:
-    """Ways to say that nothing was counted."""
+    """Ways to express a count of zero."""
     things = ["sound", "instrument", *(str(value) for rule in domain.attributes.values() for value in rule.values)]
     return [("none",), *(("no", *_words(name)) for thing in things for name in (thing, plural(thing)))]
 
@@ -331,6 +333,6 @@ def _domain_words(domain: Domain) -> set[str]:
 
 
 def _relation_words(domain: Domain) -> set[str]:
-    """The words of relations, ranks and attributes, which questions use besides the values."""
+    """The words of relations, ranks and attributes, which occur in questions besides the values."""
     texts = [*domain.relations, *domain.attributes, *map(ordinal, range(1, domain.sampling.sounds.max + 1))]
     return {word for text in texts for word in _words(text.replace("_", " "))}

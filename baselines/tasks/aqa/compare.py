@@ -1,4 +1,4 @@
-"""Models against each other on the same questions, question by question."""
+"""Paired comparison of models on the same questions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from clear_gen.core.text import shown, table
 class Entry:
     """A model to compare: its name, its predictions and, where results name them, their dataset and its questions.
 
-    ``limit``: only so many questions were asked.
+    ``limit``: number of questions predicted, if not all.
     """
 
     model: str
@@ -62,12 +62,12 @@ class Compared:
     others: list[Comparison]
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """All fields as JSON values."""
         return asdict(self)
 
 
 def read_entry(path: Path, split: str) -> Entry:
-    """What to compare, from a run's or a results' folder, a results file or a predictions file.
+    """Read an entry from the folder of a run or of results, a results file or a predictions file.
 
     Raises InputError if a folder holds no results of the split, or the predictions changed after they were scored.
     """
@@ -84,7 +84,7 @@ def read_entry(path: Path, split: str) -> Entry:
 
 
 def _results_in(folder: Path, split: str) -> Path:
-    """The results of a split in a folder: of the run's own dataset, or else of the only other one."""
+    """The results of a split in a folder: on the run's own dataset, or else on the only other one."""
     own = folder / RESULTS.format(split)
     found = [own] if own.is_file() else sorted(folder.glob(RESULTS.format(f"*-{split}")))
     if len(found) != 1:
@@ -94,9 +94,9 @@ def _results_in(folder: Path, split: str) -> Path:
 
 
 def compare(entries: Sequence[Entry], folder: Path | None, split: str) -> Compared:
-    """Every model against the first one; ``folder``: the dataset, the first that results name if None.
+    """Compare every model with the first one. ``folder``: the dataset; if None, the first one that results name.
 
-    Models that were asked only the first questions of the split are compared on those.
+    Models evaluated only on the first questions of the split are compared on those.
 
     Raises InputError if no dataset is named, or results are of other questions than it has.
     """
@@ -112,13 +112,13 @@ def compare(entries: Sequence[Entry], folder: Path | None, split: str) -> Compar
 
 
 def _distinct_names(entries: Sequence[Entry]) -> list[str]:
-    """The models' names; of two runs of one model, with their folders."""
+    """The models' names, with the folder where two runs have the same model."""
     n = Counter(one.model for one in entries)
     return [one.model if n[one.model] == 1 else f"{one.model}, {one.predictions.parent}" for one in entries]
 
 
 def _correct(one: Entry, whole: Questions) -> np.ndarray:
-    """Which of the questions that a model was asked it answers correctly: bool [Q]."""
+    """Whether each of a model's questions is answered correctly: bool [Q]."""
     if one.questions_sha256 not in (None, whole.sha256):
         raise InputError(f"{one.predictions}: scored on other questions, expected those of {whole.folder}")
     asked = whole.first(one.limit)

@@ -1,4 +1,4 @@
-"""Scoring answers to the questions of a split: normalise, evaluate, and what is shown of it."""
+"""Scores predicted answers to the questions of a split, and formats the scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOOTSTRAP_SEED = 0
 
 
 def score(questions: Questions, predictions: Sequence[Prediction], scored: Scored) -> AqaResults:
-    """All scores of the predictions, which are in the order of the questions."""
+    """All scores; predictions must be in the order of the questions."""
     answers = normalised(questions, predictions)
     return AqaResults(
         config=AqaConfig(
@@ -38,13 +38,13 @@ def score(questions: Questions, predictions: Sequence[Prediction], scored: Score
 
 
 def normalised(questions: Questions, predictions: Sequence[Prediction]) -> list[str | None]:
-    """The answers that the predicted texts give to their questions; None where no answer can be read."""
+    """The predicted texts normalised to answers; None where none is recognised."""
     texts = [one.values["answer"] for one in predictions]
     return normalise_all(texts, questions.question_type, questions.domain)
 
 
 def lines(files: Mapping[str, AqaResults]) -> list[str]:
-    """What the command prints: per file a table and, to be pasted, a Markdown row under its head."""
+    """The lines that the command prints: a table per file, then a Markdown table with a row per file."""
     printed: list[str] = []
     for name, file in files.items():
         types = list(file.scores.by_type)

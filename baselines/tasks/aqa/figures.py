@@ -17,7 +17,7 @@ from clear_gen.core.text import shown
 
 DPI = 100
 COLUMNS = 4  # confusion matrices side by side
-BLUE, ORANGE, INK = "#0072B2", "#D55E00", "#333333"  # Okabe and Ito: told apart by the colour-blind
+BLUE, ORANGE, INK = "#0072B2", "#D55E00", "#333333"  # Okabe and Ito's palette for colour-blind readers
 
 
 def write_figures(file: AqaResults, out: Path, name: str) -> list[Path]:
@@ -36,7 +36,7 @@ def write_figures(file: AqaResults, out: Path, name: str) -> list[Path]:
 
 
 def types_figure(file: AqaResults) -> Any:
-    """Accuracy of every question type as bars with their intervals, the paper's beside them where it has the model."""
+    """Bar chart of accuracy by question type with intervals, next to the paper's where it reports the model."""
     scores = {**file.scores.by_type, OVERALL: file.scores.overall}
     figure = _figure(9, 1.2 + 0.42 * len(scores))
     axes = figure.subplots()
@@ -52,7 +52,7 @@ def types_figure(file: AqaResults) -> Any:
 
 
 def relations_figure(file: AqaResults) -> Any:
-    """Accuracy by number of relations and by length of the scene, as bars with their intervals."""
+    """Bar charts of accuracy by number of relations and by scene length, with intervals."""
     groups = {"relations": file.scores.by_relations, "dry scene (s)": file.scores.by_length}
     figure = _figure(9, 2 + 0.42 * sum(map(len, groups.values())))
     parts = figure.subplots(2, 1, height_ratios=[len(group) + 1 for group in groups.values()])
@@ -64,7 +64,7 @@ def relations_figure(file: AqaResults) -> Any:
 
 
 def confusion_figure(file: AqaResults) -> Any:
-    """A matrix per question type: what share of the questions with one answer got which; each row adds up to 100 %."""
+    """A confusion matrix per question type, in per cent of the questions with each correct answer (row sum 100 %)."""
     matrices = file.scores.confusion
     rows = -(-len(matrices) // COLUMNS)
     figure = _figure(5 * COLUMNS, 4.6 * rows + 0.6)
@@ -86,7 +86,7 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _title(file: AqaResults) -> str:
-    name = shown(file.config.model).replace("$", r"\$")  # or matplotlib reads mathematics
+    name = shown(file.config.model).replace("$", r"\$")  # escaped, or matplotlib parses it as mathematics
     return f"{name}, {file.config.split}, {file.scores.overall.n:,} questions"
 
 
@@ -122,6 +122,6 @@ def _ticks(set_ticks: Any, names: Sequence[str], **style: Any) -> None:
 
 
 def row_shares(matrix: Confusion) -> np.ndarray:
-    """The matrix as shares of its rows: float64 [A, A + 1]; rows without questions are 0."""
+    """Row-normalised matrix: float64 [A, A + 1]; rows without questions are 0."""
     counts = np.array(matrix.counts, np.float64).reshape(len(matrix.answers), len(matrix.answers) + 1)
     return counts / np.maximum(counts.sum(1, keepdims=True), 1)

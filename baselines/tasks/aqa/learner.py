@@ -38,7 +38,7 @@ NO_ANSWER = -1
 
 @dataclass(frozen=True)
 class Data:
-    """What runs on one dataset share. ``rooms``: the training scenes in other rooms, drawn by a generator."""
+    """Data shared by runs on one dataset. ``rooms``: generator -> the training scenes in newly drawn rooms."""
 
     tokenizer: Tokenizer
     features: FeatureSettings
@@ -50,7 +50,7 @@ class Data:
 def load_data(config: Config, device: torch.device) -> Data:
     """Questions and features of the training and the validation split.
 
-    Raises InputError if the dataset is missing, has no questions, or cannot serve the source that is asked for.
+    Raises InputError if the dataset is missing, has no questions, or cannot provide the requested source.
     """
     folder = Path(config.data)
     questions = {split: read_split(folder, split) for split in ("train", "validation")}
@@ -102,23 +102,23 @@ class AqaLearner:
 
     @cached_property
     def _once(self) -> tuple[nn.Module, Split, Split]:
-        """The part of the model that is asked, and both splits with what a frozen trunk makes of their scenes."""
+        """The trainable part of the model, and both splits with the outputs of a frozen trunk for their scenes."""
         module, self._epoch_split = once_per_scene(self.model, self.data.train)
         _, validation = once_per_scene(self.model, self.data.validation)
         return module, self._epoch_split, validation
 
     @property
     def module(self) -> nn.Module:
-        """What a step calls: the model, or its head where the trunk is frozen."""
+        """The module that a step calls: the model, or its head where the trunk is frozen."""
         return self._once[0]
 
     def save_settings(self, run: Path) -> None:
-        """Write words, answers and features."""
+        """Write vocabulary, answers and feature settings."""
         write_tokenizer(self.data.tokenizer, run / TOKENIZER)
         write_feature_settings(self.data.features, run / FEATURES)
 
     def begin_epoch(self, epoch: int) -> None:
-        """Put the training scenes into fresh rooms, where the run asks for it."""
+        """Render the training scenes in newly drawn rooms, if the run is configured so."""
         if self.data.rooms is None:
             return
         rooms = self.data.rooms(stream(self.config.seed, STAGE_ROOMS, epoch))
@@ -128,7 +128,7 @@ class AqaLearner:
         )
 
     def loss(self, module: nn.Module, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cross-entropy of the answers; the sums are those of the losses and of the correct answers."""
+        """Cross-entropy of the answers; the sums are of losses and of correct answers."""
         split = self._epoch_split
         logits, classes = self._logits(module, split, index), split.classes[index]
         loss = cross_entropy(logits, classes)
@@ -147,7 +147,7 @@ class AqaLearner:
     def validate(self, processes: Processes) -> dict[str, float]:
         """Mean loss and accuracy on the validation split, shared by the processes.
 
-        A question whose answer no training question has counts as wrong, and for nothing in the loss.
+        A question whose answer does not occur in training counts as wrong and is left out of the loss.
         """
         module, _, split = self._once
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)

@@ -84,7 +84,7 @@ def validate(questions: Questions, predictions: Sequence[str | None]) -> None:
 
 
 def evaluate(questions: Questions, predictions: Sequence[str | None], rng: np.random.Generator) -> Results:
-    """All scores. ``predictions`` as ``validate`` wants them, in the order of ``questions``; ``rng`` resamples."""
+    """All scores. ``predictions`` as for ``validate``, in the order of ``questions``; ``rng`` draws the resamples."""
     validate(questions, predictions)
     predicted = np.array(predictions, object)
     correct = correct_answers(questions, predictions)
@@ -129,7 +129,7 @@ def length_bins(scene_s: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 
 def confusion_matrix(questions: Questions, predictions: np.ndarray, question_type: str) -> Confusion:
-    """What the questions of a type were answered, by correct answer; only answers that occur on either side are listed.
+    """Confusion matrix of one question type, over the answers that occur as correct or predicted.
 
     Shape: ``predictions`` object [Q].
     """

@@ -1,4 +1,4 @@
-"""A trained network that answers: the questions of a split, or one question about any recording."""
+"""A trained network as a predictor: of a split's questions, or of one question about any recording."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from clear_gen.dsp.resample import resampled
 
 
 class TrainedPredictor:
-    """The best model of a run, which answers the questions of a split."""
+    """Answers the questions of a split with the best model of a run."""
 
     def __init__(self, run: Path, device: str | None = None) -> None:
         """Raises InputError naming the file that is missing or malformed."""
@@ -45,7 +45,7 @@ class TrainedPredictor:
 
 @dataclass(frozen=True)
 class Answer:
-    """The most probable answer to a question, and the probability of every answer, the highest first."""
+    """The most probable answer to a question, and the probabilities of all answers in descending order."""
 
     answer: str
     probabilities: dict[str, float]

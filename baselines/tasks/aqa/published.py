@@ -1,4 +1,4 @@
-"""Results that the paper prints, to be shown beside ours.
+"""Results published in the paper, shown next to ours.
 
 Source: J. Abdelnour, J. Rouat, G. Salvi, "NAAQA: A Neural Architecture for Acoustic Question Answering", TPAMI 2023,
 Table 3: accuracy in per cent on the test split of CLEAR2, mean and standard deviation of five runs. "Optimized
@@ -62,7 +62,7 @@ TABLE_3: dict[str, Published] = {
 
 
 def share_of_type(published: Published | None, question_type: str | None) -> float | None:
-    """What is printed as a fraction 0..1, over all if ``question_type`` is None; None where nothing is printed."""
+    """Published accuracy as a fraction 0..1, of all types if ``question_type`` is None; None if not reported."""
     if published is None:
         return None
     percent = published.accuracy if question_type is None else published.by_type.get(question_type)

@@ -1,4 +1,4 @@
-"""The questions of a split as columns: what a model is asked and what a prediction is scored against."""
+"""The questions of a split as columns: model inputs and the answers that predictions are scored against."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLUMNS = "question_id", "question", "answer", "question_type", "scene", "n_rela
 class Questions:
     """The Q questions of one split, in the dataset's order: a split as ``baselines.core.predictions`` describes it.
 
-    Scenes and programs are read when asked for. ``n_original``: questions of the whole split.
+    Scenes and programs are read on first use. ``n_original``: number of questions in the whole split.
 
     ``question_id``, ``question``, ``answer``, ``question_type``: object [Q] of str. ``scene``: int64 [Q], the index of
     the scene in its split. ``n_relations``: int64 [Q]. ``scene_s``: float64 [Q], length of the dry scene in seconds.
@@ -67,15 +67,15 @@ class Questions:
         return ids
 
     def first(self, limit: int | None) -> Self:
-        """The first ``limit`` questions, all if None."""
+        """The first ``limit`` questions, or all if None."""
         return self if limit is None else replace(self, **{name: getattr(self, name)[:limit] for name in COLUMNS})
 
     def scenes(self) -> Rows[Scene]:
-        """The scenes of the split, as ``scene`` counts them: graphs and waveforms, read when indexed."""
+        """The scenes of the split, indexed by ``scene``: graphs and waveforms, read when indexed."""
         return load_scenes(self.folder, self.split)
 
     def programs(self) -> Iterator[Program]:
-        """The programs of the questions in order: what a symbolic predictor executes. Reads the questions' file."""
+        """The programs of the questions, in order, for symbolic predictors. Reads the questions' file."""
         column = read_questions(self.folder, self.split)["program"]
         return (program_of(column[place].as_py()) for place in range(len(self)))
 
@@ -99,7 +99,7 @@ def read_split(folder: Path, split: str) -> Questions:
         raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
     table = read_questions(folder, split)
     asked = read_questions_manifest(folder, settings)
-    assert asked is not None  # or read_questions had complained
+    assert asked is not None  # else read_questions would have raised
     names = "question_id", "question", "answer", "question_type"
     columns = {name: np.array(table[name].to_pylist(), object) for name in names}
     scene_id, n_samples_dry = _lengths(folder, split, settings)

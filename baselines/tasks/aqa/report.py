@@ -1,4 +1,4 @@
-"""What a report shows of scores on questions: all results together, then each."""
+"""Report sections for question answering: a summary of all results, then each results file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sections(runs: Sequence[ReportedRun]) -> list[Markup]:
 
 
 def _names(runs: Sequence[ReportedRun]) -> list[str]:
-    """The model of every results file; where several runs are of one model, with the run's path."""
+    """The model of every results file, with the run's path where several runs have the same model."""
     of = [(file.config.model, run.path) for run in runs for file in run.results.values()]
     paths = {model: {path for name, path in of if name == model} for model, _ in of}
     return [model if len(paths[model]) == 1 else f"{model}, {path}" for model, path in of]

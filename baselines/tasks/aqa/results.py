@@ -1,4 +1,4 @@
-"""Results on questions: the file, with the sections of EleutherAI's lm-evaluation-harness, and rows of tables.
+"""Results files for question answering, with the sections of EleutherAI's lm-evaluation-harness, and table rows.
 
 ``results`` has one entry over all questions and one per question type, each with ``acc,none`` and ``acc_stderr,none``;
 ``group_subtasks``, ``versions`` and ``n-samples`` are those of the harness.
@@ -18,7 +18,7 @@ from baselines.tasks.aqa.metrics import Results, Score
 from baselines.tasks.aqa.published import TABLE_3, share_of_type
 from clear_gen.core.text import shown, table
 
-SCORING_VERSION = 1  # rises when the same predictions would get another score
+SCORING_VERSION = 1  # incremented when the same predictions would get another score
 OVERALL = "all"
 
 
@@ -39,7 +39,7 @@ class AqaHashes(Hashes):
 
 
 class AqaResults(ResultsFile):
-    """A results file; ``scores.overall.n`` of the ``n_original`` questions of the split were asked."""
+    """A results file; covers ``scores.overall.n`` of the split's ``n_original`` questions."""
 
     task: Literal["aqa"] = "aqa"
     config: AqaConfig
@@ -99,7 +99,7 @@ def markdown_row(file: AqaResults, question_types: Sequence[str]) -> str:
 
 
 def terminal_table(file: AqaResults) -> list[str]:
-    """All scores but those per answer as aligned lines, with the paper's beside them if it has the model."""
+    """All scores except those per answer as aligned lines, next to the paper's if it reports the model."""
     published = TABLE_3.get(file.config.model)
     scores = file.scores
     head = ["", "questions", "right %", "95 %", "unparseable", *["paper %"] * (published is not None)]
@@ -120,17 +120,17 @@ def _cells(name: str, score: Score) -> list[str]:
 
 
 def interval(score: Score) -> str:
-    """An interval in per cent."""
+    """Format an interval in per cent."""
     return f"{percent(score.low)}-{percent(score.high)}"
 
 
 def percent(share: float | None) -> str:
-    """A fraction in per cent, or nothing."""
+    """Format a fraction in per cent; an empty string for None."""
     return "" if share is None else f"{100 * share:.1f}"
 
 
 def in_words(name: str) -> str:
-    """The name of a question type for people."""
+    """The display name of a question type."""
     return name.replace("_", " ")
 
 

@@ -1,4 +1,4 @@
-"""What a run on questions is made of: its choices, what a model is asked, and a trained model ready to be asked."""
+"""Runs on questions: configuration, tensors of a split, and loading a trained model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVALUATION_BATCH, TRUNK_BATCH = 256, 32
 
 
 class Config(RunConfig):
-    """The choices of a run on questions. The defaults are the protocol of NAAQA (TPAMI 2023, supplement A).
+    """Configuration of a run on questions. The defaults are the protocol of NAAQA (TPAMI 2023, supplement A).
 
     ``imagenet``: a safetensors file with the weights of a frozen trunk, which are random without one. ``source``: audio
     if the dataset has it, if None. The learning rate falls after ``plateau_epochs`` without a better validation loss.
@@ -50,7 +50,7 @@ class Split:
     """The Q questions of a split on the device.
 
     ``tokens``: int64 [Q, L]. ``lengths``, ``classes``, ``scenes``: int64 [Q]; a class is -1 if no training question has
-    that answer. ``maps``: float16 [N, C, F', T'], what a frozen trunk has made of each scene, if a model has one.
+    that answer. ``maps``: float16 [N, C, F', T'], the output of a frozen trunk for each scene, if the model has one.
     """
 
     questions: Questions
@@ -78,9 +78,9 @@ def split_of(questions: Questions, features: Features, tokenizer: Tokenizer) -> 
 
 @torch.no_grad()
 def once_per_scene(model: nn.Module, split: Split) -> tuple[nn.Module, Split]:
-    """The part of a model that is asked, and the split with what a frozen trunk before it makes of every scene.
+    """The part of a model after a frozen trunk, and the split with the trunk's output for every scene.
 
-    A scene has several questions and is seen in every epoch, so the trunk, which costs the most, runs once.
+    A scene has several questions and recurs in every epoch, so the trunk, the most expensive part, runs only once.
     """
     if not isinstance(model, WithFrozenTrunk):
         return model, split
@@ -90,7 +90,7 @@ def once_per_scene(model: nn.Module, split: Split) -> tuple[nn.Module, Split]:
 
 
 def new_model(config: Config, tokenizer: Tokenizer) -> nn.Module:
-    """The model of a run before it has learnt anything. Raises InputError for an unknown model or option."""
+    """A newly initialised model for a run. Raises InputError for an unknown model or option."""
     sizes = {"n_words": len(tokenizer.words), "n_answers": len(tokenizer.answers)}
     return build(config.model, sizes, stream(config.seed, STAGE_WEIGHTS), config.options)
 
@@ -100,7 +100,7 @@ def new_model(config: Config, tokenizer: Tokenizer) -> nn.Module:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model, ready to be asked."""
+    """A trained model with its vocabulary, answers and features, ready for inference."""
 
     config: Config
     tokenizer: Tokenizer
@@ -124,7 +124,7 @@ def load_run(run: Path, device: str | None = None) -> Trained:
 
 @torch.no_grad()
 def logits_of(model: nn.Module, split: Split, batch: int = EVALUATION_BATCH) -> torch.Tensor:
-    """float32 [Q, O] of all questions of a split, without dropout."""
+    """Logits of all questions of a split, without dropout: float32 [Q, O]."""
     model, split = once_per_scene(model.eval(), split)
     index = torch.arange(len(split.questions), device=split.tokens.device)
     return torch.cat([model(*split.inputs(part)).float() for part in index.split(batch)])

@@ -74,12 +74,12 @@ class Aqa:
     # --- training -----------------------------------------------------------------------------------------------------
 
     def preset_data(self, preset: str, run: Path) -> Path | None:
-        """A small dataset of short scenes, made in the folder of the run unless it is there."""
+        """A small dataset of short scenes, generated in the run folder unless already there."""
         make_tiny_dataset(run / TINY_DATA)
         return run / TINY_DATA
 
     def configs(self, asked: AqaRun, choices: Mapping[str, Any]) -> dict[Path, AqaRun]:
-        """One run. Raises InputError where a model without a frozen trunk is given weights for one."""
+        """A single run. Raises InputError if trunk weights are given for a model without a frozen trunk."""
         if asked.imagenet and self.models[asked.model].make is not VisualFilm:
             raise InputError(f"--imagenet: found it with {asked.model}, expected a model that begins with visual-film")
         return {Path(): asked}
@@ -89,7 +89,7 @@ class Aqa:
         return load_data(config, device)
 
     def learner(self, config: AqaRun, data: Data, device: torch.device) -> AqaLearner:
-        """A model at its first step."""
+        """An untrained model with its training data."""
         return AqaLearner(config, data, device)
 
     # --- scoring ------------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Aqa:
         return read_split(folder, which.get("split", "test")).first(which.get("limit"))
 
     def split_of_run(self, run: Path, folder: Path, which: Mapping[str, Any], opened: dict[Any, Any]) -> Questions:
-        """The same: every run is scored on the split that is asked for."""
+        """Like ``split``: every run is scored on the requested split."""
         key = folder, *sorted(which.items())
         if key not in opened:
             opened[key] = self.split(folder, which)

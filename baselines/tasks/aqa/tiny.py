@@ -20,7 +20,7 @@ PER_SCENE = 8  # questions
 
 
 def make_tiny_dataset(folder: Path) -> None:
-    """Make the dataset from the embedded sounds, or what of it is missing."""
+    """Generate the missing parts of the dataset from the embedded sounds."""
     if not is_finished(folder):
         path = PRESETS / "tiny-scenes.yaml"
         asked, node = read_options({}, path)

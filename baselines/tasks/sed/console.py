@@ -1,4 +1,4 @@
-"""Tables of scores on mixtures: what ``clear-bench evaluate`` prints, and what stands in a model card."""
+"""Tables of scores on mixtures, for ``clear-bench evaluate`` and for model cards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.text import shown, table
 
 MEAN = "mean"
-MISPRINT = "sic"  # after a figure that the paper misprints
+MISPRINT = "sic"  # marks a value that the paper misprints
 
 
 def lines(files: Mapping[str, SedResults]) -> list[str]:
@@ -77,14 +77,14 @@ def _classes(files: Sequence[SedResults]) -> list[str]:
 
 
 def by_class(files: Sequence[SedResults]) -> dict[str, list[ClassScore]]:
-    """The scores of every class by name, one of each file that has the class."""
+    """The scores of every class by name, one per file that has the class."""
     labels = sorted({label for file in files for label in file.scores.clip.by_class})
     of = [file.scores.clip.by_class for file in files]
     return {label: [scores[label] for scores in of if label in scores] for label in labels}
 
 
 def card(file: SedResults) -> str:
-    """What was chosen on which clips, all figures, and those of each class by clip, in Markdown for a model card."""
+    """Markdown for a model card: selection data, all scores, and clip-level scores of each class."""
     clip, figures = file.scores.clip, {**clip_figures(file.scores), **time_figures(file.scores)}
     of_class = [
         [label, f"{one.n_clips:,}", four(one.ap), four(one.auc), four(one.f1)] for label, one in clip.by_class.items()

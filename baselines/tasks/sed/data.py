@@ -1,4 +1,4 @@
-"""The mixtures of a dataset at one SNR: spectrograms made once and kept on the device, weak and strong labels."""
+"""The mixtures of a dataset at one SNR: spectrograms computed once and kept on the device, weak and strong labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clear_gen.datasets.mixtures.load import config_of, load_mixtures
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures
 from clear_gen.store.manifest import stored_identity
 
-BATCH = {"cpu": 4, "cuda": 64}  # clips whose spectrograms are made together
+BATCH = {"cpu": 4, "cuda": 64}  # clips per batch of spectrograms
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Clips:
 
     @property
     def frame_s(self) -> float:
-        """From the beginning of a frame to that of the next."""
+        """Hop from one frame to the next, in seconds."""
         return self.settings.hop / self.settings.sample_rate
 
     @property
@@ -46,7 +46,7 @@ class Clips:
         return int(self.fold.max())
 
     def of_folds(self, folds: Sequence[int]) -> np.ndarray:
-        """Places of the clips of some folds, int64 [n]."""
+        """Indices of the clips of the given folds: int64 [n]."""
         return np.flatnonzero(np.isin(self.fold, folds))
 
 
@@ -58,10 +58,10 @@ def read_clips(
     fold: int | None = None,
     labels: Sequence[str] | None = None,
 ) -> Clips:
-    """The mixtures at one SNR (the first there is if None), of one fold or of all; ``advance``: so many more are read.
+    """The mixtures at one SNR (the first available if None), of one fold or all. ``advance(n)``: progress callback.
 
     ``labels``: the classes, by default those that occur. Raises InputError if there are no such mixtures, they have
-    labels that are no classes, or they are shorter than a window of the spectrogram.
+    labels outside ``labels``, or they are shorter than a window of the spectrogram.
     """
     settings = finished_mixtures(folder, stored_identity(folder))
     config = config_of(folder, settings, snr)
@@ -85,7 +85,7 @@ def read_clips(
 
 
 def heard_in(folder: Path, mixture_id: str, waveform: np.ndarray | None) -> np.ndarray:
-    """The waveform of a mixture. Raises InputError where the dataset was published without audio."""
+    """The waveform of a mixture. Raises InputError if the dataset was published without audio."""
     if waveform is None:
         raise InputError(
             f"{folder}: {mixture_id}: found no audio, expected mixtures with audio (clear-gen mix makes it)"
@@ -115,7 +115,7 @@ def mel_settings_at(sample_rate: int) -> LogMelSettings:
 
 
 class _Made:
-    """Spectrograms under way: waveforms are gathered until a batch of them is full."""
+    """Computes spectrograms in batches of waveforms."""
 
     def __init__(self, n: int, n_samples: int, settings: LogMelSettings, device: torch.device) -> None:
         if settings.n_frames(n_samples) < 1:
@@ -126,13 +126,13 @@ class _Made:
         self.made = torch.empty((n, settings.n_frames(n_samples), settings.n_bands), device=device)
 
     def add(self, waveform: np.ndarray) -> None:
-        """One more clip, float32 [n_samples]."""
+        """Add a clip, float32 [n_samples]."""
         self.waveforms.append(waveform)
         if len(self.waveforms) == BATCH[self.device.type]:
             self._flush()
 
     def log_mel(self) -> torch.Tensor:
-        """All of them, float32 [N, T, F]."""
+        """The spectrograms of all clips: float32 [N, T, F]."""
         if self.waveforms:
             self._flush()
         return self.made

@@ -1,4 +1,4 @@
-"""From the probabilities of a model to tags and events, with thresholds from a selection fold.
+"""Converts a model's probabilities to tags and events, with thresholds tuned on a selection fold.
 
 How frame probabilities become events, after Kong et al. (TASLP 2019): a class is only looked for in clips that are
 tagged with it. Models differ in scale (atrous never exceeds 0.5; a mean over frequency is far below a maximum), so
@@ -21,7 +21,7 @@ from baselines.tasks.sed.metrics.events import DROP_FRAMES, JOIN_FRAMES, decode,
 from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD, tune_thresholds
 from baselines.tasks.sed.run import Heard
 
-LEAST_ODDS = 1e-12  # so that a threshold of 0 has some
+LEAST_ODDS = 1e-12  # so that a threshold of 0 has finite odds
 
 
 class Thresholds(NamedTuple):
@@ -37,14 +37,14 @@ def default_thresholds(n_classes: int) -> Thresholds:
 
 
 def tuned_thresholds(selection: Clips, heard: Heard) -> Thresholds:
-    """The thresholds with the best F1 on the selection fold; see the module. ``heard``: the model's output for it."""
+    """Thresholds with the best F1 on the selection fold. ``heard``: the model's output for that fold."""
     of_clip = tune_thresholds(heard.clip, selection.targets)
     active = active_frames(selection, heard.frames)
     return Thresholds(of_clip, tune_frame_thresholds(heard.frames, heard.clip > of_clip, active))
 
 
 def decisive_frames(heard: Heard, thresholds: Thresholds) -> np.ndarray:
-    """Frame probabilities that decide at 0.5, 0 where a class is not tagged. Shape: float32 [N, T, K]."""
+    """Frame probabilities rescaled to a threshold of 0.5; 0 where a class is not tagged. Shape: float32 [N, T, K]."""
     return relative_frames(heard.frames, heard.clip > thresholds.clip, thresholds.frame)
 
 

@@ -1,4 +1,4 @@
-"""Scoring tags and events that are predicted about a fold of mixtures, and what is shown of it."""
+"""Scores the tags and events predicted for a fold of mixtures."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD
 from baselines.tasks.sed.results import SedConfig, SedHashes, SedResults
 from baselines.tasks.sed.split import Fold
 
-# What is known of a run alone
+# known only for a run
 UNKNOWN: dict[str, Any] = {
     "options": {}, "alpha": None, "seed": None, "train": [], "selection": None, "select_on_test": False
 }  # fmt: skip
 
 
 def score(fold: Fold, predictions: Sequence[Prediction], scored: Scored) -> SedResults:
-    """All scores of the predictions, which are in the order of the fold's mixtures.
+    """All scores; predictions must be in the order of the fold's mixtures.
 
-    Scores in time are there if the predictions have events, PSDS if they have frames (which no file has). Thresholds of
-    clips are 0.5 unless ``scored.about``, see ``TrainedPredictor.about``, has others.
+    Time-based scores require events, PSDS requires frames (which predictions files do not hold). Clip thresholds are
+    0.5 unless ``scored.about`` (see ``TrainedPredictor.about``) gives others.
     """
     about, labels = scored.about, fold.corpus.labels
     scores = np.array([[one.values["scores"][label] for label in labels] for one in predictions])

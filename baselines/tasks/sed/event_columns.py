@@ -13,7 +13,7 @@ import numpy as np
 
 from clear_gen.core.errors import InputError
 
-TIME_SLACK_S = 1e-6  # by which rounding may move the end of an event past the end of its clip
+TIME_SLACK_S = 1e-6  # rounding tolerance for events that end after their clip
 
 
 class Event(NamedTuple):
@@ -27,7 +27,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """What is scored: N clips, how long they are (``duration_s``: float64 [N]), and K classes."""
+    """N clips with durations (``duration_s``: float64 [N]), and K classes."""
 
     clips: tuple[str, ...]
     duration_s: np.ndarray
@@ -36,7 +36,7 @@ class Corpus:
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """E events of a corpus. ``clip``, ``label``: int64 [E], places in it; ``onset_s``, ``offset_s``: float64 [E]."""
+    """E events of a corpus. ``clip``, ``label``: int64 [E], indices into it; ``onset_s``, ``offset_s``: float64 [E]."""
 
     corpus: Corpus
     clip: np.ndarray
@@ -59,13 +59,13 @@ class Events:
         return [Event(names[0][clip], on, off, names[1][label]) for clip, on, off, label in zip(*columns, strict=True)]
 
     def take(self, chosen: np.ndarray) -> Events:
-        """Some of the events, by place or by mask."""
+        """A subset of the events, by index or by mask."""
         columns = self.clip, self.onset_s, self.offset_s, self.label
         return Events(self.corpus, *(column[chosen] for column in columns))
 
 
 def events_of(rows: Iterable[Event | tuple[str, float, float, str]], corpus: Corpus, name: str = "events") -> Events:
-    """Rows as columns. Raises InputError, which calls them ``name``, for what ``validate_events`` would refuse.
+    """Rows as columns. Raises InputError as ``validate_events`` does; ``name`` denotes the events in its message.
 
     >>> corpus = Corpus(("a.wav", "b.wav"), np.array([10.0, 10.0]), ("Bark", "Bus"))
     >>> events_of([("b.wav", 0.5, 2.5, "Bark")], corpus).clip
@@ -94,7 +94,7 @@ def events_of(rows: Iterable[Event | tuple[str, float, float, str]], corpus: Cor
 
 
 def validate_corpus(corpus: Corpus) -> None:
-    """Raise InputError unless clips and classes have names of their own and every clip a length above 0."""
+    """Raise InputError unless names of clips and of classes are unique and every clip has a positive length."""
     for name, values in (("clips", corpus.clips), ("labels", corpus.labels)):
         if not values:
             raise InputError(f"{name}: found none, expected at least one")
@@ -109,7 +109,7 @@ def validate_corpus(corpus: Corpus) -> None:
 
 
 def validate_events(events: Events, name: str) -> None:
-    """Raise InputError, which calls the events ``name``, unless 0 <= onset < offset <= length of the clip."""
+    """Raise InputError unless 0 <= onset < offset <= clip length; ``name`` denotes the events in the message."""
     end = events.corpus.duration_s[events.clip] + TIME_SLACK_S
     fits = (events.onset_s >= 0) & (events.onset_s < events.offset_s) & (events.offset_s <= end)
     if not fits.all():
@@ -123,7 +123,7 @@ def validate_events(events: Events, name: str) -> None:
 
 
 def present(events: Events) -> np.ndarray:
-    """Which clip has which class: bool [N, K], the weak labels of these events."""
+    """Weak labels of these events, bool [N, K]: whether a class occurs in a clip."""
     found = np.zeros((len(events.corpus.clips), len(events.corpus.labels)), bool)
     found[events.clip, events.label] = True
     return found

@@ -1,4 +1,4 @@
-"""Results on mixtures put together as experiments: folds and seeds of one model with the same settings."""
+"""Groups results on mixtures into experiments: folds and seeds of one model with the same settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Experiment:
 
     @property
     def config(self) -> SedConfig:
-        """That of the first fold, of which the others differ in folds and seed."""
+        """Configuration of the first fold; the others differ only in folds and seed."""
         return next(iter(self.files.values())).config
 
     @property
@@ -33,29 +33,29 @@ class Experiment:
 
     @property
     def n_folds(self) -> int:
-        """How many folds were held out."""
+        """Number of held-out folds."""
         return len({file.config.test for file in self.files.values()})
 
     @property
     def has_paper_alpha(self) -> bool:
-        """Whether the weight of the reconstruction is that of the paper's Table IV, or there is none."""
+        """Whether the reconstruction weight is that of the paper's Table IV, or the model has none."""
         return self.config.model != TWO_STEP or self.config.alpha in (None, PAPER_ALPHA)
 
     @property
     def name_with_alpha(self) -> str:
-        """The name, which says the weight of the reconstruction also where it is the published one."""
+        """The name, including the reconstruction weight even where it is the published one."""
         alpha = self.config.alpha
         if alpha != PAPER_ALPHA:
             return self.name
         return self.name.replace(TWO_STEP, f"{TWO_STEP}, α {alpha:g}", 1)
 
     def figures(self, of: Callable[[Results], Figures]) -> list[Figures]:
-        """Figures of every fold."""
+        """Scores of every fold."""
         return [of(file.scores) for file in self.files.values()]
 
 
 def experiments(files: Files) -> list[Experiment]:
-    """All results, put together: models in the paper's order, the highest SNR first."""
+    """Results grouped into experiments: models in the paper's order, the highest SNR first."""
     data = {file.hashes.data: Path(file.config.data).name for file in files.values()}
     grouped: dict[tuple[str, str], Files] = {}
     for path, file in files.items():

@@ -1,4 +1,4 @@
-"""A picture of a model's output for one mixture, in the manner of Figure 3 of 2APAE (arXiv 2008.07085).
+"""Figure of a model's output for one mixture, after Figure 3 of 2APAE (arXiv 2008.07085).
 
 On one axis of time: the spectrogram, what the decoder makes of it, where the model attends for each class that is true
 or predicted, the probabilities by frame, and the true events; beside it the probabilities of the clip. Needs the extra
@@ -25,9 +25,9 @@ from clear_gen.datasets.drawing import COLOURS, DPI, INK, SHOWN_HZ, WIDTH_INCHES
 from clear_gen.datasets.mixtures.load import load_mixture
 from clear_gen.mixtures.graph import MixtureGraph
 
-MOST_CLASSES = 4  # whose maps are drawn
+MOST_CLASSES = 4  # number of classes whose maps are drawn
 MOST_BARS = 12
-LINES = tuple(COLOURS[k] for k in (4, 5, 2, 6))  # those that are seen on white as lines, too
+LINES = tuple(COLOURS[k] for k in (4, 5, 2, 6))  # visible as lines on white
 REST = "#BBBBBB"
 MAP_INCHES, LINE_INCHES, ROW_INCHES, BAR_INCHES, ELSE_INCHES = 1.9, 1.5, 0.35, 0.35, 1.2
 MAPS = {
@@ -39,7 +39,7 @@ MAPS = {
 
 
 class Heard(NamedTuple):
-    """One clip and what a model makes of it. ``log_mel``: float [T, F], as the model reads it.
+    """One clip and a model's output for it. ``log_mel``: float [T, F], the model's input.
 
     ``clip`` [K], ``frames`` [K, T], ``reconstruction`` [T, F] or None, ``attention`` [K, T, F] or [K, T] by name.
     ``thresholds`` [K]: of ``clip``. ``shown``: the classes that are true, then those that are predicted, at least one.
@@ -83,7 +83,7 @@ def draw_clip(run: Path, clip: str | None, path: Path, device: str | None = None
 
 @torch.no_grad()
 def hear_clip(trained: Trained, run: Path, clip: str | None, data: Path | None = None) -> Heard:
-    """What a run's model makes of one mixture. Raises InputError if there is none of that id, or of another length."""
+    """Apply a run's model to one mixture. Raises InputError if the id is unknown or the length differs."""
     config, features = trained.config, trained.features
     folder = data_of(run, config, data)
     graph, stored, rate = load_mixture(folder, config.snr, clip or f"fold{config.fold}-000000")
@@ -202,7 +202,7 @@ def _draw_events(panel: Any, heard: Heard) -> None:
 
 
 def _draw_clip(panel: Any, heard: Heard) -> None:
-    """Probabilities of the clip as bars beside their thresholds: the classes that are shown, then the likeliest."""
+    """Clip probabilities as bars with their thresholds: the shown classes, then the most probable others."""
     likeliest = np.argsort(-heard.clip, kind="stable").tolist()
     bars = list(dict.fromkeys([*heard.shown, *likeliest]))[:MOST_BARS]
     true = {*heard.graph.weak_labels}

@@ -20,12 +20,12 @@ from baselines.tasks.sed.metrics import tagging
 from baselines.tasks.sed.run import ClipFeatures, Config, folds_of, hear, moments, new_model
 from clear_gen.core.files import write_text
 
-LEAST_GAIN = 1e-4  # of the selection fold's precision, relative, as PyTorch's ReduceLROnPlateau has it
-LEAST_FALL = 1e-8  # of the learning rate, from the same
+LEAST_GAIN = 1e-4  # relative gain of the selection fold's precision, as in PyTorch's ReduceLROnPlateau
+LEAST_FALL = 1e-8  # of the learning rate, likewise
 
 
 def features_for(config: Config, clips: Clips) -> ClipFeatures:
-    """How a run's clips become its model's input: means and deviations of the folds that it learns from."""
+    """Feature settings of a run: means and standard deviations over its training folds."""
     mean, std = moments(clips.log_mel, clips.of_folds(folds_of(config, clips.n_folds).train))
     return ClipFeatures(
         mel=clips.settings, n_frames=clips.log_mel.shape[1], labels=list(clips.corpus.labels), mean=mean, std=std
@@ -33,7 +33,7 @@ def features_for(config: Config, clips: Clips) -> ClipFeatures:
 
 
 def lower_rate(rate: float) -> float:
-    """A tenth of the learning rate, or the same if that changes nothing."""
+    """A tenth of the learning rate, or the rate unchanged if the reduction would be negligible."""
     lower = rate * 0.1
     return lower if rate - lower > LEAST_FALL else rate
 
@@ -73,7 +73,7 @@ class SedLearner:
         write_text(run / FEATURES, self.features.model_dump_json(indent=1) + "\n")
 
     def begin_epoch(self, epoch: int) -> None:
-        """The clips are the same in every epoch."""
+        """Nothing to prepare: the clips are the same in every epoch."""
 
     def loss(self, module: nn.Module, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See ``loss_of``; the sum is that of the mean losses."""
@@ -89,16 +89,16 @@ class SedLearner:
         return {"train_loss": sums[0] / n_batches}
 
     def validate(self, processes: Processes) -> dict[str, float]:
-        """Loss of the labels and scores on the fold that rate and epoch are chosen on, shared by the processes.
+        """Label loss and scores on the selection fold, computed jointly by the processes.
 
-        A score that no label defines is 0; all are NaN if the model's probabilities are.
+        A score that is undefined for lack of labels is 0; all are NaN if the model's probabilities are.
         """
         probabilities = torch.zeros((len(self.selection), self.targets.shape[1]), device=self.device)
         mine = slice(processes.rank, None, processes.n)
         if len(own := self.selection[mine]):
             found = hear(self.model, self.features, self.clips.log_mel[own], self.config.precision).clip
             probabilities[mine] = torch.from_numpy(found).to(self.device)
-        scores = processes.sum(probabilities).cpu()  # of the other processes' clips each has zeros
+        scores = processes.sum(probabilities).cpu()  # each process has zeros for the clips of the others
         names = "selection_loss", "selection_micro_ap", "selection_macro_ap", "selection_auc"
         if not scores.isfinite().all():
             return dict.fromkeys(names, float("nan"))
@@ -122,9 +122,9 @@ def loss_of(output: SedOutput, targets: torch.Tensor, standardised: torch.Tensor
     The paper prints its first term twice; the second is the error. Shape: ``targets`` float [B, K], ``standardised``,
     the model's input, float [B, T, F] -> scalar.
     """
-    # A value that is not a number ends the run after the epoch: torch's own check would have no message on a GPU.
+    # NaN ends the run after the epoch: torch's own check would give no message on a GPU.
     loss = binary_cross_entropy(output.clip.float().nan_to_num(), targets)
     if output.reconstruction is None:
         return loss
-    # also with alpha 0: several processes expect a gradient, if of zeros, of every parameter
+    # also with alpha 0: distributed training expects a gradient, even if zero, for every parameter
     return loss + alpha * mse_loss(output.reconstruction.float(), standardised)

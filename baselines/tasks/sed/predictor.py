@@ -1,9 +1,9 @@
-"""A trained network that listens: to the mixtures of a fold, or to any recording.
+"""A trained network as a predictor: of the mixtures of a fold, or of any recording.
 
-A recording of any length is heard in windows of the training clips' length. They overlap by half, and the last one ends
-with the recording; a shorter recording is repeated until it fills one window, because silence would be unlike anything
-in the training. A probability, of a class in the recording or in a frame, is the highest of those in all windows that
-cover it, so an event that a border cuts is heard whole in the next window.
+A recording of any length is processed in windows of the training clips' length. They overlap by half, and the last one
+ends with the recording; a shorter recording is repeated until it fills one window, because padding with silence would
+be unlike the training data. Each probability, of a class in the recording or in a frame, is the maximum over all
+windows that cover it, so an event cut by a window border is complete in the next window.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file
 from clear_gen.dsp.resample import resampled
 
-BLOCK_FRAMES = 4096  # whose spectrogram is made together: a recording may last for hours
+BLOCK_FRAMES = 4096  # per block of the spectrogram: a recording may last for hours
 
 
 class TrainedPredictor:
-    """The best model of a run, which says which classes are in the mixtures of a fold, and when."""
+    """Predicts tags and events of the mixtures of a fold with the best model of a run."""
 
     def __init__(self, run: Path, device: str | None = None) -> None:
         """Raises InputError naming the file that is missing or malformed."""
@@ -63,7 +63,7 @@ class TrainedPredictor:
         yield from predictions_of(heard.clip, events_in(frames, split.corpus, test.frame_s), frames)
 
     def about(self, split: Fold) -> Mapping[str, Any]:
-        """What the results say of the run: its choices, its folds, and the thresholds that ``predict`` tuned."""
+        """Fields of the results about the run: configuration, folds, and the thresholds that ``predict`` tuned."""
         config, features = self._trained.config, self._trained.features
         folds = folds_of(config, split.mixtures.settings.spec.n_folds)
         assert self._thresholds is not None, "predict comes first"
@@ -101,7 +101,7 @@ def predictions_of(scores: np.ndarray, events: Events, frames: np.ndarray | None
 
 
 def stored_thresholds(run: Path, labels: list[str], results_name: str) -> Thresholds:
-    """The thresholds in a run's results, 0.5 before it was evaluated. Raises InputError for other classes' results."""
+    """The thresholds in a run's results, 0.5 if it was never evaluated. Raises InputError if the classes differ."""
     path = run / RESULTS.format(results_name)
     if not path.is_file():
         return default_thresholds(len(labels))
@@ -128,7 +128,7 @@ class DetectedEvent:
 
 @dataclass(frozen=True, eq=False)
 class Detection:
-    """What is heard in a recording: ``events`` by onset, and the probability of every class anywhere in it.
+    """Detections in a recording: ``events`` by onset, and the probability that each class occurs anywhere in it.
 
     ``frames``: float32 [K, T], the probability of each class in each frame of ``frame_s`` seconds.
     """

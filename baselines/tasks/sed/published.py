@@ -1,4 +1,4 @@
-"""Results that the paper of 2APAE prints, to be shown beside ours.
+"""Results published in the 2APAE paper, shown next to ours.
 
 Source: Deshmukh, Raj, Singh, "Multi-Task Learning for Interpretable Weakly Labelled Sound Event Detection", 2020
 (arXiv 2008.07085), Tables IV (models) and V (weights of the reconstruction): means over four folds of DCASE 2018 events
@@ -61,7 +61,7 @@ TABLE_5: dict[float, BySnr] = {
 
 
 def published(model: str, alpha: float | None, snr_db: float | None) -> tuple[str, Published] | None:
-    """The table and what it prints of a model at an SNR in dB; None where nothing is printed.
+    """The table and its row for a model at an SNR in dB; None where not reported.
 
     >>> published("gap", 0.001, 0.0)
     ('Table IV', Published(micro_ap=0.3295, macro_ap=0.4093, macro_auc=0.8694, is_auc_misprinted=False))

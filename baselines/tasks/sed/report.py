@@ -1,4 +1,4 @@
-"""What a report shows of scores on mixtures: the paper's tables beside ours, then each experiment."""
+"""Report sections for sound event detection: the paper's tables next to ours, then each experiment."""
 
 from __future__ import annotations
 

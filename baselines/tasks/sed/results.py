@@ -1,6 +1,6 @@
 """Results on mixtures: the file, ``results-<mixtures>-fold<k>.json``, and figures for tables.
 
-``note`` says in words what the thresholds, and a run's epoch, were chosen on.
+``note`` states on which data the thresholds, and a run's epoch, were chosen.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Figures = dict[str, float | None]
 class SedConfig(ResultsConfig):
     """What was scored. ``mixtures``: the config of the dataset, ``snr_db`` its SNR, None where the rules drew it.
 
-    ``train``, ``selection``, ``test``: folds, of which only the last is known of anybody's predictions.
+    ``train``, ``selection``, ``test``: folds; only ``test`` is known for an external predictions file.
     """
 
     options: dict[str, bool | int | float | str | None]
@@ -42,14 +42,14 @@ class SedConfig(ResultsConfig):
 
 
 class SedHashes(Hashes):
-    """``data``: SHA-256 of the dataset's identity; ``weights``: of the model's file, None of anybody's predictions."""
+    """``data``: SHA-256 of the dataset's identity; ``weights``: of the model's file, None for a predictions file."""
 
     data: str
     weights: str | None
 
 
 class SedResults(ResultsFile):
-    """A results file. ``frame_thresholds``: those above which a class is active; None of anybody's predictions."""
+    """A results file. ``frame_thresholds``: above which a class is active; None for a predictions file."""
 
     task: Literal["sed"] = "sed"
     config: SedConfig
@@ -74,7 +74,7 @@ class SedResults(ResultsFile):
 
     @property
     def note(self) -> str:
-        """What was chosen on which clips, in words."""
+        """A sentence stating what was chosen on which clips."""
         if self.config.select_on_test:
             return ON_TEST
         if self.config.selection is None:
@@ -95,7 +95,7 @@ PRECISION = "micro-AP", "macro-AP", "AUC"
 
 
 def clip_figures(scores: Results) -> Figures:
-    """The scores by clip, under the heads of tables."""
+    """Clip-level scores by column header."""
     clip = scores.clip
     precision = dict(zip(PRECISION, (clip.micro_ap, clip.macro_ap, clip.macro_auc), strict=True))
     return {**precision, "d'": clip.d_prime, "micro-F1": clip.micro_f1, "macro-F1": clip.macro_f1}
@@ -111,7 +111,7 @@ def time_figures(scores: Results) -> Figures:
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """The mean of those that there are; None without any."""
+    """The mean of the values that are not None; None if there are none."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
@@ -122,5 +122,5 @@ def mean_figures(rows: Sequence[Mapping[str, float | None]]) -> Figures:
 
 
 def four(value: float | None) -> str:
-    """A figure as the paper prints it, or nothing."""
+    """Format a score to four decimals, as in the paper; an empty string for None."""
     return "" if value is None else f"{value:.4f}"

@@ -1,4 +1,4 @@
-"""What a run on mixtures is made of: its choices, its folds, its features, and a trained model ready to listen."""
+"""Runs on mixtures: configuration, folds, features, and loading a trained model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVALUATION_BATCH = {"cpu": 4, "cuda": 64}
 
 
 class Config(RunConfig):
-    """The choices of a run on mixtures. The defaults are the protocol of 2APAE (arXiv 2008.07085, and its code).
+    """Configuration of a run on mixtures. The defaults are the protocol of 2APAE (arXiv 2008.07085, and its code).
 
     ``snr``: the config of the dataset, such as mixtures-snr0. ``fold``: the one held out, on which the run is scored.
     ``alpha``: weight of the reconstruction's squared error. The learning rate falls when the micro-averaged precision
@@ -42,7 +42,7 @@ class Config(RunConfig):
 
 
 class Folds(NamedTuple):
-    """Which folds a run learns from, chooses rate and epoch on, and is scored on."""
+    """The folds for training, for selecting rate and epoch, and for scoring."""
 
     train: tuple[int, ...]
     selection: int
@@ -52,8 +52,8 @@ class Folds(NamedTuple):
 def folds_of(config: Config, n_folds: int) -> Folds:
     """The folds of a run, of folds 1 to ``n_folds``.
 
-    Rate, epoch and thresholds are chosen on the fold after the held-out one, which is then not learnt from: clips of
-    one fold share recordings, so a part of those that are learnt from could not tell what is merely remembered.
+    Rate, epoch and thresholds are chosen on the fold after the held-out one, which is excluded from training: clips of
+    one fold share recordings, so a subset of the training folds could not reveal memorisation.
 
     Raises InputError if there are too few folds, or no such one.
 
@@ -74,7 +74,7 @@ def folds_of(config: Config, n_folds: int) -> Folds:
 
 
 class ClipFeatures(Strict):
-    """How clips become a model's input [T, F]: each band less ``mean``, divided by ``std`` (a number per band)."""
+    """Standardises clips to model input [T, F]: each band minus ``mean``, divided by ``std`` (one value per band)."""
 
     mel: LogMelSettings
     n_frames: int = Field(gt=0)
@@ -89,7 +89,7 @@ class ClipFeatures(Strict):
 
 
 def new_model(config: Config, features: ClipFeatures) -> nn.Module:
-    """The model of a run before it has learnt anything. Raises InputError for an unknown model or option."""
+    """A newly initialised model for a run. Raises InputError for an unknown model or option."""
     sizes = {"n_classes": len(features.labels), "n_frames": features.n_frames}
     return build(config.model, sizes, stream(config.seed, STAGE_WEIGHTS), config.options)
 
@@ -110,7 +110,7 @@ def read_features(run: Path) -> ClipFeatures:
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model, ready to hear."""
+    """A trained model with its features, ready for inference."""
 
     config: Config
     features: ClipFeatures
@@ -132,7 +132,7 @@ def load_run(run: Path, device: str | None = None) -> Trained:
 
 
 class Heard(NamedTuple):
-    """What a model hears in N clips: float32 [N, K], float32 [N, K, T]; see ``SedOutput``."""
+    """A model's probabilities for N clips: float32 [N, K], float32 [N, K, T]; see ``SedOutput``."""
 
     clip: np.ndarray
     frames: np.ndarray
@@ -140,9 +140,9 @@ class Heard(NamedTuple):
 
 @torch.no_grad()
 def hear(model: nn.Module, features: ClipFeatures, log_mel: torch.Tensor, precision: Precision = "float32") -> Heard:
-    """The model's probabilities in clips, whose spectrograms float32 [N, T, F] are not normalised.
+    """Apply the model to clips given as spectrograms, float32 [N, T, F], not yet standardised.
 
-    Raises InputError unless clips are as long as those of the training.
+    Raises InputError unless the clips are as long as those in training.
     """
     if (found := log_mel.shape[1]) != features.n_frames:
         raise InputError(f"mixtures: found {found} frames, expected {features.n_frames}, as the model was trained on")

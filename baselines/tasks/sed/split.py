@@ -1,4 +1,4 @@
-"""The mixtures of one fold as a split to predict: what is true of them, and how predictions about them are written.
+"""The mixtures of one fold as a split to predict: ground truth, and the format of predictions.
 
 A line of predictions is ``{"mixture_id": "fold1-000000", "scores": {"Bark": 0.9, ...}, "events": [["Bark", 0.5, 2.5],
 ...]}``: a score for every class of the dataset, the higher the likelier; events with onset and offset in seconds, in
@@ -40,7 +40,7 @@ EXAMPLE = '{"mixture_id": ..., "scores": {...}}'
 class Mixtures:
     """The N mixtures of one dataset at one SNR. ``config``: their name, such as mixtures-snr0; ``labels``: K classes.
 
-    Spectrograms are read when asked for and kept, so that several runs on the same mixtures share them.
+    Spectrograms are computed on first use and kept, so that several runs on the same mixtures share them.
     """
 
     folder: Path
@@ -52,7 +52,7 @@ class Mixtures:
 
     @property
     def snr_db(self) -> float | None:
-        """None where the rules of the dataset drew it."""
+        """SNR in dB; None where the dataset's rules drew it per mixture."""
         snr_db: float | None = self.settings.snr_of_config[self.config]
         return snr_db
 
@@ -137,7 +137,7 @@ class Fold:
 
 
 def open_fold(mixtures: Mixtures, fold: str) -> Fold:
-    """A fold by name, such as fold1, without its audio. Raises InputError if there is no such one."""
+    """A fold by name, such as fold1, without its audio. Raises InputError if there is no such fold."""
     if fold not in mixtures.settings.sizes:
         expected = ", ".join(mixtures.settings.sizes)
         raise InputError(f"{mixtures.folder}: fold: found {fold!r}, expected one of: {expected}")

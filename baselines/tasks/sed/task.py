@@ -41,7 +41,7 @@ def _folds(_context: click.Context, _parameter: click.Parameter, value: str | No
 
 
 class Sed:
-    """Mixtures with weak labels to learn from, and with strong ones to be scored on; one fold is held out."""
+    """Training on mixtures with weak labels, scoring with strong labels; one fold is held out."""
 
     name = "sed"
     title = "sound event detection"
@@ -114,7 +114,7 @@ class Sed:
             return read_clips(folder, config.snr, device, advance)
 
     def learner(self, config: SedRun, data: Clips, device: torch.device) -> SedLearner:
-        """A model at its first step."""
+        """An untrained model with its training data."""
         return SedLearner(config, data, device)
 
     # --- scoring ------------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class Sed:
         return TrainedPredictor(run, device)
 
     def score(self, split: Fold, predictions: Sequence[Prediction], scored: Scored) -> SedResults:
-        """Scores by clip and, of events, in time."""
+        """Clip-level scores and, if events are predicted, time-based scores."""
         return score(split, predictions, scored)
 
     def load(self, run: Path, device: str | None) -> ListeningModel:

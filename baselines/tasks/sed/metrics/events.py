@@ -1,4 +1,4 @@
-"""Sound events from the frame probabilities of a model, at one or many thresholds, and joined where they overlap.
+"""Decodes frame probabilities to sound events, at one or many thresholds; merges overlapping events.
 
 Conventions: an event lasts from its onset to its offset, in seconds from the beginning of its clip. Frame k of a model
 covers the time from k to k + 1 times ``frame_s``, so an event of frames a..b - 1 lasts from a to b times ``frame_s``.
@@ -18,7 +18,7 @@ from clear_gen.core.errors import InputError
 
 HIGH, LOW = 0.2, 0.1  # of the hysteresis, probabilities
 JOIN_FRAMES = DROP_FRAMES = 10
-THRESHOLDS = tuple((k + 0.5) / 50 for k in range(50))  # of operating points: 0.01, 0.03 ... 0.99, as DCASE has them
+THRESHOLDS = tuple((k + 0.5) / 50 for k in range(50))  # of operating points: 0.01, 0.03 ... 0.99, as in DCASE
 
 
 # --- from frames ------------------------------------------------------------------------------------------------------
@@ -59,9 +59,9 @@ def operating_points(
     join_frames: int = 0,
     drop_frames: int = 0,
 ) -> list[Events]:
-    """The events at each threshold; ``low_share``: the lower threshold of the hysteresis by the upper, 0 to 1.
+    """The events at each threshold; ``low_share``: ratio of the lower to the upper hysteresis threshold, 0 to 1.
 
-    Else as ``decode``.
+    Otherwise like ``decode``.
     """
     _validate_frames(probabilities, corpus, frame_s)
     if low_share is not None and not 0 <= low_share <= 1:
@@ -131,7 +131,7 @@ def _runs(active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pairs(first: Events, second: Events) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of an event of the one and an event of the other in the same clip, as places: int64 [P], int64 [P]."""
+    """All pairs of events from the two sets in the same clip, as indices: int64 [P], int64 [P]."""
     order = np.argsort(second.clip, kind="stable")
     clips = second.clip[order]
     start, end = np.searchsorted(clips, first.clip, "left"), np.searchsorted(clips, first.clip, "right")
@@ -142,7 +142,7 @@ def pairs(first: Events, second: Events) -> tuple[np.ndarray, np.ndarray]:
 
 
 def merge(events: Events) -> Events:
-    """Events of one class that overlap become one; those that only touch stay two. Ordered by clip, class and onset."""
+    """Merge overlapping events of one class; events that only touch stay separate. Ordered by clip, class and onset."""
     order = np.lexsort((events.offset_s, events.onset_s, events.label, events.clip))
     events = events.take(order)
     if not len(events):

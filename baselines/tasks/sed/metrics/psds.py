@@ -75,7 +75,7 @@ class Psds:
 
 @dataclass(frozen=True)
 class Rates:
-    """What one operating point does to each class. Shape: float64 [K]; NaN of classes without reference events.
+    """Rates of one operating point by class. Shape: float64 [K]; NaN for classes without reference events.
 
     ``fpr``, ``ctr`` per hour; ``ctr``: the mean over the other classes.
     """
@@ -99,7 +99,7 @@ def validate_settings(settings: PsdsSettings) -> None:
 
 
 def psds(reference: Events, operating_points: Sequence[Events], settings: PsdsSettings) -> Psds:
-    """The score of a system. ``operating_points``: its detections, at every threshold one.
+    """The PSDS of a system. ``operating_points``: its detections, one set per threshold.
 
     Raises InputError as ``validate_settings`` does.
     """

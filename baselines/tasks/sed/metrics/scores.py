@@ -28,8 +28,8 @@ OFFSET_SHARES = (0.2, 0.5)
 class Results:
     """The scores of one model on one set of clips.
 
-    ``segment``, ``event``, ``psds``: None without events. ``event``: by the share of an event's length that its offset
-    may be away, "0.2" and "0.5" (sed_eval's default). ``psds``: by the name of its settings.
+    ``segment``, ``event``, ``psds``: None without events. ``event``: by offset tolerance as a fraction of the event's
+    length, "0.2" and "0.5" (sed_eval's default). ``psds``: by the name of its settings.
     """
 
     clip: ClipScores
