@@ -9,10 +9,9 @@ from clear_gen.core.parquet import AUDIO
 
 
 class AudioColumn:
-    """FLAC files one after the other in one buffer, so that Arrow can take them as they are.
+    """FLAC files concatenated in one buffer, which Arrow uses without copying.
 
-    The buffer has room for uncompressed audio of ``n_samples`` in all, of so many ``bits`` each; what is never written
-    takes no memory.
+    The buffer is reserved for ``n_samples`` uncompressed samples of ``bits`` bits; unwritten pages take no memory.
     """
 
     def __init__(self, n_samples: int, bits: int = 16) -> None:
@@ -20,7 +19,7 @@ class AudioColumn:
         self._ends = [0]
 
     def append(self, data: bytes) -> None:
-        """Add a file, as ``encode_flac`` makes it."""
+        """Add a file as returned by ``encode_flac``."""
         start, end = self._ends[-1], self._ends[-1] + len(data)
         if end > len(self._buffer):  # noise at full scale: FLAC then is a little larger than PCM
             self._buffer = np.concatenate([self._buffer[:start], np.empty(len(self._buffer) + len(data), np.uint8)])
@@ -36,7 +35,7 @@ class AudioColumn:
 
 
 def with_columns(table: pa.Table, **columns: pa.Array) -> pa.Table:
-    """The table with these columns in the places of those of the same names."""
+    """The table with the columns of the same names replaced by these."""
     for name, column in columns.items():
         table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
     return table

@@ -1,4 +1,4 @@
-"""Making what is missing of a dataset of any kind: claim the folder, make the files, let the last run finish."""
+"""Builds the missing parts of a dataset of any kind: claim the folder, make the files; the last run finishes it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from clear_gen.store.manifest import (
 )
 from clear_gen.store.workers import Engine, Pool
 
-# (records still to make, records in all) -> a context that yields the function to call with the number made
+# (remaining records, total records) -> context manager yielding a callback that takes the number of records made
 Progress = Callable[[int, int], AbstractContextManager[Advance]]
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Which part of the files this run makes: the ``index``-th of ``of``."""
+    """The part of the files that this run makes: the ``index``-th of ``of``."""
 
     index: int = 0
     of: int = 1
@@ -44,10 +44,10 @@ class Shard:
 
 @dataclass(frozen=True)
 class Execution:
-    """How a dataset is made, never what: no part of its identity.
+    """How a dataset is made; not part of its identity.
 
-    ``workers``: processes, or chunks at a time on Ray; ``engine``: what they run in; ``overwrite``: whether a dataset
-    that is already in the folder is replaced.
+    ``workers``: processes, or concurrent chunks on Ray; ``engine``: where they run; ``overwrite``: whether to replace a
+    dataset already in the folder.
     """
 
     workers: int = 1
@@ -59,11 +59,11 @@ class Execution:
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """A dataset that is to be made.
+    """Plan of a dataset to build.
 
-    ``attached``: what it takes along besides the files of its records, as path below the folder -> what writes the file
-    there. ``missing`` says which of them are to be written, and raises InputError where others are in their place.
-    ``kind`` finishes the dataset when every file is there.
+    ``attached``: files besides those of the records, as path below the folder -> function that writes the file.
+    ``missing`` lists those still to be written, and raises InputError where other files are in their place.
+    ``kind`` finishes the dataset once every file is there.
     """
 
     kind: DatasetKind
@@ -75,7 +75,7 @@ class BuildPlan:
 
 
 def complete(plan: BuildPlan, execution: Execution) -> None:
-    """Make what is missing of this shard, alone on its files; the last shard finishes the dataset.
+    """Make the missing files of this shard under their lock; the last shard finishes the dataset.
 
     Raises InputError if the folder holds something else, CheckFailed if another run is at work in it or a worker died.
     """
@@ -116,7 +116,7 @@ def complete(plan: BuildPlan, execution: Execution) -> None:
 
 
 def _is_complete(plan: BuildPlan) -> bool:
-    """Whether the dataset is finished and nothing is missing or cut; what was altered within, ``validate`` finds."""
+    """Whether the dataset is finished and no file is missing or truncated; ``validate`` finds altered content."""
     folder = plan.context.folder
     if not is_finished(folder) or not (folder / CARD).exists():
         return False
@@ -136,9 +136,9 @@ def _make(context: BuildContext, files: list[DataFile], execution: Execution) ->
 
 
 def claim(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:
-    """See that ``folder`` is free for the dataset of this identity; with ``overwrite`` remove the one that is there.
+    """Check that ``folder`` is free for the dataset of this identity; ``overwrite`` removes an existing dataset.
 
-    Raises InputError if it holds another dataset or something else, CheckFailed if another run is at work in it.
+    Raises InputError if it holds another dataset or anything else, CheckFailed if another run is using it.
     """
     check_folder(folder, identity, overwrite)
     if overwrite and stored_identity(folder, any_format=True) is not None:
@@ -147,16 +147,16 @@ def claim(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:
 
 
 def discard(folder: Path, identity: dict[str, Any]) -> None:
-    """Remove the dataset that is in ``folder``, and nothing else, to make room for the one of this identity.
+    """Remove the dataset in ``folder``, and nothing else, to make room for the one of this identity.
 
-    The new identity is written first, so that a run that is killed meanwhile leaves a folder that can be overwritten.
+    The new identity is written first, so that a run killed meanwhile leaves a folder that can be overwritten.
     """
     names = {*recorded_names(folder), *owned_files(folder)}
     write_text(folder / PARTIAL / IDENTITY, json.dumps(identity, indent=1))
     for path in (*(folder / name for name in sorted(names)), *temporary_files(folder)):
         path.unlink(missing_ok=True)
         if path.parent != folder:
-            with suppress(OSError):  # other files are there, perhaps the user's
+            with suppress(OSError):  # other files remain, perhaps the user's
                 path.parent.rmdir()
     (folder / CARD).unlink(missing_ok=True)
     (folder / IDENTITY).unlink(missing_ok=True)  # not before: it names the files

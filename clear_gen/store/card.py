@@ -1,4 +1,4 @@
-"""What the cards of every kind of dataset share: licences and sizes as the Hub names them, cells of tables."""
+"""Shared by the cards of all kinds: licences and size categories as the Hub names them, table cells."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ SIZES = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 
 
 def cell(text: str) -> str:
-    """A text from outside as a cell of a table: of one line, without what Markdown or HTML would take for its own."""
+    """Escape an external text as a one-line Markdown table cell."""
     return " ".join(text.replace("|", "/").replace("<", "‹").replace(">", "›").split())

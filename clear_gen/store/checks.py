@@ -1,4 +1,4 @@
-"""Checks of records that every kind of dataset has: audio against its hash, values drawn again."""
+"""Record checks common to all kinds: audio against its hash, values against redrawn ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from clear_gen.core.pcm import sha256_pcm
 from clear_gen.store.validate import Finding
 
-RELATIVE_ROUNDING = 1e-9  # of a number drawn again by another mathematical library
+RELATIVE_ROUNDING = 1e-9  # tolerance of a number redrawn with another mathematical library
 
 
 SAMPLE_ROUNDING = 1  # of a position computed from such a number
@@ -25,14 +25,14 @@ SHOWN_VALUE = 60  # characters
 PCM_BITS = 16
 
 
-TOLERANCE_DB = 1e-3  # of what another mathematical library found out about a scene
+TOLERANCE_DB = 1e-3  # tolerance of measurements of a scene made with another mathematical library
 
 
 @dataclass
 class Inspected:
-    """What was found in a chunk: findings, and how many scenes came out how (``drawn identical``, ...).
+    """Result of inspecting a chunk: findings, and the number of scenes by outcome (``drawn identical``, ...).
 
-    ``n_groups``: of a split's questions, the row groups that are still to be looked at.
+    ``n_groups``: for a split's questions, the number of row groups still to inspect.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Inspected:
 
 
 def differences_of(value: Any, expected: Any, name: str) -> Iterator[tuple[str, bool]]:
-    """Where two values differ, in words, and whether it is rounding."""
+    """Descriptions of the differences between two values, and whether they are rounding errors."""
     if isinstance(value, dict) and isinstance(expected, dict):
         for key in expected:
             yield from differences_of(value.get(key), expected[key], f"{name}.{key}")
@@ -65,7 +65,7 @@ def flac_bits(data: bytes) -> int:
 
 
 def wrong_audio(row: dict[str, Any], pcm: np.ndarray, rate: int) -> Iterator[str]:
-    """How decoded audio differs from what its record says."""
+    """Describe how decoded audio differs from its record."""
     if rate != row["sample_rate"]:
         yield f"audio: found {rate} Hz, expected {row['sample_rate']} Hz"
     if len(pcm) != row["n_samples"]:

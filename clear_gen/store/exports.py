@@ -1,4 +1,4 @@
-"""Exports in the layouts of others: a folder that is claimed, continued or overwritten, and files put into it."""
+"""Exports in third-party layouts: claiming, continuing or overwriting a folder, and writing files into it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path, write_text
 
-MARKER = ".exporting.json"  # there as long as the export is not whole
+MARKER = ".exporting.json"  # present while the export is incomplete
 
 
 @contextmanager
@@ -22,11 +22,11 @@ def claiming(
     patterns: Sequence[str],
     overwrite: bool,
 ) -> Iterator[None]:
-    """Claim ``out`` for an export of the dataset in ``folder``, until the export is whole.
+    """Claim ``out`` for an export of the dataset in ``folder`` until the export is complete.
 
-    ``about`` tells exports apart: only one like it is continued. ``check`` raises InputError if the dataset is damaged.
-    ``patterns``: the files of such an export, which ``overwrite`` removes. Raises InputError if ``out`` holds something
-    else.
+    ``about`` identifies the export: only one with equal values is continued. ``check`` raises InputError if the
+    dataset is damaged. ``patterns``: the files of such an export, which ``overwrite`` removes. Raises InputError if
+    ``out`` holds anything else.
     """
     if out.resolve().is_relative_to(folder.resolve()):
         raise InputError(f"{out}: lies inside the dataset {folder}, expected a folder outside of it")
@@ -53,11 +53,11 @@ def _continues(path: Path, marker: str) -> bool:
 
 
 def put(path: Path, data: bytes) -> None:
-    """Write a file atomically, unless it is there with these bytes already."""
+    """Write a file atomically, unless it already has these bytes."""
     try:
         if not path.is_symlink() and path.stat().st_size == len(data) and path.read_bytes() == data:
             return
     except OSError:
-        pass  # not there, or not readable: then it is written
+        pass  # missing or unreadable: write it
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)

@@ -1,4 +1,4 @@
-"""The end of making a dataset: everything is there and whole, then the card, and ``clear.json`` last."""
+"""Finishes a dataset: checks that every file is complete, writes the card, and ``clear.json`` last."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from clear_gen.store.manifest import (
 
 
 def finish(folder: Path, kind: DatasetKind) -> None:
-    """Check that every file is there and whole, then write the card and ``clear.json``, and remove ``.partial``.
+    """Check that every file is complete, then write the card and ``clear.json``, and remove ``.partial``.
 
-    A finished dataset is only checked against its ``clear.json``; a card that is missing is written again.
+    A finished dataset is only checked against its ``clear.json``; a missing card is rewritten.
 
-    Raises CheckFailed naming the first file that is missing or altered, or if a run is at work in the folder.
+    Raises CheckFailed naming the first file that is missing or altered, or if another run is using the folder.
     """
     if not is_finished(folder):
         if stored_identity(folder) is None:
@@ -49,7 +49,7 @@ def finish(folder: Path, kind: DatasetKind) -> None:
 def finish_locked(folder: Path, kind: DatasetKind, read_again: bool = False) -> None:
     """Like ``finish``, but the caller already holds the lock, and the dataset is not finished.
 
-    ``clear.json`` gets the hashes that the files had when they were written; with ``read_again`` they are compared.
+    ``clear.json`` stores the hashes recorded when the files were written; ``read_again`` verifies them.
     """
     identity = stored_identity(folder) or {}
     settings = kind.settings(identity, folder / IDENTITY)
@@ -78,13 +78,13 @@ def write_manifest(
     hashes: dict[str, str],
     card: str,
 ) -> None:
-    """Write the card, then ``clear.json``, which holds the hashes of all the rest."""
+    """Write the card, then ``clear.json``, which holds the hashes of all other files."""
     write_text(folder / CARD, card)
     write_provenance(folder, identity, made_with, {**hashes, CARD: sha256_file(folder / CARD)}, sections)
 
 
 def check_hashes(folder: Path, files: dict[str, Any]) -> None:
-    """Raise CheckFailed unless every file, the card aside, has its SHA-256."""
+    """Raise CheckFailed unless every file except the card has its SHA-256."""
     for name, expected in files.items():
         path = folder / name
         if name != CARD and not (path.is_file() and sha256_file(path) == expected):
@@ -92,9 +92,9 @@ def check_hashes(folder: Path, files: dict[str, Any]) -> None:
 
 
 def hashes_when_written(folder: Path, names: Iterable[str], read_again: bool) -> dict[str, str]:
-    """SHA-256 of files, of those of records as it was when they were written, if that was kept.
+    """SHA-256 of files; for files of records the hash recorded when they were written, if known.
 
-    With ``read_again`` both are compared. What lies beside the records may have been replaced by its like since.
+    ``read_again`` compares it with the current hash. Files other than records may have been validly replaced since.
 
     Raises CheckFailed naming the first file that is missing or was altered.
     """
@@ -110,7 +110,7 @@ def hashes_when_written(folder: Path, names: Iterable[str], read_again: bool) ->
 
 
 def made_with(folder: Path, files: list[DataFile]) -> dict[str, str]:
-    """This machine's environment; where files come from another one, too, it says so."""
+    """This machine's environment, with a note if some files were made on another machine."""
     here = environment()
     records = [read_record(folder, file.name) for file in files]
     elsewhere = sum(record is not None and record.get("environment") != here for record in records)
@@ -118,8 +118,8 @@ def made_with(folder: Path, files: list[DataFile]) -> dict[str, str]:
 
 
 def remove_leftovers(folder: Path, sections_too: bool = False) -> None:
-    """Remove what killed runs were writing, and ``.partial``; but unless ``sections_too``, the beginnings of further
-    sections, such as candidates of questions, stay there."""
+    """Remove temporary files of killed runs, and ``.partial``; unless ``sections_too``, keep partial work on further
+    sections, such as question candidates."""
     for leftover in temporary_files(folder):
         leftover.unlink(missing_ok=True)
     plans = (folder / PARTIAL).glob("*.json")
@@ -133,12 +133,12 @@ def remove_leftovers(folder: Path, sections_too: bool = False) -> None:
 
 
 def tidy(folder: Path, sections_too: bool = False) -> None:
-    """Remove the ``.partial`` that a run left which was killed at its very end, unless another is at work there."""
+    """Remove the ``.partial`` of a run that was killed just before it ended, unless another run is using it."""
     if (folder / PARTIAL).exists():
         with suppress(CheckFailed, OSError), at_work(folder):
             remove_leftovers(folder, sections_too)
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether ``clear.json`` is there: it is written last."""
+    """Whether ``clear.json``, which is written last, exists."""
     return (folder / IDENTITY).exists()

@@ -1,8 +1,8 @@
-"""Publishing a folder on the Hugging Face Hub: upload what changed, then see that the Hub lists what the folder holds.
+"""Publishing a folder on the Hugging Face Hub: upload changed files, then verify the Hub's listing against the folder.
 
-The transport is huggingface_hub's: it finds the endpoint and the token (``HF_TOKEN``, the stored login), tries again
-what may pass, and does not send what the Hub has already, so that the same command again goes on after a break. This
-module alone needs the extra ``hub``.
+The transport is huggingface_hub's: it finds the endpoint and the token (``HF_TOKEN``, the stored login), retries
+transient errors, and skips files the Hub already has, so that repeating the command resumes an interrupted upload. Only
+this module needs the extra ``hub``.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from clear_gen.core.text import shown
 from clear_gen.store.manifest import GENERATOR
 from clear_gen.store.shipment import Shipment, listing
 
-PATIENCE_S = 10.0  # for how long a step is begun again whose requests the library does not repeat by itself
-PASSING = (408, 429, 500, 502, 503, 504)  # status codes that may be others the next time
+PATIENCE_S = 10.0  # how long steps are retried whose requests the library does not retry itself
+PASSING = (408, 429, 500, 502, 503, 504)  # transient status codes
 MAIN = "main"
-OF_THE_HUB = ".gitattributes"  # the Hub writes it when it makes a repository
+OF_THE_HUB = ".gitattributes"  # created by the Hub with the repository
 Listed = Mapping[str, RepoFile]
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
@@ -54,10 +54,10 @@ def check_repo(repo: str) -> None:
 
 
 def publish(shipment: Shipment, repo: str, private: bool, revision: str | None) -> str:
-    """Put a shipment on a branch of a repository (main if None), which is made if it is not there; returns a summary.
+    """Upload a shipment to a branch of a repository (main if None), created if missing; returns a summary.
 
-    Raises InputError if the Hub does not accept the token or a private repository is public, CheckFailed if the Hub
-    cannot be reached, fails, or does not list in the end what the folder holds.
+    Raises InputError if the Hub rejects the token or a repository requested as private is public, CheckFailed if the
+    Hub cannot be reached, fails, or finally does not list the files of the folder.
     """
     token = get_token()
     if token is None or not token.isascii():
@@ -98,7 +98,7 @@ class _Remote:
     branch: str
 
     def create(self, private: bool) -> str:
-        """Make repository and branch unless they are there; returns the URL."""
+        """Create repository and branch if missing; returns the URL."""
         made = self._step(
             lambda: self.api.create_repo(self.repo, repo_type=self.kind, private=private or None, exist_ok=True)
         )
@@ -113,14 +113,14 @@ class _Remote:
         return f"{made}/tree/{quote(self.branch, safe='')}"
 
     def listed(self) -> Listed:
-        """The files that the Hub has, by name."""
+        """The files on the Hub, by name."""
         tree = self._step(
             lambda: list(self.api.list_repo_tree(self.repo, repo_type=self.kind, revision=self.branch, recursive=True))
         )
         return {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
 
     def upload(self, folder: Path, names: Iterable[str], outdated: Iterable[str]) -> None:
-        """Upload files of a folder and remove others, in one commit unless they are very many."""
+        """Upload files of a folder and delete others, in one commit unless there are very many."""
         self._step(
             lambda: self.api.upload_folder(
                 repo_id=self.repo,
@@ -134,7 +134,7 @@ class _Remote:
         )
 
     def _step(self, step: Callable[[], Result]) -> Result:
-        """What ``step`` returns, tried again for a while if what went wrong may pass; else InputError, CheckFailed."""
+        """Run ``step``, retrying transient errors for a limited time; raises InputError or CheckFailed otherwise."""
         began, wait_s = time.monotonic(), 1.0
         while True:
             try:
@@ -150,7 +150,7 @@ class _Remote:
             wait_s *= 2
 
     def _problem(self, error: Exception) -> tuple[InputError | CheckFailed, bool]:
-        """What went wrong, in one line, and whether it may pass."""
+        """Describe an error in one line, and say whether it is transient."""
         at, cause = f"{self.repo}: {_without_secrets(constants.ENDPOINT)}", _cause(error)
         if not isinstance(cause, HfHubHTTPError):
             may_pass = isinstance(cause, httpx2.TransportError | json.JSONDecodeError)  # the latter: a page, no answer
@@ -165,14 +165,14 @@ class _Remote:
 
 
 def _without_secrets(text: str) -> str:
-    """A text without what it may repeat: the token, and the password of an endpoint that has one."""
+    """Redact the token, and the password of an endpoint URL, from a text."""
     for secret in (get_token(), *re.findall("//(.*)@", constants.ENDPOINT)):
         text = text.replace(secret, "...") if secret else text
     return text
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What the network or the Hub did, which the library may have put into an error of its own."""
+    """The underlying network or Hub error, which the library may have wrapped in its own."""
     at: BaseException | None = error
     while at is not None and not isinstance(at, HfHubHTTPError | httpx2.TransportError):
         at = at.__cause__

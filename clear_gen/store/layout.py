@@ -1,4 +1,4 @@
-"""Which record lies in which file: follows from the sizes of splits and folds alone.
+"""Assignment of records to files, determined only by the sizes of splits and folds.
 
 A chunk is 100 consecutive records of one split: one Parquet row group, the unit of work and of loss. A file is 12
 chunks, near 500 MB of audio.
@@ -20,7 +20,7 @@ CARD = "README.md"
 
 
 RECORD_FILE = re.compile(r"[a-z]+\d*-\d{5}-of-\d{5}\.parquet")
-TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]+\.tmp")  # what ``atomic_path`` writes first
+TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]+\.tmp")  # temporary names used by ``atomic_path``
 
 
 @dataclass(frozen=True, order=True)
@@ -35,11 +35,11 @@ class Chunk:
 
     @property
     def name(self) -> str:
-        """What messages call it: its config, its first and its last record."""
+        """Name for messages: its config, its first and its last record."""
         return f"{self.config} {self.split}-{self.first:06d} to {self.split}-{self.stop - 1:06d}"
 
     def partial_path(self, folder: Path) -> Path:
-        """Where the chunk lies until its file is complete."""
+        """Location of the chunk until its file is complete."""
         return folder / PARTIAL / f"{self.config}-{self.split}-{self.first:07d}.arrow"
 
 
@@ -84,29 +84,29 @@ def files_of(sizes: Mapping[str, int], config: str) -> list[DataFile]:
 
 
 def side_by_side(sizes: Mapping[str, int], configs: Sequence[str]) -> list[DataFile]:
-    """The files of several configs, records of the same things: those of the same things one after the other."""
+    """Interleave the files of several configs, so that corresponding files are adjacent."""
     columns = [files_of(sizes, config) for config in configs]
     return [file for row in zip(*columns, strict=True) for file in row]
 
 
 def shard_of(files: Sequence[DataFile], num_shards: int, shard_index: int) -> list[DataFile]:
-    """The files that one of several jobs makes: every ``num_shards``-th, files of the same things being one."""
+    """The files of one of several jobs: every ``num_shards``-th, counting corresponding files as one."""
     numbers = {place: number for number, place in enumerate(dict.fromkeys((file.split, file.number) for file in files))}
     return [file for file in files if numbers[file.split, file.number] % num_shards == shard_index]
 
 
 def is_record_file(name: str) -> bool:
-    """Whether a path below a dataset's folder is that of a file of records, by its name alone."""
+    """Whether a path below a dataset's folder names a file of records."""
     return RECORD_FILE.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def owned_files(folder: Path) -> list[str]:
-    """The files of records that lie in a dataset's folder, of whatever kind and config, by their names alone."""
+    """The files of records in a dataset's folder, of any kind and config, recognised by name."""
     return [f"{path.parent.name}/{path.name}" for path in _entries(folder) if is_record_file(path.name)]
 
 
 def temporary_files(folder: Path) -> list[Path]:
-    """The files in a dataset's folder that a killed run was writing."""
+    """Temporary files left in a dataset's folder by killed runs."""
     paths = [*(path for name in (CARD, IDENTITY) for path in folder.glob(f".{name}.*.tmp")), *_entries(folder)]
     return [path for path in paths if TEMPORARY.fullmatch(path.name)]
 

@@ -18,14 +18,18 @@ from clear_gen.store.layout import PARTIAL
 
 LOCK = "lock"
 FINISHING = 0
-NOT_SUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)  # some cluster file systems: then nobody is refused
+NOT_SUPPORTED = (
+    errno.ENOLCK,
+    errno.EOPNOTSUPP,
+    errno.ENOSYS,
+)  # some cluster file systems do not support locks; proceed without
 
 
 @contextmanager
 def at_work(folder: Path, files: Sequence[int] | None = None) -> Iterator[int]:
-    """Hold the files of these numbers, or all if None, and the finishing; yields what the functions below need.
+    """Lock the files of these numbers (all if None) and finishing; yields the handle for the functions below.
 
-    Waits while another shard finishes the dataset. Raises CheckFailed if another run holds one of the files.
+    Waits while another shard finishes the dataset. Raises CheckFailed if another run has locked one of the files.
     """
     path = folder / PARTIAL / LOCK
     places = [(1, 0)] if files is None else [(number + 1, 1) for number in files]
@@ -36,7 +40,9 @@ def at_work(folder: Path, files: Sequence[int] | None = None) -> Iterator[int]:
             if not all(_lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, *place) for place in places):
                 raise CheckFailed(f"{folder}: another run is at work in it; wait for its end, or stop it")
             wait_to_finish(descriptor)
-            if os.fstat(descriptor).st_nlink:  # else a run that finished removed it meanwhile: it locks nobody out
+            if os.fstat(
+                descriptor
+            ).st_nlink:  # else a finishing run removed the lock file meanwhile, so this lock excludes nobody
                 yield descriptor
                 return
         finally:
@@ -44,12 +50,12 @@ def at_work(folder: Path, files: Sequence[int] | None = None) -> Iterator[int]:
 
 
 def wait_to_finish(descriptor: int) -> None:
-    """Wait until no other shard is finishing the dataset, and keep the others waiting."""
+    """Acquire the lock for finishing, waiting until no other shard holds it."""
     _lock(descriptor, fcntl.LOCK_EX, FINISHING, 1)
 
 
 def let_finish(descriptor: int) -> None:
-    """From here on another shard may finish the dataset."""
+    """Release the lock for finishing."""
     _lock(descriptor, fcntl.LOCK_UN, FINISHING, 1)
 
 

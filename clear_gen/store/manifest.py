@@ -1,4 +1,4 @@
-"""What a dataset is: ``clear.json`` and the identity in it, from which every record follows, whatever its kind."""
+"""``clear.json`` and the identity in it, which determines every record of a dataset of any kind."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def invalid_identity(error: ValidationError, path: Path) -> InputError:
 
 
 def check_format(identity: dict[str, Any], path: Path) -> None:
-    """Raise InputError, saying how to make the dataset again, unless its identity is one of this format."""
+    """Raise InputError, saying how to rebuild the dataset, unless its identity is of this format."""
     if identity.get("format") == FORMAT and isinstance(identity.get("kind"), str):
         return
     field, found, expected = "format", identity.get("format"), str(FORMAT)
@@ -57,7 +57,7 @@ def check_format(identity: dict[str, Any], path: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """The versions that decide whether a re-rendered scene is identical or within one step of PCM 16."""
+    """The versions that determine whether a re-rendered scene is identical or only within one step of PCM 16."""
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -70,7 +70,7 @@ def environment() -> dict[str, str]:
 
 
 def _cpu() -> str:
-    """The processor's name: another one may round an FFT otherwise."""
+    """The processor's name: FFT rounding differs between processors."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
@@ -122,7 +122,7 @@ def _identity_in(path: Path) -> dict[str, Any]:
 
 
 def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:
-    """Raise InputError, with the difference, if ``folder`` holds another dataset or something else."""
+    """Raise InputError, with the difference, if ``folder`` holds another dataset or anything else."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: found a file, expected a folder for the dataset")
     used = folder.exists() and any(entry.name != PARTIAL for entry in folder.iterdir())
@@ -141,7 +141,7 @@ def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> Non
 
 
 def _is_ours(folder: Path, identity: dict[str, Any]) -> bool:
-    """Whether only ``clear.json`` was lost: all files of records that can be read say they are of this dataset."""
+    """Whether only ``clear.json`` was lost: all readable files of records belong to this dataset."""
     found = set()
     for name in owned_files(folder):
         with contextlib.suppress(InputError):  # a damaged one is made again
@@ -160,7 +160,7 @@ def check_unchanged(folder: Path, identity: dict[str, Any]) -> None:
 
 
 def begin(folder: Path, identity: dict[str, Any]) -> None:
-    """Write what is to be made; a dataset that was finished is so no longer, but the hashes of its files are kept."""
+    """Write the identity of the dataset to build; a finished one becomes unfinished but keeps its files' hashes."""
     if (folder / IDENTITY).exists():
         stored = read_provenance(folder / IDENTITY)
         for name, sha256 in stored["files"].items():
@@ -172,17 +172,17 @@ def begin(folder: Path, identity: dict[str, Any]) -> None:
 
 
 def sections_of(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What a ``clear.json`` says of more than its records, such as of questions, by name."""
+    """The further sections of a ``clear.json``, such as questions, by name."""
     return {name: section for name, section in manifest.items() if name not in OWN_FIELDS}
 
 
 def keep_sections(folder: Path, sections: dict[str, Any]) -> None:
-    """Keep what ``clear.json`` is to say besides, until the dataset is finished."""
+    """Store further sections for ``clear.json`` until the dataset is finished."""
     write_text(folder / PARTIAL / KEPT_SECTIONS, json.dumps(sections))
 
 
 def kept_sections(folder: Path) -> dict[str, Any]:
-    """What ``keep_sections`` kept, by name."""
+    """The sections stored by ``keep_sections``, by name."""
     try:
         return read_json(folder / PARTIAL / KEPT_SECTIONS)
     except FileNotFoundError:
@@ -194,7 +194,7 @@ def _record_path(folder: Path, name: str) -> Path:
 
 
 def write_record(folder: Path, name: str, sha256: str, made_with: dict[str, str]) -> None:
-    """Keep a file's SHA-256, and where it was made, until the dataset is finished."""
+    """Record a file's SHA-256 and environment until the dataset is finished."""
     write_text(_record_path(folder, name), json.dumps({"name": name, "sha256": sha256, "environment": made_with}))
 
 
@@ -215,7 +215,7 @@ def _listed(path: Path) -> dict[str, Any]:
 
 
 def read_record(folder: Path, name: str) -> dict[str, Any] | None:
-    """What was kept of a file: ``sha256`` and ``environment``; None if nothing was."""
+    """The record of a file (``sha256`` and ``environment``); None if there is none."""
     try:
         record = read_json(_record_path(folder, name))
     except (FileNotFoundError, InputError):
@@ -237,7 +237,7 @@ def write_provenance(
 
 
 def read_provenance(path: Path) -> dict[str, Any]:
-    """The content of a ``clear.json``. Raises InputError if a field is missing or something else."""
+    """The content of a ``clear.json``. Raises InputError if a field is missing or malformed."""
     stored = read_json(path)
     for name in ("identity", "environment", "files"):
         if not isinstance(stored.get(name), dict):
@@ -250,13 +250,13 @@ def read_provenance(path: Path) -> dict[str, Any]:
 
 
 def provenance_text(content: dict[str, Any]) -> str:
-    """The one way to write these fields (besides ``sha256``, which is that of the others)."""
+    """Canonical serialisation of these fields, without ``sha256``, which is the hash of this text."""
     rest = {name: value for name, value in content.items() if name != "sha256"}
     return json.dumps({**rest, "sha256": sha256_json(rest)}, indent=1) + "\n"
 
 
 def difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
-    """The first few fields in which two identities differ, in words.
+    """Describe the first few fields in which two identities differ.
 
     >>> difference({"seed": 1, "scenes": {"train": 5}}, {"seed": 2, "scenes": {"train": 5}})
     'seed: found 1, asked 2'

@@ -1,4 +1,4 @@
-"""How long a run will take and how large it will be."""
+"""Estimates of a run's duration and size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clear_gen.store.layout import FILE_RECORDS, DataFile, shard_of
 def outlook(
     files: Sequence[DataFile], execution: Execution, cpu_s: float, n_bytes: float, what: str = "scene"
 ) -> list[str]:
-    """What a shard of some files takes, by the CPU seconds and the bytes of one ``what``, and which files it makes."""
+    """Describe a shard's files and its estimated time and size, from the CPU seconds and bytes of one ``what``."""
     shard, workers = execution.shard, execution.workers
     mine = shard_of(files, shard.of, shard.index)
     n, n_mine = (sum(file.stop - file.first for file in some) for some in (files, mine))

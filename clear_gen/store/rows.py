@@ -1,4 +1,4 @@
-"""Rows of Parquet files as a sequence that any process can read for itself."""
+"""Rows of Parquet files as a sequence that can be shared between processes."""
 
 from __future__ import annotations
 

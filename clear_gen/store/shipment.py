@@ -1,4 +1,4 @@
-"""What a command publishes of a folder, and what it leaves out."""
+"""The files of a folder to publish, and those left out."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from clear_gen.core.text import shown
 
 @dataclass(frozen=True)
 class Shipment:
-    """What is to be on the Hub: files of ``folder``, by name, with their SHA-256.
+    """The files of ``folder`` to publish, by name, with their SHA-256.
 
-    ``owned``: patterns of the names that such a shipment can have. What matches one and is not in this shipment is an
-    earlier one's, and is removed from the Hub.
+    ``owned``: patterns of file names that such shipments use. A matching file that is not in this shipment is from
+    an earlier one, and is removed from the Hub.
     """
 
     folder: Path
@@ -31,9 +31,9 @@ class Shipment:
 
 
 def check_inside(folder: Path, names: Iterable[str]) -> None:
-    """Raise InputError naming the first of these files that is a link out of its folder: what it leads to is not ours.
+    """Raise InputError naming the first of these files that is a link leading out of its folder.
 
-    For files whose bytes no hash foretells; in a folder from elsewhere such a link may lead to anything of the user's.
+    For files without a known hash; in a folder from elsewhere such a link could expose any of the user's files.
     """
     for name in names:
         if not (path := (folder / name).resolve()).is_relative_to(folder.resolve()):
@@ -44,7 +44,7 @@ def check_inside(folder: Path, names: Iterable[str]) -> None:
 
 
 def left_out(folder: Path, names: Iterable[str]) -> list[str]:
-    """What lies in ``folder`` besides these files; of a folder in which none of them is, the name alone."""
+    """Other entries of ``folder``; a subfolder without any of these files is listed by name only."""
     kept = set(names)
     used = {parent.as_posix() for name in kept for parent in Path(name).parents}
 
@@ -60,5 +60,5 @@ def left_out(folder: Path, names: Iterable[str]) -> list[str]:
 
 
 def listing(names: list[str]) -> str:
-    """Names in one line, of many the first."""
+    """Names in one line, truncated to the first few."""
     return ", ".join(map(shown, names[:10])) + (f" and {len(names) - 10:,} more" if names[10:] else "")

@@ -1,4 +1,4 @@
-"""Is a dataset what its ``clear.json`` says? What is checked of every kind, and how the outcome is told."""
+"""Validation of a dataset against its ``clear.json``: checks common to all kinds, and reporting."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, Chunk, DataFile, own
 from clear_gen.store.manifest import provenance_text, read_provenance, stored_identity
 
 SHOWN_FINDINGS = 200
-# What becomes of records that are made again
+# Outcomes of regenerated records
 DRAWN = ("identical", "within rounding", "different")
 RENDERED = ("identical", "within 1 LSB", "different")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong: by which check, in which file, record or sound, and how."""
+    """A problem: the check, the file, record or sound, and a description."""
 
     check: str
     where: str
@@ -32,9 +32,9 @@ class Finding:
 
 @dataclass
 class Validation:
-    """The outcome: findings; how much was looked at, by check; how records came out that were made again; remarks.
+    """Validation outcome: findings, amount inspected by check, outcomes of regenerated records, remarks.
 
-    ``looked_at``: in words, what each check looked at, in the order of the table.
+    ``looked_at``: description of what each check inspected, in table order.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -51,7 +51,7 @@ def manifest_to_validate(folder: Path) -> dict[str, Any]:
     """The ``clear.json`` of a finished dataset.
 
     Raises InputError if there is no dataset in ``folder``, CheckFailed if it is not finished or its ``clear.json``
-    cannot be understood.
+    is malformed.
     """
     if not (folder / IDENTITY).exists():
         if stored_identity(folder) is not None:
@@ -66,7 +66,7 @@ def manifest_to_validate(folder: Path) -> dict[str, Any]:
 
 
 def check_manifest(folder: Path, manifest: dict[str, Any], expected: set[str], result: Validation) -> None:
-    """``clear.json`` is as it was written, every file in ``expected`` is there with its hash, and no other is."""
+    """Check that ``clear.json`` is unaltered and lists exactly the files in ``expected``, each with its hash."""
     if (folder / IDENTITY).read_text(encoding="utf-8") != provenance_text(manifest):
         result.find("provenance", IDENTITY, "altered: its content is not what its sha256 says")
     if (folder / PARTIAL).exists():
@@ -81,7 +81,7 @@ def check_manifest(folder: Path, manifest: dict[str, Any], expected: set[str], r
 
 
 def _check_listed(folder: Path, hashes: dict[str, Any], expected: set[str], result: Validation) -> None:
-    """Every file that is expected, and no other, is listed, and there with its hash."""
+    """Check that exactly the expected files are listed, each present with its hash."""
     for name in sorted(expected | set(hashes)):
         result.counts["files"] += 1
         if name not in expected:
@@ -94,13 +94,13 @@ def _check_listed(folder: Path, hashes: dict[str, Any], expected: set[str], resu
 
 
 def check_card(folder: Path, expected: str, result: Validation) -> None:
-    """The card follows from all the rest, once that is known to be right."""
+    """Check the card, which is derived from all other files, once those are verified."""
     if (folder / CARD).read_bytes() != expected.encode():
         result.find("files", CARD, "says something else than the dataset; delete it and run clear-gen finish")
 
 
 def check_exactness(record: str, result: Validation) -> None:
-    """What is made again on the same machine, of records that are each called ``record``, is identical."""
+    """Check that regeneration on the same machine is identical. ``record``: noun for one record."""
     for check, outcome in (("drawn", DRAWN[1]), ("rendered", RENDERED[1])):
         if inexact := result.counts[f"{check} {outcome}"]:
             where = f"{inexact:,} {record}{'s' * (inexact > 1)}"
@@ -108,7 +108,7 @@ def check_exactness(record: str, result: Validation) -> None:
 
 
 def chosen_places(places: list[tuple[DataFile, Chunk]], sample: int | None) -> dict[Chunk, frozenset[int]]:
-    """The records of each chunk to make again: the same at every call, spread over all splits by chance."""
+    """Records of each chunk to regenerate: a random sample over all splits, the same at every call."""
     records = [(chunk, index) for _, chunk in places for index in range(chunk.first, chunk.stop)]
     if sample is not None and sample < len(records):
         drawn = stream(0, STAGE_VALIDATE).choice(len(records), sample, replace=False)
@@ -120,7 +120,7 @@ def chosen_places(places: list[tuple[DataFile, Chunk]], sample: int | None) -> d
 
 
 def made_again(counts: Counter[str]) -> dict[str, str]:
-    """What the checks ``drawn again`` and ``rendered again`` looked at, in words."""
+    """Describe what the checks ``drawn again`` and ``rendered again`` inspected."""
     outcomes = {"drawn": DRAWN, "rendered": RENDERED}
     return {
         f"{name} again": ", ".join(f"{outcome} {counts[f'{name} {outcome}']:,}" for outcome in some)
@@ -129,7 +129,7 @@ def made_again(counts: Counter[str]) -> dict[str, str]:
 
 
 def outcome_lines(result: Validation) -> Iterator[str]:
-    """A table of what was looked at by each check, remarks, and one line per finding."""
+    """A table of what each check inspected, the remarks, and one line per finding."""
     wrong = Counter(finding.check for finding in result.findings)
     rows = [[name, at, str(wrong[name])] for name, at in result.looked_at.items()]
     yield from table([["check", "looked at", "wrong"], *rows])
