@@ -1,8 +1,8 @@
-"""Pass 2: one question for every slot, chosen from the candidates so that a text-only baseline learns nothing.
+"""Pass 2: selects one candidate question per slot so that a text-only baseline learns nothing.
 
-For every key that such a baseline can see (``balance_keys``) the answers are kept near the shares they are to have. The
-slots of a few scenes at a time take the candidate that disturbs the balance least; then all choose once more, given the
-others. Everything is decided from the candidates of one split alone, in an order that a scene's own stream gives.
+For every key that such a baseline can see (``balance_keys``), answers are kept near their target shares. The slots of a
+few scenes at a time take the candidate that disturbs the balance least; further passes repeat the choice given all
+others. Selection depends only on the candidates of one split, in an order given by each scene's own stream.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ from clear_gen.scenes.domain import Domain
 
 SCENES_AT_A_TIME = 12
 SWEEPS = 3
-# How much the balance within a feature matters; what many questions share is seen best.
+# Weight of the balance within a feature; features shared by many questions are the most visible.
 WEIGHTS = np.ones(N_KEYS, np.float32)
 WEIGHTS[[TYPE, RELATIONS, SKELETON, SIGNATURE, RANKS]] = 4.0, 2.0, 1.0, 1.0, 1.0
 RELATION_BLIND_WEIGHT = 3.0
 TEMPLATE_WEIGHT = 0.5
-UNUSED_BONUS = 3.0  # of a template's first question: every template that has some is to be used
-DROPPABLE_COST = 4.0  # of a question with a word that could be left out
-NATURAL_SHARE = 0.01  # of an answer among the candidates: rarer ranks and numbers come as they come
-FLATTEST = 2.0  # largest share of a rank or a number, in times the uniform share
-LEAST_CANDIDATES = {SIGNATURE: 3, RANKS: 6}  # so many with one answer, and no other, are taken to have only that
+UNUSED_BONUS = 3.0  # bonus of a template's first question, so that every template with candidates is used
+DROPPABLE_COST = 4.0  # penalty of a question with a superfluous word
+NATURAL_SHARE = 0.01  # share of an answer among the candidates; rarer ranks and numbers are not balanced
+FLATTEST = 2.0  # largest share of a rank or a number, as a multiple of the uniform share
+LEAST_CANDIDATES = {
+    SIGNATURE: 3,
+    RANKS: 6,
+}  # this many candidates with the same answer are taken to have no other possible answer
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Pool:
 
 
 def pool_of(table: pa.Table, templates: Sequence[Template], domain: Domain, types: Sequence[str]) -> Pool:
-    """The candidates of all scenes of a split, each question of a scene once."""
+    """The candidates of all scenes of a split, without duplicate questions per scene."""
     if table.num_rows and pc.max(table["slot"]).as_py() >= len(types):  # slots of one type can hold the same
         table = _each_once(table)
     lists = {name: table[name].combine_chunks() for name in ("values", "balance_keys")}
@@ -89,7 +92,7 @@ def _each_once(table: pa.Table) -> pa.Table:
 
 
 def select(pool: Pool, per_scene: int, strict: bool) -> np.ndarray:
-    """int64: the chosen candidates, in the order of the pool; at most ``per_scene`` of a scene.
+    """Select candidates: int64 indices in the order of the pool, at most ``per_scene`` per scene.
 
     With ``strict`` answers are balanced within every feature, else within each type only.
     """
@@ -101,7 +104,7 @@ def select(pool: Pool, per_scene: int, strict: bool) -> np.ndarray:
 
 
 def _usable(pool: Pool) -> np.ndarray:
-    """The candidates without those whose signature, or whose ranks, have one possible answer."""
+    """The candidates, except those whose signature or ranks allow only one answer."""
     usable = np.ones(len(pool.scene), bool)
     for feature, least in LEAST_CANDIDATES.items():
         names, name = np.unique(pool.balance_keys[:, feature], return_inverse=True)
@@ -114,7 +117,7 @@ def _usable(pool: Pool) -> np.ndarray:
 
 
 def _in_used_slots(pool: Pool, usable: np.ndarray, per_scene: int) -> np.ndarray:
-    """bool: whether a candidate is of one of its scene's first ``per_scene`` slots that have any."""
+    """bool: whether a candidate belongs to one of its scene's first ``per_scene`` non-empty slots."""
     scene, slot = pool.scene[usable].astype(np.int64), pool.slot[usable]
     place = scene * (per_scene + SPARE_SLOTS) + slot
     distinct, which = np.unique(place, return_inverse=True)
@@ -124,7 +127,7 @@ def _in_used_slots(pool: Pool, usable: np.ndarray, per_scene: int) -> np.ndarray
 
 
 def _targets(pool: Pool, chosen: np.ndarray) -> np.ndarray:
-    """float [type, answer]: the shares that answers are to have, from the candidates ``chosen``."""
+    """Target shares of answers, from the candidates ``chosen``: float [type, answer]."""
     shares = np.zeros((len(pool.n_answers), int(pool.n_answers.max())))
     for number, n in enumerate(pool.n_answers.tolist()):
         natural = np.bincount(pool.answer[chosen][pool.type[chosen] == number], minlength=n)[:n].astype(float)
@@ -147,7 +150,7 @@ def _flattened(natural: np.ndarray) -> np.ndarray:
 
 
 def _balanced(pool: Pool, chosen: np.ndarray, strict: bool) -> np.ndarray:
-    """One candidate of ``chosen`` for every slot, by blocks of scenes in random order, several times over."""
+    """One candidate of ``chosen`` per slot, in several passes over blocks of scenes in random order."""
     columns = _Columns(pool, chosen, strict)
     scenes, where = np.unique(pool.scene[chosen], return_index=True)
     ends = np.append(where[1:], len(chosen))
@@ -168,13 +171,13 @@ def _balanced(pool: Pool, chosen: np.ndarray, strict: bool) -> np.ndarray:
 
 
 def _starts(pool: Pool, candidates: np.ndarray) -> np.ndarray:
-    """Where a new slot begins among candidates that are sorted by slot."""
+    """The first candidate of each slot; candidates are sorted by slot."""
     place = pool.scene[candidates].astype(np.int64) * 1000 + pool.slot[candidates]
     return np.flatnonzero(np.diff(place, prepend=-1))
 
 
 def _cheapest(cost: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """The place of the least cost in every slot."""
+    """The index of the lowest cost in every slot."""
     least = np.minimum.reduceat(cost, starts)
     slot = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(cost)))
     hit = np.flatnonzero(cost == least[slot])
@@ -182,7 +185,7 @@ def _cheapest(cost: np.ndarray, starts: np.ndarray) -> np.ndarray:
 
 
 class _Columns:
-    """How often each answer has been chosen within each feature, and what one more of it costs.
+    """Counts of chosen answers within each feature, and the cost of choosing one more.
 
     A cell is a feature with an answer; templates, and right and wrong blind answers, are counted like cells.
     """
@@ -209,7 +212,7 @@ class _Columns:
         self._blinds = np.zeros(2 * len(pool.n_answers))
 
     def count(self, rows: np.ndarray, sign: float) -> None:
-        """Add candidates to, or take them from, what is chosen."""
+        """Add candidates to the counts, or remove them."""
         np.add.at(self._counts, self._cell[rows].ravel(), sign)
         np.add.at(self._totals, self._feature[rows].ravel(), sign)
         np.add.at(self._templates, self._template[rows], sign)

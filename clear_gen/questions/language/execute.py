@@ -1,4 +1,4 @@
-"""Execution of a program on one scene, under every completion of the unknown labels that it touches."""
+"""Executes a program on one scene, under every completion of the unknown labels that it reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from clear_gen.questions.language.vocabulary import NO, YES, values_of
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import SceneGraph
 
-# Completions tried before a program is called ill-posed; a scene of the packaged domain has a handful.
+# Limit of completions, above which a program counts as ill-posed; scenes of the packaged domain have a few.
 MAX_RUNS = 100_000
 
 Output = Any  # a sorted tuple of sounds, a sound, an integer, a boolean or a label
@@ -21,13 +21,13 @@ Output = Any  # a sorted tuple of sounds, a sound, an integer, a boolean or a la
 
 @dataclass(frozen=True, slots=True)
 class IllPosed:
-    """Why a program has no certain answer on a scene."""
+    """The reason why a program has no unique answer on a scene."""
 
     reason: str
 
 
 def execute(program: Sequence[Node], graph: SceneGraph, domain: Domain) -> str | IllPosed:
-    """The answer of a well-typed program on a scene, or why it has none."""
+    """The answer of a well-typed program on a scene, or an ``IllPosed`` reason."""
     return execute_on(program, facts_of(graph, domain))
 
 
@@ -47,7 +47,7 @@ def execute_on(program: Sequence[Node], facts: Facts) -> str | IllPosed:
 
 
 def completions(program: Sequence[Node], facts: Facts) -> Iterator[list[Output]]:
-    """The outputs of all nodes under every completion of the unknown labels that the program touches."""
+    """The outputs of all nodes under every completion of the unknown labels that the program reads."""
     waiting: list[dict[tuple[str, int], str]] = [{}]
     runs = 0
     while waiting:
@@ -76,7 +76,7 @@ def _outputs(program: Sequence[Node], scene: CompletedScene) -> list[Output]:
 
 
 def answer_of(output: Output) -> str:
-    """What a question's answer is called: yes and no, a number, a label."""
+    """The answer text of a program's output: yes or no, a number, a label."""
     if isinstance(output, bool):
         return YES if output else NO
     return str(output)

@@ -1,8 +1,8 @@
-"""Programs of one skeleton on many rows at once: a row is a template on a scene with some values.
+"""Executes one program skeleton on many rows at once; a row is a template on a scene with parameter values.
 
 Sets of sounds are two bit masks, those that ``may`` and those that ``must`` be in them; numbers and truth values are a
 lower and an upper bound. A row is ``ok`` only if every completion of unknown labels gives its answer, and ``ill`` only
-if it is certainly ill-posed. Few rows are neither: ``execute`` enumerates the completions and knows them, too.
+if it is certainly ill-posed. The few rows that are neither need ``execute``, which enumerates the completions.
 
 Shapes: R rows, P parameters, K kinds of labels, N sounds.
 """
@@ -20,7 +20,7 @@ from clear_gen.questions.language.scene_batch import ABSENT, ONE, Bounds, SceneB
 from clear_gen.questions.language.vocabulary import label_kinds
 from clear_gen.scenes.domain import Domain
 
-UNBOUNDED = 64  # more sounds than a scene has
+UNBOUNDED = 64  # exceeds the number of sounds in any scene
 
 EVERYTHING, OTHERS, REVERSED = "everything", "others", "reversed"
 
@@ -82,14 +82,14 @@ class Rows:
         return len(self.scenes)
 
     def at(self, kept: np.ndarray) -> Rows:
-        """Some of the rows."""
+        """A subset of the rows."""
         named = self._named
         if named is not None:
             named = NamedValues(named.descriptions[kept], named.ranks[kept], named.relations[kept])
         return Rows(self.scenes[kept], self.templates[kept], self.values[kept], named)
 
     def named(self, skeleton: ProgramSkeleton) -> NamedValues:
-        """The values that the rows name; asked for when none is open any more."""
+        """The values that the rows name; valid once no parameter is open."""
         if self._named is None:
             places = (skeleton.descriptions, skeleton.ranks, skeleton.relations)
             self._named = NamedValues(*(self.at_places(some[self.templates]) for some in places))
@@ -106,8 +106,8 @@ class Rows:
 
 @dataclass(frozen=True)
 class BatchContext:
-    """What does not change from skeleton to skeleton. ``among``: kind of label of relative positions, or ANY.
-    ``asked`` int16 [S, K + 2, N]: what can be asked of a sound, its labels, then its absolute and relative position.
+    """Data shared by all skeletons. ``among``: kind of label of relative positions, or ANY.
+    ``asked`` int16 [S, K + 2, N]: the answers to queries about a sound: its labels, absolute and relative position.
     ``n_ranks``: how many ranks have a word that may be used."""
 
     scenes: SceneBatch
@@ -156,7 +156,7 @@ class BatchExecutor:
         self.answer = self._answer(skeleton.steps[-1])
 
     def _needed(self) -> set[int]:
-        """The steps that lead to the last one; none leads through a relation that is left out."""
+        """The steps on which the last one depends, not counting those behind an omitted relation."""
         needed: set[int] = set()
         waiting = [len(self.skeleton.steps) - 1]
         while waiting:
@@ -176,7 +176,7 @@ class BatchExecutor:
         return step.row.batch(self, number, *(self.outputs[place] for place in step.inputs))
 
     def _answer(self, last: Step) -> np.ndarray:
-        """int64 [R]: place of the answer in ``answers_of_type``."""
+        """int64 [R]: index of the answer in ``answers_of_type``."""
         if last.row.output == LABEL:
             return self.sound(len(self.outputs) - 1)
         low, high = self.bounds(len(self.outputs) - 1)
@@ -205,13 +205,13 @@ class BatchExecutor:
         return ~self.ill & (~self._certain | ((self._range[0] <= answer) & (answer <= self._range[1])))
 
     def bounds(self, number: int) -> Bounds:
-        """The set, number or truth value that a step gave."""
+        """Bounds of the set, number or truth value that a step returned."""
         output = self.outputs[number]
         assert isinstance(output, tuple)
         return output
 
     def sound(self, number: int) -> np.ndarray:
-        """The sound, or the label, that a step gave."""
+        """The sound or the label that a step returned."""
         output = self.outputs[number]
         assert isinstance(output, np.ndarray)
         return output

@@ -37,7 +37,7 @@ Program = tuple[Node, ...]
 
 
 def question_type(program: Sequence[Node]) -> str:
-    """The type of the questions that a program answers, from its last node."""
+    """The question type of a program, from its last node."""
     return function_named(program[-1].function).question_type
 
 
@@ -50,9 +50,9 @@ def n_relations(program: Sequence[Node]) -> int:
 
 
 def parse_program(raw: Any, domain: Domain, at: str = "program") -> Program:
-    """A program from a list of objects with ``function``, ``inputs`` and ``values``, as question records have it.
+    """Parse a program from a list of objects with ``function``, ``inputs`` and ``values``, as in question records.
 
-    Raises InputError if it is no such list, or ``check_program`` does; ``at`` names its place in the message.
+    Raises InputError if it is malformed or fails ``check_program``; ``at`` is its location in the message.
     """
     nodes = raw.get("program") if isinstance(raw, Mapping) else raw
     if not isinstance(nodes, list) or not nodes:
@@ -85,7 +85,7 @@ def check_program(program: Sequence[Node], domain: Domain, at: str = "program") 
 
 
 def problem_of(program: Sequence[Node], domain: Domain, parameters: dict[str, str] | None = None) -> str | None:
-    """The first thing that is wrong with a program's types, in words, or None.
+    """Describe the first type error of a program, or None.
 
     ``parameters``: name -> kind of the placeholders that a template's nodes may have as values.
     """

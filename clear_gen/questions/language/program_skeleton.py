@@ -1,4 +1,4 @@
-"""Program skeletons: programs without the values and the attributes that tell one template from another.
+"""Program skeletons: programs without the values and attributes in which templates differ.
 
 Templates of one skeleton have the same program but for which attributes their filters name, and run side by side.
 Neighbouring filters by label become one step, ``describe``; which kinds of labels it names, and whether by a parameter
@@ -32,17 +32,17 @@ class Step:
 
     @property
     def is_description(self) -> bool:
-        """Whether it keeps the sounds with some labels."""
+        """Whether the step filters by labels."""
         return self.function == DESCRIBE
 
     @property
     def is_rank(self) -> bool:
-        """Whether it keeps the sounds with a rank."""
+        """Whether the step filters by rank."""
         return self.row.value in RANKS
 
     @property
     def is_relation(self) -> bool:
-        """Whether it leads to the sounds with a relation to one."""
+        """Whether the step selects the sounds in a relation to one."""
         return self.row.value == RELATION
 
 
@@ -99,12 +99,12 @@ class ProgramSkeleton:
 
     @property
     def referent(self) -> int:
-        """The description that a query's sound has, or ANY."""
+        """Index of the description of the queried sound, or ANY."""
         return self.targets[0] if len(self.targets) == 1 else ANY
 
 
 def _purpose(steps: Sequence[Step], number: int) -> str:
-    """What the description made by a step is for: the first step that uses it decides."""
+    """The purpose of the description made by a step, determined by the first step that uses it."""
     return next((step.row.describes for step in steps if number in step.inputs), SOME)
 
 

@@ -1,4 +1,4 @@
-"""Many scenes side by side, as arrays: which sounds have which label, as bit masks.
+"""Many scenes as arrays: for each label, a bit mask of the sounds that have it.
 
 Bit k of a mask stands for the k-th sound of a scene in the order of onsets. Every label has two masks: the sounds that
 ``must`` have it, and those that ``may``, because their label is unknown.

@@ -1,4 +1,4 @@
-"""A scene as programs see it: the labels of its sounds, of which some are unknown.
+"""The facts of a scene that programs can query: the labels of its sounds, some of them unknown.
 
 Sounds are numbered from 0 in the order of their onsets.
 """
@@ -29,7 +29,7 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Facts:
-    """What programs can ask of a scene.
+    """The facts of one scene.
 
     ``labels``: kind (an attribute, or ``global_position``) -> label per sound, None if unknown; ``n_samples`` per
     sound; ``sample_rate`` in Hz.

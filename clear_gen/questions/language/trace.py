@@ -28,7 +28,7 @@ class TraceStep:
 
 
 def steps_of(program: Sequence[Node], facts: Facts) -> tuple[list[TraceStep], str | IllPosed]:
-    """The steps of a well-typed program as far as they can be executed, and its answer or why it has none."""
+    """The executable steps of a well-typed program, and its answer or the reason why it has none."""
     steps: list[TraceStep] = []
     for n_steps in range(1, len(program) + 1):
         try:
@@ -60,7 +60,7 @@ def _step(node: Node, outputs: list[Output], before: Sequence[TraceStep], facts:
 
 
 def trace(program: Sequence[Node], graph: SceneGraph, domain: Domain) -> list[str]:
-    """Every step and its output in words; what depends on an unknown label is marked."""
+    """Describe every step and its output; results that depend on an unknown label are marked."""
     steps, outcome = steps_of(program, facts_of(graph, domain))
     lines = []
     for number, step in enumerate(steps):
@@ -71,6 +71,6 @@ def trace(program: Sequence[Node], graph: SceneGraph, domain: Domain) -> list[st
 
 
 def sound_in_words(sound: int, facts: Facts) -> str:
-    """A sound by its number and its labels."""
+    """Describe a sound by its number and its labels."""
     labels = [facts.labels[name][sound] or f"{name}?" for name in facts.domain.attributes]
     return f"{sound + 1} ({' '.join(labels)})"

@@ -1,4 +1,4 @@
-"""The values that programs filter by and answer with, and how English writes them."""
+"""The values that programs filter by and answer with, and their English wording."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def values_of(kind: str, domain: Domain) -> list[str]:
 
 
 def counts(domain: Domain) -> list[str]:
-    """The numbers that a count can give."""
+    """The possible results of a count."""
     return [str(number) for number in range(domain.sampling.sounds.max + 1)]
 
 

@@ -1,4 +1,4 @@
-"""A template's text pattern with values in it."""
+"""Fills values into a template's text pattern."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SLOT = re.compile(r"(?:\b([Aa])n? )?(<\w+>)(s\b)?")
 
 
 class Pattern:
-    """A text pattern, taken apart once: pieces of text and places for values in turn."""
+    """A parsed text pattern: alternating text and placeholders."""
 
     def __init__(self, text: str, domain: Domain) -> None:
         self._domain = domain
@@ -48,7 +48,7 @@ class Pattern:
 
 
 def render(pattern: str, values: Mapping[str, str], domain: Domain) -> str:
-    """One text pattern with its values.
+    """Fill one text pattern with values.
 
     >>> from clear_gen.scenes.domain import packaged_domain
     >>> render("How many <I>s play a <N> <P>?", {"<I>": "bass", "<N>": "A#", "<P>": "end of the scene"},

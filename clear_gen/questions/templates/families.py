@@ -88,7 +88,7 @@ class _File(Naming):
 
 
 class _Problem(Exception):
-    """What is wrong, in words; the caller adds where."""
+    """An error description, to which the caller adds the location."""
 
 
 def load_families(path: Path, domain: Domain) -> list[Template]:
@@ -118,7 +118,7 @@ def load_families(path: Path, domain: Domain) -> list[Template]:
 
 
 def words_of(path: Path) -> frozenset[str]:
-    """The words that a file of families lists as its vocabulary, values of the domain aside."""
+    """The vocabulary listed in a file of families, without the domain's values."""
     return frozenset(load_yaml(path, _File).words)
 
 
@@ -330,7 +330,7 @@ def _parsed(program: str) -> ast.expr:
 
 
 class _Nodes:
-    """The nodes of a program under construction; what is written twice is one node."""
+    """Builds the nodes of a program; equal expressions share one node."""
 
     def __init__(self, known: dict[str, Any]) -> None:
         self.known = known

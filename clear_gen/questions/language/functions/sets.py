@@ -18,10 +18,12 @@ Sounds = tuple[int, ...]
 
 
 def scene(scene: CompletedScene) -> Sounds:
+    """All sounds of the scene."""
     return scene.sounds
 
 
 def batch_scene(executor: BatchExecutor, _number: int) -> Bounds:
+    """Batched ``scene``; see ``execute_batch``."""
     return executor.everything, executor.everything
 
 
@@ -29,6 +31,7 @@ def batch_scene(executor: BatchExecutor, _number: int) -> Bounds:
 
 
 def filter_label(scene: CompletedScene, sounds: Sounds, value: str, *, kind: str) -> Sounds:
+    """The sounds with this label."""
     return tuple(sound for sound in sounds if scene.label(kind, sound) == value)
 
 
@@ -45,10 +48,12 @@ def batch_describe(executor: BatchExecutor, number: int, sounds: Bounds) -> Boun
 
 
 def filter_absolute_position(_scene: CompletedScene, sounds: Sounds, value: str) -> Sounds:
+    """The sound with this rank among the given ones."""
     return tuple(sound for rank, sound in enumerate(sounds, 1) if ordinal(rank) == value)
 
 
 def batch_absolute_position(executor: BatchExecutor, number: int, sounds: Bounds) -> Bounds:
+    """Batched ``filter_absolute_position``."""
     may, must = sounds
     executor.require(may == must)
     rank = executor.value("ranks", executor.skeleton.steps[number].slot)
@@ -60,6 +65,7 @@ def batch_absolute_position(executor: BatchExecutor, number: int, sounds: Bounds
 
 
 def filter_relative_position(scene: CompletedScene, sounds: Sounds, value: str) -> Sounds:
+    """The sounds with this rank among those of their own kind."""
     ranks = ranks_among_own_kind(scene, sounds)
     return tuple(sound for sound in sounds if ordinal(ranks[sound]) == value)
 
@@ -76,6 +82,7 @@ def ranks_among_own_kind(scene: CompletedScene, sounds: Sounds) -> dict[int, int
 
 
 def batch_relative_position(executor: BatchExecutor, number: int, sounds: Bounds) -> Bounds:
+    """Batched ``filter_relative_position``."""
     may, must = sounds
     executor.require(may == must)
     rank = executor.value("ranks", executor.skeleton.steps[number].slot)
@@ -91,6 +98,7 @@ def batch_relative_position(executor: BatchExecutor, number: int, sounds: Bounds
 
 
 def relate(scene: CompletedScene, sound: int, relation: str) -> Sounds:
+    """The sounds in this relation to a sound."""
     rule = scene.facts.domain.relations[relation]
     before, after = scene.sounds[:sound], scene.sounds[sound + 1 :]
     nearest = rule.nearest or len(scene.sounds)
@@ -98,6 +106,7 @@ def relate(scene: CompletedScene, sound: int, relation: str) -> Sounds:
 
 
 def batch_relate(executor: BatchExecutor, number: int, sound: np.ndarray) -> Bounds:
+    """Batched ``relate``; see ``execute_batch``."""
     relations = executor.context.relations
     relation = executor.value("relations", executor.skeleton.steps[number].slot)
     if executor.change.relations.get(number) == REVERSED:
@@ -113,6 +122,7 @@ def batch_relate(executor: BatchExecutor, number: int, sound: np.ndarray) -> Bou
 
 
 def same(scene: CompletedScene, sound: int, *, kind: str) -> Sounds:
+    """The other sounds with the same label. Raises NoAnswer if the label of ``sound`` is unknown."""
     if scene.facts.labels[kind][sound] is None:
         raise NoAnswer(f"the {kind} of sound {sound + 1} is unknown")
     label = scene.label(kind, sound)
@@ -120,6 +130,7 @@ def same(scene: CompletedScene, sound: int, *, kind: str) -> Sounds:
 
 
 def batch_same(executor: BatchExecutor, number: int, sound: np.ndarray) -> Bounds:
+    """Batched ``same``; see ``execute_batch``."""
     scenes, rows = executor.context.scenes, executor.rows.scenes
     kind = executor.skeleton.steps[number].kind
     label = scenes.labels[rows, kind, sound].astype(np.int64)
@@ -133,6 +144,7 @@ def batch_same(executor: BatchExecutor, number: int, sound: np.ndarray) -> Bound
 
 
 def union(_scene: CompletedScene, left: Sounds, right: Sounds) -> Sounds:
+    """The sounds of either set."""
     return tuple(sorted({*left, *right}))
 
 
@@ -142,8 +154,10 @@ def batch_or(_executor: BatchExecutor, _number: int, left: Bounds, right: Bounds
 
 
 def intersect(_scene: CompletedScene, left: Sounds, right: Sounds) -> Sounds:
+    """The sounds of both sets."""
     return tuple(sorted({*left} & {*right}))
 
 
 def batch_intersect(_executor: BatchExecutor, _number: int, left: Bounds, right: Bounds) -> Bounds:
+    """Batched ``intersect``; see ``execute_batch``."""
     return left[0] & right[0], left[1] & right[1]

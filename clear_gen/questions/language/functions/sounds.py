@@ -17,12 +17,14 @@ MARGIN_SHARE = 0.1  # of the longer of the two
 
 
 def unique(_scene: CompletedScene, sounds: tuple[int, ...]) -> int:
+    """The only sound of a set. Raises NoAnswer unless there is exactly one."""
     if len(sounds) != 1:
         raise NoAnswer(f"found {len(sounds)} sounds, expected 1")
     return sounds[0]
 
 
 def batch_unique(executor: BatchExecutor, _number: int, sounds: Bounds) -> np.ndarray:
+    """Batched ``unique``; see ``execute_batch``."""
     may, must = sounds
     executor.require((may == must) & (popcount(may) == 1), (may == 0) | (popcount(must) > 1))
     # some sound of the scene also in rows that are not ok, so that execution can continue
@@ -30,10 +32,12 @@ def batch_unique(executor: BatchExecutor, _number: int, sounds: Bounds) -> np.nd
 
 
 def longest(scene: CompletedScene, sounds: tuple[int, ...]) -> int:
+    """The longest sound of a set. Raises NoAnswer if it is empty or the lengths are too close."""
     return _extreme(scene, sounds, -1)
 
 
 def shortest(scene: CompletedScene, sounds: tuple[int, ...]) -> int:
+    """The shortest sound of a set. Raises NoAnswer if it is empty or the lengths are too close."""
     return _extreme(scene, sounds, 1)
 
 
@@ -51,10 +55,12 @@ def _extreme(scene: CompletedScene, sounds: tuple[int, ...], sign: int) -> int:
 
 
 def batch_longest(executor: BatchExecutor, _number: int, sounds: Bounds) -> np.ndarray:
+    """Batched ``longest``; see ``execute_batch``."""
     return _batch_extreme(executor, sounds, 1)
 
 
 def batch_shortest(executor: BatchExecutor, _number: int, sounds: Bounds) -> np.ndarray:
+    """Batched ``shortest``; see ``execute_batch``."""
     return _batch_extreme(executor, sounds, -1)
 
 
