@@ -72,6 +72,7 @@ def place_background(plan: MixturePlan, n_samples: int, sources: Sources, *, loo
 
 
 def nominal_snr_db(plan: MixturePlan, event: PlannedEvent, snr_db: float | None) -> float:
+    """SNR of an event in dB: ``snr_db`` of the dataset, else the planned one. Raises InputError if both are None."""
     chosen = event.snr_db if snr_db is None else snr_db
     if chosen is None:
         raise InputError(f"{plan.mixture_id}: snr_db: found none, expected one in the rules or for the whole dataset")
@@ -79,6 +80,7 @@ def nominal_snr_db(plan: MixturePlan, event: PlannedEvent, snr_db: float | None)
 
 
 def peak(waveform: np.ndarray) -> float:
+    """Largest absolute value of a waveform."""
     return float(max(waveform.max(), -waveform.min()))
 
 

@@ -35,30 +35,38 @@ class MixturesKind:
     }
 
     def settings(self, identity: dict[str, Any], path: Path) -> MixtureSettings:
+        """See ``DatasetKind.settings``."""
         return mixture_settings_of(identity, path)
 
     def files(self, settings: MixtureSettings) -> list[DataFile]:
+        """See ``DatasetKind.files``."""
         return settings.files
 
     def attached(self, folder: Path, identity: dict[str, Any], settings: MixtureSettings) -> list[str]:
+        """See ``DatasetKind.attached``."""
         return attached_files(folder, identity, settings)
 
     def card(self, folder: Path, manifest: dict[str, Any]) -> str:
+        """See ``DatasetKind.card``."""
         return card_of(folder, manifest)
 
     def card_without_audio(self, folder: Path, manifest: dict[str, Any]) -> str:
+        """See ``DatasetKind.card_without_audio``."""
         return card_of(folder, manifest)
 
     def rows(self, folder: Path, manifest: dict[str, Any], config: str | None, split: str | None) -> Rows[Any]:
+        """See ``DatasetKind.rows``."""
         settings = mixture_settings_of(manifest["identity"], folder / IDENTITY)
         return load.rows(folder, settings, manifest["identity"], config, split)
 
     def summary(self, folder: Path) -> str:
+        """See ``DatasetKind.summary``."""
         return console.mixture_summary(folder)
 
     def validate(
         self, folder: Path, recordings: tuple[Path, Path] | None, sample: int | None, workers: int
     ) -> Validation:
+        """See ``DatasetKind.validate``."""
         found = None
         if recordings is not None:  # what is not there was left out then, or the tables differ
             events, backgrounds = recordings
@@ -66,9 +74,11 @@ class MixturesKind:
         return validate.validate_mixtures(folder, found, sample, workers, BAR)
 
     def draw(self, folder: Path, record_id: str | None, config: str | None, out: Path) -> None:
+        """See ``DatasetKind.draw``."""
         figure.draw_mixture(folder, config, record_id, out)
 
     def unpublishable(self, folder: Path, manifest: dict[str, Any]) -> str | None:
+        """See ``DatasetKind.unpublishable``."""
         has_audio = manifest["identity"].get("audio", True)
         return forbidden(folder, [name for name in manifest["files"] if name.startswith(f"{SOURCES}/") and has_audio])
 

@@ -39,20 +39,24 @@ class MixtureMaker:
     backgrounds: tuple[Background, ...]
 
     def start(self) -> None:
+        """See ``RecordMaker.start``."""
         self._assignments = assign_folds(self.events, self.backgrounds, self.settings.spec)
         self._sources = Sources(self.events, self.backgrounds, self.settings.sample_rate)
         # The mixtures made last, by the chunk of their stems, which comes next
         self._last: dict[Chunk, list[MixtureGraph]] = {}
 
     def schema(self, config: str, identity_sha256: str) -> pa.Schema:
+        """See ``RecordMaker.schema``."""
         schema = stems_schema if is_stems(config) else mixture_schema
         return schema(self.settings.sample_rate, identity_sha256)
 
     def graphs(self, folder: Path, chunk: Chunk) -> pa.Table:
+        """See ``RecordMaker.graphs``."""
         rows = [row_of_mixture(graph) for graph in self.mixtures(chunk)]
         return pa.Table.from_pylist(rows, mixture_schema(self.settings.sample_rate))
 
     def with_audio(self, folder: Path, table: pa.Table | None, chunk: Chunk) -> pa.Table:
+        """See ``RecordMaker.with_audio``."""
         return self._stems(chunk) if is_stems(chunk.config) else self._mixtures(chunk)
 
     def mixtures(self, chunk: Chunk, indices: Sequence[int] | None = None) -> Iterator[MixtureGraph]:

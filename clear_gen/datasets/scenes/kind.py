@@ -33,41 +33,51 @@ class ScenesKind:
     }
 
     def settings(self, identity: dict[str, Any], path: Path) -> Settings:
+        """See ``DatasetKind.settings``."""
         return settings_of(identity, path)
 
     def files(self, settings: Settings) -> list[DataFile]:
+        """See ``DatasetKind.files``."""
         return scene_files(settings.sizes)
 
     def attached(self, folder: Path, identity: dict[str, Any], settings: Settings) -> list[str]:
+        """See ``DatasetKind.attached``."""
         return attached_files(folder, identity, settings)
 
     def card(self, folder: Path, manifest: dict[str, Any]) -> str:
+        """See ``DatasetKind.card``."""
         return card_of(folder, manifest)
 
     def card_without_audio(self, folder: Path, manifest: dict[str, Any]) -> str:
+        """See ``DatasetKind.card_without_audio``."""
         text = card_of(folder, manifest)
         return text if "imported" in manifest["identity"] else f"{text}\n{LEFT_OUT}"
 
     def rows(self, folder: Path, manifest: dict[str, Any], config: str | None, split: str | None) -> Rows[Any]:
+        """See ``DatasetKind.rows``."""
         settings = settings_of(manifest["identity"], folder / IDENTITY)
         return load.rows(folder, settings, manifest.get(QUESTIONS), config, split)
 
     def summary(self, folder: Path) -> str:
+        """See ``DatasetKind.summary``."""
         return console.summary(folder)
 
     def validate(
         self, folder: Path, recordings: tuple[Path, Path] | None, sample: int | None, workers: int
     ) -> Validation:
+        """See ``DatasetKind.validate``."""
         if recordings is not None:
             raise InputError(f"{folder}: found scenes, expected mixtures where --events and --backgrounds are given")
         return validate.validate(folder, sample, workers, progress)
 
     def draw(self, folder: Path, record_id: str | None, config: str | None, out: Path) -> None:
+        """See ``DatasetKind.draw``."""
         if config is not None:
             raise InputError(f"--snr: found one, but {folder} holds no mixtures")
         figure.draw_scene(folder, record_id, out)
 
     def unpublishable(self, folder: Path, manifest: dict[str, Any]) -> str | None:
+        """See ``DatasetKind.unpublishable``."""
         return forbidden(folder, [name for name in manifest["files"] if name.startswith(f"{BANK}/")])
 
 

@@ -31,16 +31,20 @@ class SceneMaker:
     spec: SceneSpec
 
     def start(self) -> None:
+        """See ``RecordMaker.start``."""
         self._banks: dict[str, Bank] = {}
 
     def schema(self, config: str, identity_sha256: str) -> pa.Schema:
+        """See ``RecordMaker.schema``."""
         return scene_schema(self.domain.attributes, self.spec.sample_rate, identity_sha256)
 
     def graphs(self, folder: Path, chunk: Chunk) -> pa.Table:
+        """See ``RecordMaker.graphs``."""
         bank = self._bank(folder, BANK_OF_SPLIT[chunk.split])
         return sample_scenes(bank, self.domain, self.spec, chunk.split, range(chunk.first, chunk.stop))
 
     def with_audio(self, folder: Path, table: pa.Table | None, chunk: Chunk) -> pa.Table:
+        """See ``RecordMaker.with_audio``."""
         table = self.graphs(folder, chunk) if table is None else table
         bank = self._bank(folder, BANK_OF_SPLIT[chunk.split])
         rows = table.to_pylist()
