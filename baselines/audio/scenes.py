@@ -28,10 +28,12 @@ class Scenes(Protocol):
     """The N scenes of a split. ``n_samples``: int64 [N], with the tail; ``sample_rate`` in Hz."""
 
     @property
-    def sample_rate(self) -> int: ...
+    def sample_rate(self) -> int:
+        """Sample rate in Hz."""
 
     @property
-    def n_samples(self) -> np.ndarray: ...
+    def n_samples(self) -> np.ndarray:
+        """Length of each scene in samples: int64 [N]."""
 
     def waveforms(self, batch: int, device: torch.device) -> Iterator[torch.Tensor]:
         """float32 [at most ``batch``, N] on ``device``, full scale 1, zero after each scene's end; in order."""

@@ -70,6 +70,7 @@ class Conv(nn.Conv2d):
         self.maps: Maps = maps
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         x = with_maps(x, self.maps)
         rows = _same_padding(x.shape[2], self.kernel_size[0], self.stride[0])
         columns = _same_padding(x.shape[3], self.kernel_size[1], self.stride[1])
@@ -130,6 +131,7 @@ class QuestionEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         words = self.dropout(self.embedding(tokens))  # [B, L, embedding]
         states, _ = self.gru(words)  # [B, L, gru_units]
         return self.dropout(at_last_token(states, lengths))
@@ -146,7 +148,8 @@ class WithFrozenTrunk(Protocol):
     """
 
     @property
-    def head(self) -> nn.Module: ...
+    def head(self) -> nn.Module:
+        """The trainable part of the model after the trunk."""
 
     def trunk_maps(self, spectrogram: Tensor) -> Tensor:
         """[B, 1, F, T] -> [B, C, F', T']."""

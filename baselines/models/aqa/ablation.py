@@ -26,6 +26,7 @@ class TextOnly(nn.Module):
         self.model = model
 
     def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         ones = spectrogram.new_ones(len(tokens), 1, PATCH, PATCH)
         return self.model(ones, tokens, lengths)
 
@@ -41,5 +42,6 @@ class AudioOnly(nn.Module):
         self.model = model
 
     def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         unknown = torch.full((len(tokens), RUN_LENGTH), UNKNOWN, dtype=tokens.dtype, device=tokens.device)
         return self.model(spectrogram, unknown, torch.full_like(lengths, RUN_LENGTH))

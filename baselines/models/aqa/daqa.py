@@ -54,6 +54,7 @@ class Stage(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         return max_pool(self.layers(x), 2, 2)
 
 
@@ -67,6 +68,7 @@ class Block(nn.Module):
         self.norm = nn.BatchNorm2d(filters, affine=False)
 
     def forward(self, x: Tensor, coefficients: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         shortcut = torch.relu(self.conv1(with_maps(x, "both")))
         return torch.relu(film(self.norm(self.conv2(shortcut)), coefficients)) + shortcut
 
@@ -97,6 +99,7 @@ class Daqa(nn.Module):
         )
 
     def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         states, _ = self.question(self.embedding(tokens))  # [B, L, lstm_units]
         question = self._split(self.coefficients(at_last_token(states, lengths)))
         missing = max(FIRST_KERNEL[0] - 2 - spectrogram.shape[3], 0)  # the first convolution adds 2 frames itself

@@ -27,6 +27,7 @@ class Plain(nn.Module):
         self.project, self.out_channels = _projection(filters[-1], projection, bias=True)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         return self.project(self.blocks(spectrogram))
 
 
@@ -53,6 +54,7 @@ class Interleaved(nn.Module):
         self.project, self.out_channels = _projection(filters[-1], projection, bias=True)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         return self.project(self.blocks(spectrogram))
 
 
@@ -67,6 +69,7 @@ class Pipeline(nn.Module):
         self.blocks = nn.ModuleList(conv_norm_relu(Conv(m, n, kernel, stride, maps=maps)) for m, n in pairs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         for block in self.blocks:
             x = max_pool(block(x), *self.pool)
         return x
@@ -85,6 +88,7 @@ class Parallel(nn.Module):
         self.project, self.out_channels = _projection(2 * filters[-1], projection, bias=False)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         time, freq = self.time(spectrogram), self.freq(spectrogram)  # [B, N, F', T'], [B, N, F'', T'']
         rows, columns = max(time.shape[2], freq.shape[2]), max(time.shape[3], freq.shape[3])
         return self.project(torch.cat([_extended(time, rows, columns), _extended(freq, rows, columns)], 1))

@@ -51,6 +51,7 @@ class FilmBlock(nn.Module):
         self.coefficients = nn.Linear(context, 2 * filters)
 
     def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         shortcut = torch.relu(self.reduce(x))
         return torch.relu(film(self.norm(self.conv(shortcut)), self.coefficients(context))) + shortcut
 
@@ -64,6 +65,7 @@ class AudioController(nn.Module):
         self.gru = nn.GRU(in_channels, units, batch_first=True)
 
     def forward(self, features: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         sequence = features.amax(self.pooled).transpose(1, 2)  # [B, F or T, C]
         states, _ = self.gru(sequence)
         return states[:, -1]
@@ -85,6 +87,7 @@ class Classifier(nn.Module):
         self.output = nn.Linear(hidden, n_answers)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         return self.output(self.hidden(self.conv(x).amax((2, 3))))
 
 
@@ -108,6 +111,7 @@ class FilmNetwork(nn.Module):
         self.classifier = Classifier(config, n_answers)
 
     def forward(self, features: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         question = self.question(tokens, lengths)  # [B, G]
         x = self.stem(features)  # [B, M, F, T]
         if not self.audio_blocks:

@@ -48,6 +48,7 @@ class Naaqa(nn.Module):
         self.film = FilmNetwork(config, self.extractor.out_channels, n_words, n_answers)
 
     def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         return self.film(self.extractor(spectrogram), tokens, lengths)
 
 

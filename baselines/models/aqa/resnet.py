@@ -41,6 +41,7 @@ class Bottleneck(nn.Module):
         nn.init.constant_(self.bn3.weight, UNTRAINED_BRANCH)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         y = torch.relu(self.bn1(self.conv1(x)))
         y = torch.relu(self.bn2(self.conv2(y)))
         return torch.relu(self.bn3(self.conv3(y)) + self.downsample(x))
@@ -65,6 +66,7 @@ class ResNet101(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         x = torch.relu(self.bn1(self.conv1(x)))  # [B, 64, F / 2, T / 2]
         x = functional.max_pool2d(x, 3, 2, padding=1)  # [B, 64, F / 4, T / 4]
         return self.layer3(self.layer2(self.layer1(x)))

@@ -16,6 +16,7 @@ class Random(nn.Module):
         self.generator = torch.Generator()
 
     def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         return torch.rand(len(tokens), self.n_answers, generator=self.generator).to(tokens.device)
 
 
@@ -38,6 +39,7 @@ class MostCommon(nn.Module):
         self.counts.copy_(counts)
 
     def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         return self.counts.expand(len(tokens), -1)
 
 

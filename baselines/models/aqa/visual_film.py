@@ -27,6 +27,7 @@ class VisualFilm(nn.Module):
         return self.film
 
     def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         return self.film(self.trunk_maps(spectrogram), tokens, lengths)
 
     def trunk_maps(self, spectrogram: Tensor) -> Tensor:

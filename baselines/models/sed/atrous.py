@@ -44,6 +44,7 @@ class Atrous(nn.Module):
         nn.init.zeros_(self.attention.weight)
 
     def forward(self, log_mel: Tensor) -> SedOutput:
+        """Compute the output; shapes are given by the class."""
         x = self.trunk(log_mel[:, None])  # [B, C, T, F]
         attention = torch.sigmoid(single(self.attention(x))).clamp(MIN_ATTENTION, MAX_ATTENTION)  # [B, K, T, F]
         attention = attention / attention.sum((2, 3), keepdim=True)

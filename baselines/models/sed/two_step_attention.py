@@ -46,6 +46,7 @@ class Block(nn.Module):
         self.pool = nn.AvgPool2d(3, stride=1, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Compute the output; shapes are given by the class."""
         return self.pool(self.layers(x))
 
 
@@ -58,6 +59,7 @@ class Attention(nn.Module):
         self.weight = nn.Linear(n, n)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the output; shapes are given by the class."""
         weights = torch.softmax(single(self.weight(x)), -1)
         return (torch.sigmoid(single(self.value(x))) * weights).sum(-1), weights
 
@@ -79,6 +81,7 @@ class TwoStepAttention(nn.Module):
         self.decoder = _decoder(config, widths[-1]) if config.decoder else None
 
     def forward(self, log_mel: Tensor) -> SedOutput:
+        """Compute the output; shapes are given by the class."""
         expected = self.config.n_frames, self.config.n_bands
         if tuple(log_mel.shape[1:]) != expected:
             raise ValueError(f"log_mel: found shape {list(log_mel.shape)}, expected [B, {expected[0]}, {expected[1]}]")

@@ -47,6 +47,7 @@ class VggishPool(nn.Module):
         self.classes = nn.Conv2d(widths[-1], config.n_classes, 1)
 
     def forward(self, log_mel: Tensor) -> SedOutput:
+        """Compute the output; shapes are given by the class."""
         map_ = torch.sigmoid(single(self.classes(self.trunk(log_mel[:, None]))))  # [B, K, T, F]
         return SedOutput(self._pooled(map_.flatten(2)), map_.mean(3), None, {"map": map_})
 
