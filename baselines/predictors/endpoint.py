@@ -1,7 +1,7 @@
-"""Answers of any OpenAI-compatible chat endpoint that takes ``input_audio``: ``clear-bench evaluate --endpoint``.
+"""Predicts with any OpenAI-compatible chat endpoint that accepts ``input_audio``: ``clear-bench evaluate --endpoint``.
 
-Every question is one request of its own: the scene as a mono PCM 16 WAV, then the question with the possible answers of
-its type, the same for every model. Replies are cached, so the same call again asks only what is missing. Protocol:
+Every question is a separate request: the scene as a mono PCM 16 WAV, then the question with the possible answers of its
+type, the same for every model. Replies are cached, so a repeated call sends only missing requests. Protocol:
 https://platform.openai.com/docs/guides/audio
 """
 
@@ -37,7 +37,7 @@ from clear_gen.scenes.domain import Domain
 
 log = logging.getLogger(__name__)
 
-# What every model is told. The answers are all that the question's type can have, in the domain's order.
+# The prompt sent to every model. The answers are all those of the question's type, in the domain's order.
 PROMPT = """\
 Listen to the recording and answer the question about it.
 Question: {question}
@@ -45,18 +45,18 @@ Possible answers: {answers}
 Answer with one of them, nothing else."""
 TEMPERATURE = 0
 MAX_TOKENS = 32  # the longest answer of clear2, "beginning of the scene", has four or five
-WINDOW = 2  # questions in memory for each one that is being asked
+WINDOW = 2  # questions in memory per request in flight
 SAMPLE_RATES = (1000, 192_000)  # Hz
 
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """Whom to ask and how.
+    """Address of the endpoint and request settings.
 
-    ``url``: with or without ``/chat/completions``. ``sample_rate``: of the WAV, in Hz. ``concurrency``: requests at a
-    time. ``retries``: further attempts after the first. ``timeout_s``: the time of one attempt in all, in seconds.
-    ``max_failures``: so many questions without an answer end the run. ``api_key_variable``: the environment
-    variable that holds the key; without one, none is sent.
+    ``url``: with or without ``/chat/completions``. ``sample_rate``: of the WAV, in Hz. ``concurrency``: concurrent
+    requests. ``retries``: attempts after the first. ``timeout_s``: total time of one attempt, in seconds.
+    ``max_failures``: number of unanswered questions that ends the run. ``api_key_variable``: the environment
+    variable that holds the API key; no key is sent without one.
     """
 
     url: str
@@ -88,13 +88,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An endpoint as a predictor. ``cache``: folder of the replies, so that a second run asks only what is missing."""
+    """An endpoint as a predictor. ``cache``: folder of replies, so that a repeated run sends only missing requests."""
 
     settings: EndpointSettings
     cache: Path
 
     def __post_init__(self) -> None:
-        """Raises InputError if a setting makes no sense."""
+        """Raises InputError if a setting is invalid."""
         _check(self.settings)
 
     @property
@@ -103,10 +103,10 @@ class Endpoint:
         return self.settings.model
 
     def predict(self, split: Questions) -> Iterator[Prediction]:
-        """The answers in the dataset's order, once all are there.
+        """Yield the answers in the dataset's order, once all have arrived.
 
-        Values are ``answer`` and ``raw``, ``raw`` being the model's text and ``answer`` the same without space around
-        it, or ``answer`` None and ``error``.
+        Values are ``raw``, the model's text, and ``answer``, the same without surrounding whitespace; or ``answer``
+        None and ``error``.
 
         Raises InputError if address, key or dataset are wrong. Raises CheckFailed, after the last prediction, if the
         endpoint refuses the address, the key or the model, or ``max_failures`` questions failed.
@@ -137,7 +137,7 @@ class Endpoint:
 
 
 def _values(reply: Reply | None, reason: str | None) -> dict[str, str | None]:
-    """The values of a prediction; ``reason``: why some questions were not asked."""
+    """The values of a prediction; ``reason``: why some questions were not sent."""
     if reply is None:
         return {"answer": None, "error": f"not asked, because of: {reason}"}
     if reply.text is None:
@@ -146,7 +146,7 @@ def _values(reply: Reply | None, reason: str | None) -> dict[str, str | None]:
 
 
 def _check(settings: EndpointSettings) -> None:
-    """Raise InputError if a setting makes no sense."""
+    """Raise InputError if a setting is invalid."""
     low, high = SAMPLE_RATES
     limits: list[tuple[str, Any, bool, str]] = [
         ("model", settings.model, bool(settings.model.strip()), "a name"),
@@ -162,7 +162,7 @@ def _check(settings: EndpointSettings) -> None:
 
 
 def _reason_to_stop(reply: Reply, failed: list[str], settings: EndpointSettings) -> str | None:
-    """Why no more questions are asked after this reply, if so."""
+    """The reason to send no more questions after this reply, or None."""
     if reply.is_refusal:
         return reply.error
     if reply.error is not None and len(failed) >= settings.max_failures:
@@ -170,11 +170,11 @@ def _reason_to_stop(reply: Reply, failed: list[str], settings: EndpointSettings)
     return None
 
 
-# --- What is asked ----------------------------------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------------------------------
 
 
 def prompt_of(question: str, question_type: str, domain: Domain) -> str:
-    """The text that goes with the recording."""
+    """The text sent with the recording."""
     return PROMPT.format(question=question, answers=", ".join(answers_of_type(question_type, domain)))
 
 
@@ -211,11 +211,11 @@ def _waveforms(folder: Path, split: str, wanted: set[int]) -> Iterator[tuple[int
         yield index, scene.waveform, scene.sample_rate
 
 
-# --- Asking -----------------------------------------------------------------------------------------------------------
+# --- replies ----------------------------------------------------------------------------------------------------------
 
 
 def _reply(job: Job, settings: EndpointSettings, client: Client, cache: Path) -> Reply:
-    """The reply to one question, from the cache if it is there."""
+    """The reply to one question, from the cache if present."""
     asked = {
         "url": client.url,
         "model": settings.model,
@@ -241,7 +241,7 @@ def _reply(job: Job, settings: EndpointSettings, client: Client, cache: Path) ->
 def _arriving(
     jobs: Iterator[Job], reply_to: Callable[[Job], Reply], concurrency: int, stop: Callable[[], None]
 ) -> Generator[tuple[int, Reply]]:
-    """Replies as they come, with the questions' indices. Jobs are drawn a few ahead; whoever closes this ends all."""
+    """Replies as they arrive, with question indices. Reads a few jobs ahead; closing the generator cancels all."""
     pool = ThreadPoolExecutor(concurrency)
     pending: dict[Future[Reply], int] = {}
     try:
@@ -257,6 +257,6 @@ def _arriving(
 
 
 def _done(pending: dict[Future[Reply], int]) -> Iterator[tuple[int, Reply]]:
-    """Wait for some of ``pending`` and take them out."""
+    """Wait for some of ``pending`` to complete and remove them."""
     for future in wait(pending, return_when=FIRST_COMPLETED).done:
         yield pending.pop(future), future.result()

@@ -1,6 +1,6 @@
-"""Answers of endpoints on disk: one small file per answer, so that nothing is asked, or paid for, twice.
+"""On-disk cache of endpoint answers, one small file each, so that no request is sent, or paid for, twice.
 
-The key is the SHA-256 of everything that a reply may depend on. Neither the address nor the API key is written.
+The key is the SHA-256 of everything on which a reply may depend. Neither the address nor the API key is stored.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ FORMAT = 1
 
 
 def cache_key(asked: dict[str, Any]) -> str:
-    """The key of what was asked (JSON values), hexadecimal: the same whatever the order of the fields."""
+    """The hexadecimal cache key of a request (JSON values), independent of the order of its fields."""
     return sha256_json({"format": FORMAT, **asked})
 
 
 def read_answer(folder: Path, key: str) -> str | None:
-    """The text kept under ``key``; None if there is none, or its file is damaged or of another format."""
+    """The text stored under ``key``; None if there is none, or its file is damaged or of another format."""
     try:
         kept = read_json(_path(folder, key))
     except (FileNotFoundError, InputError):
@@ -32,7 +32,7 @@ def read_answer(folder: Path, key: str) -> str | None:
 
 
 def keep_answer(folder: Path, key: str, text: str) -> None:
-    """Keep ``text`` under ``key``; a kill leaves either all of it or nothing."""
+    """Store ``text`` under ``key``, atomically."""
     write_text(_path(folder, key), json.dumps({"format": FORMAT, "key": key, "raw": text}))
 
 

@@ -1,8 +1,8 @@
-"""One POST to a chat endpoint, tried a bounded number of times, each within a total time, and stoppable at any moment.
+"""POST requests to a chat endpoint with limited retries, a total timeout per attempt, and cancellation at any time.
 
-Every attempt has a connection of its own, and runs as a task of asyncio: httpx's timeouts are per read, and a server
-that sends a byte now and then would never meet them; a task can be cancelled. Redirects are not followed, lest the key
-goes elsewhere.
+Every attempt has its own connection and runs as an asyncio task, which can be cancelled: httpx's timeouts are per read,
+and a server that sends an occasional byte would never trigger them. Redirects are not followed, so that the key is not
+sent elsewhere.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ PATH = "/chat/completions"
 CONNECT_S = 10.0  # longest wait for a connection
 BACKOFF_S = 0.5  # before the first retry; twice as long before each further one
 MAX_BACKOFF_S = 30.0
-MAX_RETRY_AFTER_S = 60.0  # a server may ask for hours
+MAX_RETRY_AFTER_S = 60.0  # upper limit: a server may request hours
 MAX_REPLY_BYTES = 1 << 20
 MAX_ERROR_BYTES = 2000
-SHOWN_CHARACTERS = 200  # of what a server says, in a message
+SHOWN_CHARACTERS = 200  # of a server's text quoted in a message
 SECRET_CHARACTERS = 8  # a shorter key is a local server's placeholder, such as "EMPTY", and may be a word of an answer
-AGAIN = {408, 409, 429}  # and 5xx: worth another attempt
-REFUSED = {  # status: what to do. No question will ever be answered.
+AGAIN = {408, 409, 429}  # retried, like 5xx
+REFUSED = {  # status -> advice; fatal for all requests
     401: "set the API key in the environment variable {variable}",
     403: "check the API key in the environment variable {variable}, and what it may do",
     404: "check the address and the name of the model",
@@ -48,7 +48,7 @@ for name in ("httpx", "httpcore"):  # they log addresses and headers, which may 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a question: the model's text, or an error. ``is_refusal``: no other question will fare better."""
+    """The result of a request: the model's text, or an error. ``is_refusal``: all other requests would fail as well."""
 
     text: str | None
     error: str | None = None
@@ -56,7 +56,7 @@ class Reply:
 
 
 class Failed(Exception):
-    """An attempt without an answer. ``again``: another may have one, after at least ``after_s`` seconds."""
+    """A failed attempt. ``again``: whether to retry, after at least ``after_s`` seconds."""
 
     def __init__(self, message: str, again: bool, after_s: float = 0.0, is_refusal: bool = False) -> None:
         super().__init__(message)
@@ -90,7 +90,7 @@ def address_of(url: str) -> str:
 
 
 class Client:
-    """Asks one endpoint, from any number of threads. ``retries``: further attempts; ``timeout_s``: of one attempt.
+    """Thread-safe client of one endpoint. ``retries``: attempts after the first; ``timeout_s``: of one attempt.
 
     Raises InputError if the address or the key cannot be used.
     """
@@ -103,10 +103,10 @@ class Client:
         self._tls = ssl.create_default_context()
         self._lock = threading.Lock()
         self._is_stopped = False
-        self._tasks: set[asyncio.Task[Any]] = set()  # one per question that is being asked
+        self._tasks: set[asyncio.Task[Any]] = set()  # one per request in flight
 
     def stop(self) -> None:
-        """End every attempt and every wait; later requests fail at once."""
+        """Cancel all attempts and waits; later requests fail immediately."""
         with self._lock:
             self._is_stopped = True
             for task in self._tasks:
@@ -184,7 +184,7 @@ class Client:
         return response.status_code, response.headers.get("Retry-After", ""), body
 
     def _without_key(self, data: bytes) -> bytes:
-        """A body without the key, which some servers repeat, perhaps escaped."""
+        """Redact the key, which some servers echo, perhaps escaped, from a response body."""
         if len(self._key) < SECRET_CHARACTERS:
             return data
         return re.sub(rb"\\?".join(re.escape(letter).encode() for letter in self._key), b"[key]", data)
@@ -210,7 +210,7 @@ def content_of(data: bytes) -> str:
 
 
 def _seconds(retry_after: str) -> float:
-    """What a Retry-After header asks for, in seconds or as a date; 0 if nothing, or nothing that makes sense."""
+    """Seconds requested by a Retry-After header (seconds or a date); 0 if missing or invalid."""
     if retry_after.isdecimal():
         return float(retry_after)
     with suppress(ValueError, OverflowError):
@@ -219,7 +219,7 @@ def _seconds(retry_after: str) -> float:
 
 
 def _cause(error: BaseException) -> str:
-    """What the system said: httpx itself says of any address that all attempts failed."""
+    """The underlying system error: httpx only reports that all connection attempts failed."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return os.strerror(error.errno) if isinstance(error, ConnectionError) and error.errno else first_line(error)
@@ -233,7 +233,7 @@ def _api_key(variable: str) -> str:
 
 
 def _shown(data: bytes) -> str:
-    """What a server said, for one line of a terminal."""
+    """A server's text, shortened and safe for one terminal line."""
     text = " ".join(data.decode("utf-8", "replace").split())
     text = "".join(character for character in text if character.isprintable())
     return f"{text[:SHOWN_CHARACTERS]}…" if len(text) > SHOWN_CHARACTERS else text
