@@ -1,4 +1,4 @@
-"""Checks of numbers that callers of the Python API give."""
+"""Validation of numeric arguments of the Python API."""
 
 from __future__ import annotations
 

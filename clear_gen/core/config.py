@@ -1,4 +1,4 @@
-"""YAML and JSON from outside, checked against a pydantic model, with errors that name the line."""
+"""Parses external YAML and JSON and validates it against a pydantic model; errors name the line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from clear_gen.core.files import read_text
 from clear_gen.core.text import has_controls, shown
 
 Model = TypeVar("Model", bound=BaseModel)
-MISSING = object()  # what is found where a required field should be
+MISSING = object()  # shown as found for a missing required field
 WORDS = {  # type of a validation error -> what was expected; fields in braces are of its context
     "missing": "this field",
     "extra_forbidden": "no such field",
@@ -33,13 +33,13 @@ WORDS = {  # type of a validation error -> what was expected; fields in braces a
     "too_short": "at least {min_length} item(s)",
     "too_long": "at most {max_length} item(s)",
 }
-MAX_YAML_BYTES = 100_000  # fifty times the packaged domain; PyYAML needs a second for so much
+MAX_YAML_BYTES = 100_000  # fifty times the packaged domain; PyYAML needs about a second to parse it
 MAX_INT_BITS = 256  # of a seed, for instance
-MAX_YAML_DEPTH = 32  # a domain has 5 levels; the functions that walk the tree call themselves once a level
+MAX_YAML_DEPTH = 32  # a domain has 5 levels; tree walks recurse once per level
 
 
 class Strict(BaseModel):
-    """A frozen model that refuses unknown fields, so that a typing mistake is never silently ignored."""
+    """A frozen model that rejects unknown fields, so that misspelt names are never silently ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -53,7 +53,7 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
 
 
 def parse_yaml(path: Path) -> yaml.Node:
-    """Read ``path`` as one YAML document tree. Aliases are refused: they serve no purpose here and can explode."""
+    """Read ``path`` as one YAML document tree. Aliases, which can expand exponentially, are rejected."""
     text = read_text(path, MAX_YAML_BYTES, "a YAML file")
     try:
         _check_events(text, path)
@@ -103,7 +103,7 @@ def invalid(error: ValidationError, node: yaml.Node, path: Path, under: tuple[st
 
 
 class Wrong(NamedTuple):
-    """A field that a model refuses: where it lies, what it holds, what it should hold. As text: the latter two."""
+    """A field rejected by a model: location, value found, value expected. ``str`` gives the latter two."""
 
     location: tuple[int | str, ...]
     found: Any
@@ -121,7 +121,7 @@ class Wrong(NamedTuple):
 
 
 def first_wrong(error: ValidationError) -> Wrong:
-    """The first wrong field of ``error``, in words of our own where the library's are for programmers."""
+    """The first wrong field of ``error``, worded for users rather than programmers."""
     first = error.errors()[0]
     context = first.get("ctx", {})
     location = (*first["loc"], *context.get("at", ()))
@@ -131,7 +131,7 @@ def first_wrong(error: ValidationError) -> Wrong:
 
 
 def misplaced(expected: str, found: Any, *at: int | str) -> PydanticCustomError:
-    """The error of a model whose parts contradict each other: ``at`` leads from the model to the part that is wrong."""
+    """The error of a model whose parts contradict each other; ``at``: path from the model to the wrong part."""
     return PydanticCustomError("misplaced", expected, {"at": at, "found": found})
 
 

@@ -1,17 +1,17 @@
-"""Errors that end a command in one line, and how they are worded."""
+"""Errors that end a command with a one-line message."""
 
 from __future__ import annotations
 
 
 class InputError(Exception):
-    """Something from outside is not what it must be: a file, a field, an option. Exit code 2.
+    """Invalid external input: a file, a field or an option. Exit code 2.
 
     The message is one line that names file, field, found and expected.
     """
 
 
 class CheckFailed(Exception):
-    """A check or a job that ran to its end and failed. Exit code 1."""
+    """A check or a job failed. Exit code 1."""
 
 
 def first_line(error: BaseException) -> str:

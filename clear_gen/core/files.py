@@ -77,9 +77,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def refresh(folder: Path) -> None:
-    """Have a network file system ask its server what is in ``folder``, by opening it.
+    """Refresh a network file system's cached listing of ``folder``, by opening it.
 
-    A file that was looked for before another machine wrote it may be held to be missing for up to a minute otherwise.
+    Otherwise a file looked up before another machine wrote it may appear missing for up to a minute.
     """
     with suppress(FileNotFoundError):
         os.scandir(folder).close()
@@ -92,7 +92,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sha256_json(value: Any) -> str:
-    """SHA-256 of a JSON value, hexadecimal, whatever the order of its keys."""
+    """SHA-256 of a JSON value, hexadecimal, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Files of one JSON object a line, read so that every error names its line and field."""
+"""Reader of JSON-lines files whose errors name line and field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from clear_gen.core.errors import InputError
 from clear_gen.core.text import has_controls, shown
 
-MAX_LINE_BYTES = 1_000_000  # an answer with a long chain of thought is a hundredth of that
+MAX_LINE_BYTES = 1_000_000  # a hundred times an answer with a long chain of thought
 MAX_SHOWN = 200  # characters of a value in a message
 KINDS: dict[type, str] = {str: "a text", dict: "an object", list: "a list"}
 

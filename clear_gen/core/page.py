@@ -1,4 +1,4 @@
-"""HTML pages from Jinja2 templates; a page is one file that holds everything.
+"""Self-contained HTML pages from Jinja2 templates.
 
 The template of a page lies beside its module. It extends ``shell.html.j2`` (document, security policy, common styles)
 and takes macros from ``elements.html.j2`` and ``charts.html.j2``. Every text is escaped; Markup, which comes from other
@@ -31,7 +31,7 @@ def render(template: Path, **values: object) -> str:
     return environment(template.parent).get_template(template.name).render(values)
 
 
-# --- what the macro row_chart draws -----------------------------------------------------------------------------------
+# --- data of the macro row_chart --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

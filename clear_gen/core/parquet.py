@@ -1,4 +1,4 @@
-"""Parquet files that ``datasets`` understands, and that are checked when they are read."""
+"""Parquet files that ``datasets`` understands, validated when read."""
 
 from __future__ import annotations
 

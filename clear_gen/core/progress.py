@@ -14,9 +14,9 @@ NotedAdvance = Callable[[int, str | None], None]
 
 @contextmanager
 def progress(left: int, total: int, what: str = "scenes") -> Iterator[Advance]:
-    """A progress bar on stderr; yields the function to call with the number of scenes, or ``what``, made.
+    """A progress bar on stderr; yields a callback that takes the number of scenes (or ``what``) made.
 
-    Where stderr is no terminal, a line every 30 seconds and the bar when all is done.
+    If stderr is not a terminal, prints a line every 30 seconds and the bar at the end.
     """
     with _bar(left, total, what, transient=False) as advance:
         yield lambda n: advance(n, None)
@@ -24,7 +24,7 @@ def progress(left: int, total: int, what: str = "scenes") -> Iterator[Advance]:
 
 @contextmanager
 def noted_progress(left: int, total: int, what: str, shown: bool = True) -> Iterator[NotedAdvance]:
-    """Like ``progress``, for one of many stages: the bar disappears at the end, and the function takes a note, too.
+    """Like ``progress``, for one of many stages: the bar disappears at the end, and the callback also takes a note.
 
     The note, such as a running loss, stays until the next; None leaves it. Nothing is printed unless ``shown``.
     """
@@ -61,7 +61,7 @@ def _bar(left: int, total: int, what: str, transient: bool) -> Iterator[NotedAdv
 
 
 def _line(task: Any) -> str:
-    """How far a task has come, for a log."""
+    """Progress of a task as a log line."""
     left = "" if task.time_remaining is None else f", {task.time_remaining:,.0f} s left"
     note = f", {task.fields['note']}" if task.fields["note"] else ""
     return f"{task.description}: {task.completed:,.0f} of {task.total:,.0f}{note}{left}"

@@ -1,4 +1,4 @@
-"""What the records of every kind of dataset share: the splits, and what rendering found out."""
+"""Shared by the records of all kinds of dataset: splits, and measurements made while rendering."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What rendering found out; ``render`` never reads it. ``peak_dbfs`` is None for digital silence."""
+    """Measurements made while rendering, never an input of ``render``. ``peak_dbfs`` is None for digital silence."""
 
     scale_db: float
     peak_dbfs: float | None

@@ -1,4 +1,4 @@
-"""Random streams: one per item, the same however the work is divided."""
+"""Random streams: one per item, independent of how work is divided."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ STAGE_ROOMS = 3
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
-    """The random stream of one item, ``key`` being (stage, split, index): the same however the work is divided."""
+    """The random stream of one item, ``key`` being (stage, split, index): independent of how work is divided."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=key)))

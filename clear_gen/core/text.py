@@ -1,4 +1,4 @@
-"""Text for people: tables, and strings that are safe to print on one line."""
+"""Text output: aligned tables, and strings that are safe to print on one line."""
 
 from __future__ import annotations
 

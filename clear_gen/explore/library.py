@@ -1,4 +1,4 @@
-"""A dataset to look at, whatever it holds: what the page asks for, and what the server and the export answer."""
+"""A dataset of any kind as served to the explorer page, by the server and the export."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ class Library(Protocol):
     ids: list[str]
 
     def about(self) -> dict[str, Any]:
-        """What the page must know before all else; ``lists``: what can be listed, with the filters of each."""
+        """Data that the page loads first; ``lists``: the available lists with their filters."""
 
     def rows(self, name: str, query: Query) -> dict[str, Any]:
         """A page of one of the lists."""
 
     def some(self, limit: int) -> dict[str, list[dict[str, Any]]]:
-        """The rows of every list for about so many records, spread evenly over all."""
+        """Rows of every list for about ``limit`` records, spread evenly over all."""
 
     def record(self, config: str, name: str) -> dict[str, Any]:
-        """All that is known of a record. Raises NotThere, or InputError if it is damaged."""
+        """All data of a record. Raises NotThere, or InputError if it is damaged."""
 
 
 def open_library(folder: Path, predictions: Path | None = None) -> Library:
@@ -65,7 +65,7 @@ def open_library(folder: Path, predictions: Path | None = None) -> Library:
 
 
 def about(library: Library, folder: Path) -> dict[str, Any]:
-    """What the page must know before all else."""
+    """Data that the page loads first."""
     return {"name": folder.resolve().name, **library.about()}
 
 

@@ -39,7 +39,7 @@ class Mixtures:
         self._text = [f"{name} {' '.join(labels)}".lower() for name, labels in zip(self.ids, self._labels, strict=True)]
 
     def about(self) -> dict[str, Any]:
-        """What the page must know before all else; ``lists``: what can be listed, with the filters of each."""
+        """Data that the page loads first; ``lists``: the available lists with their filters."""
         labels = sorted({label for labels in self._labels for label in labels})
         settings = self._settings
         facts = [f"{len(self.ids):,} mixtures", f"{settings.spec.n_folds} folds", f"{settings.sample_rate:,} Hz"]
@@ -48,7 +48,7 @@ class Mixtures:
         return {"lists": ["mixtures"], "facts": facts, "filters": filters, "answers": {}, "lengths_s": None}
 
     def rows(self, name: str, query: Query) -> dict[str, Any]:
-        """A page of mixtures; a label keeps those in which it is heard."""
+        """A page of mixtures; a label filter keeps those that contain it."""
         kept = np.ones(len(self.ids), bool)
         if fold := query.wanted.get("fold"):
             kept &= np.array(self._fold) == fold

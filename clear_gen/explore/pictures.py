@@ -1,4 +1,4 @@
-"""What is drawn of a recording: its outline, and its mel spectrogram as a PNG file."""
+"""Pictures of a recording: its waveform outline, and its mel spectrogram as a PNG file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a list is filtered by, and a page of what is left."""
+"""Filter queries on a list, and paging of the results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_TEXT = 200  # characters
 
 
 class BadQuery(InputError):
-    """A query that makes no sense."""
+    """The query is invalid."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _number(values: Mapping[str, str], name: str, otherwise: float) -> float:
 
 
 def page_of(kept: np.ndarray, query: Query, row: Callable[[int], dict[str, Any]]) -> dict[str, Any]:
-    """The asked page of what is left: ``kept`` int [K], the numbers of the things; ``row`` describes one of them."""
+    """The requested page of results: ``kept`` int [K], the indices of the items; ``row`` describes one of them."""
     pages = max(1, -(-len(kept) // PAGE_ROWS))
     first = (max(1, query.page) - 1) * PAGE_ROWS
     rows = [row(int(number)) for number in kept[first : first + PAGE_ROWS]]

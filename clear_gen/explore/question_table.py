@@ -36,7 +36,7 @@ class Coded:
         return self.values[self.codes[number]]
 
     def equal(self, value: str) -> np.ndarray:
-        """Where it says so: bool [Q]."""
+        """Whether each row equals the value: bool [Q]."""
         return self.codes == (self.values.index(value) if value in self.values else -1)
 
 
@@ -73,7 +73,7 @@ class Questions:
                 first += found.num_rows
 
     def predict(self, paths: Sequence[Path]) -> None:
-        """Put predictions beside the answers. Raises InputError for a question that is not there, or there twice."""
+        """Add predictions. Raises InputError for an unknown question or a duplicate."""
         numbers = {name: number for number, name in enumerate(self.id.to_pylist())}
         domain = self._settings.domain
         readable = {
@@ -90,7 +90,7 @@ class Questions:
                 self.verdict.codes[number] = VERDICTS.index(verdict)
 
     def kept(self, query: Query) -> np.ndarray:
-        """Which questions a query keeps, its scenes aside: bool [Q]."""
+        """The questions that match a query, ignoring its scene filters: bool [Q]."""
         found = np.ones(len(self), bool)
         for name in ("type", "answer", "verdict"):
             if name in query.wanted:

@@ -58,7 +58,7 @@ class Scenes:
     # --- what there is ------------------------------------------------------------------------------------------------
 
     def about(self) -> dict[str, Any]:
-        """What the page must know before all else; ``lists``: what can be listed, with the filters of each."""
+        """Data that the page loads first; ``lists``: the available lists with their filters."""
         n_questions = len(self._asked) if self._asked else 0
         facts = [f"{len(self.ids):,} scenes", f"{self._settings.sample_rate:,} Hz"]
         facts += [f"{n_questions:,} questions"] if self._asked else []
@@ -175,7 +175,7 @@ class Scenes:
         }
 
     def _blocks(self, sounds: list[Sound], rate: int) -> list[dict[str, Any]]:
-        """A block per sound; those that sound together lie in lanes of their own."""
+        """One block per sound; overlapping sounds are placed in separate lanes."""
         attributes, ends, blocks = self._settings.domain.attributes, list[int](), []
         first, *others = given(attributes)
         for number, sound in enumerate(sounds, 1):
@@ -199,7 +199,7 @@ class Scenes:
         return blocks
 
     def _question(self, number: int, facts: Facts) -> dict[str, Any]:
-        """A question and what the evaluator makes of its program, which is never stored."""
+        """A question with the execution of its program, which is never stored."""
         assert self._asked is not None
         row = {name: value for name, value in self.question_row(number).items() if name not in ("record", "note")}
         try:

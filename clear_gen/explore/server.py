@@ -104,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
-        """What goes wrong is answered in one line."""
+        """Answer errors with one line."""
         try:
             yield
         except _Refused as refused:
@@ -119,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(HTTPStatus.INTERNAL_SERVER_ERROR, first_line(error))
 
     def _content(self, path: str, query: str) -> tuple[bytes, str]:
-        """What lies at an address, and its suffix."""
+        """The content at an address, and its suffix."""
         library = self.server.library
         page = "/index.html" if path == "/" else path
         if page in self.server.site:
@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the terminal is for what went wrong."""
+        """Log nothing: the terminal is reserved for errors."""
 
 
 def _of_record(library: Library, kind: str, config: str, name: str) -> bytes | None:

@@ -1,1 +1,1 @@
-"""Scene graphs: the domain that rules them, and their sampling."""
+"""Scene graphs: their domain, sampling and rendering."""

@@ -52,7 +52,7 @@ class SoundCount(Strict):
 
 
 class Constraint(Strict):
-    """What a scene must hold of one attribute.
+    """A requirement on the values of one attribute in a scene.
 
     Either ``values_at_least`` different values occur ``times_at_least`` times each, or each value of the attribute is
     on more than the share ``each_share_over`` of the scene's sounds.
@@ -112,7 +112,7 @@ class IndependentLevels(Strict):
 
 
 class Sampling(Strict):
-    """How scenes are drawn."""
+    """Parameters for sampling scenes."""
 
     sounds: SoundCount
     constraints: list[Constraint]

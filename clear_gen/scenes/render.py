@@ -32,7 +32,7 @@ def render(graph: SceneGraph, bank: Bank) -> np.ndarray:
 
 
 def render_pcm(graph: SceneGraph, bank: Bank) -> tuple[np.ndarray, Rendered]:
-    """The scene as int16 [graph.n_samples], and what rendering found out about it."""
+    """The scene as int16 [graph.n_samples], and the measurements made while rendering."""
     waveform, scale_db = _render(graph, bank)
     pcm = to_pcm16(waveform)
     peak = _peak(waveform)

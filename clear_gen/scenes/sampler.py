@@ -31,7 +31,7 @@ LENGTH, SILENCE, RT60, DRR, PRE_DELAY, DAMPING, TAIL_SEED, NOISE_LEVEL, NOISE_SE
 
 @dataclass(frozen=True)
 class SceneSpec:
-    """What a dataset's scenes have in common besides bank and domain. ``sample_rate`` in Hz."""
+    """Settings shared by a dataset's scenes, besides bank and domain. ``sample_rate`` in Hz."""
 
     seed: int
     sample_rate: int
