@@ -1,4 +1,4 @@
-"""What ``clear-gen audit`` prints, and the words that its page uses too."""
+"""Output of ``clear-gen audit``, and wording shared with its page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Rows = list[list[str]]
 
 
 def in_words(name: str) -> str:
-    """A question type, or ALL, as a reader reads it."""
+    """Display name of a question type, or of ALL."""
     return name.replace("_", " ")
 
 
@@ -59,7 +59,7 @@ def lines(audit: Audit) -> list[str]:
 
 
 def summary(audit: Audit) -> str:
-    """One line: which dataset, how many questions, by which rules."""
+    """One line: dataset, number of questions, rules."""
     splits = ", ".join(f"{split} {of.n:,}" for split, of in audit.figures.items() if split != ALL)
     rules, levels = audit.questions.get("rules"), audit.scenes.get("levels")
     said = [f"rules {rules}"] * (rules is not None) + [f"levels {levels}"] * (levels is not None)
@@ -67,7 +67,7 @@ def summary(audit: Audit) -> str:
 
 
 def trained_splits(audit: Audit) -> list[str]:
-    """The splits on which what was fitted is scored."""
+    """The splits on which fitted baselines are scored."""
     return list(audit.baselines.get(CONSTANT_TYPE, ()))
 
 
@@ -98,7 +98,7 @@ def band_limits(band: Band) -> str:
 
 
 def verdict(band: Band) -> str:
-    """In words, also where there is none."""
+    """The verdict in words, also if there is none."""
     return band.verdict or "few"
 
 
@@ -127,7 +127,7 @@ def type_rows(figures: Figures) -> Rows:
 
 
 def text_rows(audit: Audit) -> Rows:
-    """What the published Table 2 says of its questions, split by split."""
+    """The statistics of the published Table 2, split by split."""
     figures = audit.figures.values()
     quantities = [
         ("different words", [f"{of.vocabulary:,}" for of in figures]),
@@ -150,7 +150,7 @@ def spread(of: Spread) -> str:
 
 
 def clause_rows(figures: Figures) -> Rows:
-    """Questions with a clause that does not matter, in per cent of those that have one of its kind."""
+    """Questions with a superfluous clause, in per cent of those with a clause of this kind."""
     rows = [["% of questions", "answer confirmed", "a word too many", "a relation removable", "a relation reversible"]]
     for name, of in [*((in_words(name), of.clauses) for name, of in figures.types.items()), (ALL, figures.clauses)]:
         parts = [(of.confirmed, of.n), (of.redundant, of.n)]
@@ -182,7 +182,7 @@ def relation_scores(audit: Audit) -> dict[str, Score]:
 
 
 def relation_rows(audit: Audit) -> Rows:
-    """The same split by split."""
+    """The relation-blind scores split by split."""
     by_split = audit.baselines[RELATION_BLIND]
     rows = [["", *(cell for split in by_split for cell in (split, "questions"))]]
     for kind in relation_scores(audit):
@@ -197,7 +197,7 @@ def is_yes_no(audit: Audit, kind: str) -> bool:
 
 
 def threshold_rows(thresholds: Sequence[Threshold]) -> Rows:
-    """What was found beside what it is held to."""
+    """Measured values next to their limits."""
     rows = [["", "", "found", "threshold", "questions"]]
     for one in thresholds:
         rows.append([one.name, one.verdict, found_value(one), limits(one), f"{one.n:,}"])
@@ -205,14 +205,14 @@ def threshold_rows(thresholds: Sequence[Threshold]) -> Rows:
 
 
 def found_value(one: Threshold) -> str:
-    """With the standard error of an estimate."""
+    """The value found, with the standard error if it is an estimate."""
     sign, unit = ("+", "points") if one.is_difference else ("", "%")
     error = f" ± {percent(one.error)}" if one.error else ""
     return f"{100 * one.value:{sign}.1f}{error} {unit}"
 
 
 def limits(one: Threshold) -> str:
-    """One limit or two."""
+    """Format one limit or two."""
     unit = "points" if one.is_difference else "%"
     if one.low == one.high:
         return f"{100 * one.low:g} {unit}"

@@ -1,4 +1,4 @@
-"""The page of an audit: one HTML file that holds everything; ``page.html.j2`` lays it out."""
+"""The page of an audit: one self-contained HTML file, laid out by ``page.html.j2``."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _baselines(audit: Audit, split: str) -> Baselines:
 
 
 def _relations(audit: Audit) -> list[Row]:
-    """How the relation-blind baseline does on each question type; empty if no question states a relation."""
+    """The relation-blind baseline's score on each question type; empty if no question states a relation."""
     rows = []
     for kind, score in console.relation_scores(audit).items():
         zone = RELATION_BLIND_BAND if console.is_yes_no(audit, kind) else (0.0, 0.0)

@@ -1,7 +1,7 @@
 """Questions of a dataset: candidates scene file by scene file (pass 1), then one selection per split (pass 2).
 
-Candidates lie under ``.partial`` until all are there; shards share them like scene files. The selection needs all of
-them and is one call per split.
+Candidates are kept under ``.partial`` until complete; shards divide them like scene files. The selection needs all
+candidates of a split and is one call per split.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def checked_rules(
     holdout: tuple[tuple[str, str], ...],
     templates: Sequence[Template],
 ) -> Rules:
-    """The rules that the options ask for. Raises InputError naming the option that is wrong."""
+    """The rules requested by the options. Raises InputError naming the invalid option."""
     named = None if types is None else [name.strip() for name in types.split(",")]
     wanted = tuple(domain.question_types if named is None else dict.fromkeys(named))
     for name in wanted:
@@ -70,12 +70,12 @@ def checked_rules(
 
 
 def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> QuestionJob:
-    """The job of asking about the finished dataset in ``folder``. Raises InputError if there is none."""
+    """The question job for the finished dataset in ``folder``. Raises InputError if there is none."""
     settings = finished_settings(folder)
     scenes = read_provenance(folder / IDENTITY)["identity"]
     identity = {
         "generator": GENERATOR,
-        "scenes_sha256": sha256_json({**scenes, "audio": False}),  # audio changes no question
+        "scenes_sha256": sha256_json({**scenes, "audio": False}),  # questions do not depend on audio
         "seed": rules.seed,
         "per_scene": rules.per_scene,
         "types": list(rules.types),
@@ -87,7 +87,7 @@ def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> Q
 
 
 def make_questions(job: QuestionJob, execution: Execution, select_only: bool = False) -> bool:
-    """Write the candidates that this shard lacks and, once all are there, the questions; whether they are finished.
+    """Write this shard's missing candidates and, once all exist, the questions; returns whether they are finished.
 
     Raises InputError if the folder holds other questions, unless ``execution.overwrite``; CheckFailed if another run is
     at work in it, if a worker died, or, with ``select_only``, if candidates are missing.
@@ -103,7 +103,7 @@ def make_questions(job: QuestionJob, execution: Execution, select_only: bool = F
     shard = execution.shard
     mine = shard_of(files, shard.of, shard.index)
     with at_work(job.folder, [files.index(file) for file in mine] if shard.of > 1 else None) as lock:
-        _check(job)  # again: another run may have ended meanwhile
+        _check(job)  # checked again: another run may have ended meanwhile
         _begin(job)
         let_finish(lock)
         left = [file for file in files if not is_whole(job, file)]
@@ -118,13 +118,13 @@ def make_questions(job: QuestionJob, execution: Execution, select_only: bool = F
         refresh(job.folder / PARTIAL)
         if all(is_whole(job, file) for file in left if file not in to_do):
             wait_to_finish(lock)
-            if not _is_finished(job):  # or another shard has seen the last candidates first
+            if not _is_finished(job):  # else another shard found the candidates complete first
                 _select(job, execution)
         return _is_finished(job)
 
 
 def _batches(files: list[DataFile], per_scene: int) -> list[tuple[DataFile, ...]]:
-    """Files of one split together: the more rows side by side, the quicker, and the more memory they take."""
+    """Batches of files of one split: larger batches are faster but take more memory."""
     n = max(1, FILES_AT_A_TIME * USUAL_PER_SCENE // max(per_scene, USUAL_PER_SCENE))
     batches = []
     for split in SPLITS:
@@ -151,7 +151,7 @@ def _check(job: QuestionJob, overwrite: bool = False) -> None:
 
 
 def _goes_on(job: QuestionJob) -> bool:
-    """Whether the same questions are begun and none is finished: then there is nothing to replace."""
+    """Whether the same questions were begun and none is finished, so that nothing needs replacing."""
     try:
         begun = _begun(job.folder)
     except InputError:
@@ -167,7 +167,7 @@ def _begun(folder: Path) -> dict[str, Any] | None:
 
 
 def _is_finished(job: QuestionJob) -> bool:
-    """Whether these questions are all there; what was altered within, ``validate`` finds."""
+    """Whether these questions are complete; ``validate`` finds altered content."""
     stored = read_provenance(job.folder / IDENTITY)
     if (stored.get("questions") or {}).get("identity") != job.identity:
         return False
@@ -176,7 +176,7 @@ def _is_finished(job: QuestionJob) -> bool:
 
 
 def _begin(job: QuestionJob, anew: bool = False) -> None:
-    """Say what is to be made; questions and candidates that are there are no longer the dataset's."""
+    """Record the questions to be made; existing questions and candidates no longer belong to the dataset."""
     if not anew and _begun(job.folder) == job.identity:
         return
     for path in (job.folder / PARTIAL).glob(f"{QUESTIONS}-*.arrow"):
@@ -196,7 +196,7 @@ def discard_questions(folder: Path) -> None:
 
 
 def _write(folder: Path, stored: dict[str, Any], files: dict[str, str], questions: dict[str, Any] | None) -> None:
-    """Card first, ``clear.json`` last: it holds the hashes of all the rest."""
+    """Write the card first and ``clear.json`` last, since it holds the hashes of all other files."""
     sections = {} if questions is None else {QUESTIONS: questions}
     card = card_of(folder, {**stored, **sections})
     write_manifest(folder, stored["identity"], stored["environment"], sections, files, card)

@@ -1,4 +1,4 @@
-"""What the dataset card says of the questions."""
+"""The dataset card's section about the questions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clear_gen.datasets.scenes.questions.files import QuestionsManifest
 
 
 def counts_line(asked: QuestionsManifest) -> str:
-    """How many questions there are."""
+    """A sentence with the number of questions."""
     splits = ", ".join(f"{split} {counts.written:,}" for split, counts in asked.splits.items())
     return f"- questions: {splits}, of {len(_types(asked))} types"
 

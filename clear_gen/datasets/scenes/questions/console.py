@@ -1,4 +1,4 @@
-"""What the commands about questions print."""
+"""Output of the commands about questions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_PROGRAM_BYTES = 1_000_000
 
 
 def summary(folder: Path) -> str:
-    """Questions per type and split, what is missing, and what to type next."""
+    """Questions per type and split, missing ones, and the next command to run."""
     about = read_provenance(folder / IDENTITY)["questions"]
     splits: dict[str, dict[str, Any]] = about["splits"]
     types = about["identity"]["types"]
@@ -49,13 +49,13 @@ def summary(folder: Path) -> str:
 
 
 def shard_done(folder: Path) -> str:
-    """What a shard says that was not the last."""
+    """Message of a shard that was not the last."""
     path = quote(str(folder))
     return f"{folder}: this shard's candidates are done, others' are not; the last shard selects the questions ({path})"
 
 
 def answered(folder: Path, question_id: str, with_trace: bool) -> tuple[list[str], bool]:
-    """A question, its steps and its answer in words; whether the stored answer is right.
+    """Describe a question, its steps and its answer; also returns whether the stored answer is right.
 
     Raises InputError if there is no such dataset or question.
     """
@@ -85,7 +85,7 @@ def _stored_program(row: dict[str, Any], domain: Domain, path: Path) -> Program:
 
 
 def asked(folder: Path, scene_id: str, path: Path, with_trace: bool) -> tuple[list[str], str | None]:
-    """A program's steps and answer on a scene; why it has none, if so. Raises InputError naming what is wrong."""
+    """Describe a program's steps and answer on a scene, or why it has none. Raises InputError naming the problem."""
     domain = finished_settings(folder).domain
     program = read_program(path, domain)
     graph = load_graph(folder, scene_id)

@@ -1,4 +1,4 @@
-"""The question files of a dataset: what ``clear.json`` says of them, their schema, their rows."""
+"""The question files of a dataset: their section in ``clear.json``, schema and rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROWS_PER_GROUP = 5000
 
 
 class _Stored(BaseModel):
-    """Fields that are there must be right; others may be there, too."""
+    """Base model: known fields are validated, unknown ones allowed."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
@@ -65,7 +65,7 @@ class _Imported(_Stored):
 
 
 class Counts(_Stored):
-    """How many questions a split has, in all and of each type; how many were asked for, if they were made here."""
+    """Number of questions of a split, in total and by type; ``clear-gen`` questions also store the number requested."""
 
     written: Number
     of_type: dict[str, Number]
@@ -78,7 +78,7 @@ class _Splits(_Stored):
 
 @dataclass(frozen=True)
 class QuestionsManifest:
-    """What ``clear.json`` says of the questions: what they follow from, and how many there are by split.
+    """The section ``questions`` of ``clear.json``: the inputs that determine the questions, and counts by split.
 
     ``imported`` holds the source's files with their SHA-256; ``per_scene`` and ``holdout`` are None then.
     """
@@ -128,7 +128,7 @@ def _checked(model: type[Model], value: Any, at: str) -> Model:
 
 
 def read_questions_manifest(folder: Path, settings: Settings) -> QuestionsManifest | None:
-    """What a finished dataset says of its questions; None if it has none. Raises InputError if that is malformed."""
+    """The questions section of a finished dataset; None if it has none. Raises InputError if it is malformed."""
     section = read_provenance(folder / IDENTITY).get("questions")
     return None if section is None else questions_manifest_of(section, settings, folder / IDENTITY)
 
@@ -161,7 +161,7 @@ def open_questions(folder: Path, split: str, asked: QuestionsManifest, sample_ra
 
 
 def _schemas(asked: QuestionsManifest, sample_rate: int) -> list[pa.Schema]:
-    """Imported questions may say which need a combination that was held out, or not."""
+    """Accepted schemas: for imported questions the held-out column is optional."""
     possible = (False, True) if asked.holdout is None else (bool(asked.holdout),)
     return [questions_schema(sample_rate, asked.sha256, with_holdout) for with_holdout in possible]
 
@@ -206,7 +206,7 @@ def program_of(stored: Sequence[Mapping[str, Any]]) -> Program:
 
 
 class Checker:
-    """``problem_of`` for many programs: of most, both the steps and the values were seen before."""
+    """Cached ``problem_of`` for many programs, most of which repeat known steps and values."""
 
     def __init__(self, domain: Domain) -> None:
         self._domain = domain
@@ -214,7 +214,7 @@ class Checker:
         self._values: set[tuple[str, tuple[str, ...]]] = set()
 
     def problem(self, program: Program) -> str | None:
-        """The first thing that is wrong with a program, or the type of question that it answers; None if nothing is."""
+        """The first problem of a program, including a question type unknown to the domain; None if there is none."""
         steps = tuple((node.function, node.inputs, len(node.values)) for node in program)
         values = {(node.function, node.values) for node in program}
         if steps in self._steps and values <= self._values:
