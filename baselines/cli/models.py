@@ -42,7 +42,7 @@ def models(task: str | None, as_json: bool) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], sizes: Mapping[str, int]) -> str:
-    """The models of one task as aligned lines; ``sizes``: what the numbers of parameters depend on."""
+    """The models of one task as aligned lines; ``sizes``: dimensions that determine the parameter counts."""
     from clear_gen.core.text import table
 
     columns = {**COUNTS, **{name.removeprefix("n_"): name for name in sizes}}

@@ -125,7 +125,7 @@ def _opened(data: Path, which: Mapping[str, Any]) -> Any:
 
 
 def _asked(url: str, model: str, split: Any, out: Path | None, given: dict[str, Any]) -> Evaluated:
-    """Have an endpoint answer the questions of a split, and score it."""
+    """Evaluate an endpoint on the questions of a split."""
     from baselines.predictors.endpoint import Endpoint, EndpointSettings
     from baselines.tasks.scoring import evaluate
 
@@ -136,7 +136,7 @@ def _asked(url: str, model: str, split: Any, out: Path | None, given: dict[str, 
 
 
 def _show(found: Mapping[str, Evaluated]) -> None:
-    """Print the scores of one evaluation or of several by name, and where they and their plots lie."""
+    """Print the scores of one evaluation, or of several by name, and the paths of results and plots."""
     from clear_gen.core.text import shown
 
     first = next(iter(found.values()))

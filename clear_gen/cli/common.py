@@ -1,4 +1,4 @@
-"""What several commands share: options, and a sign of life while they work."""
+"""Shared by several commands: options, worker pools, and a spinner."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _expected(error: Exception, name: str) -> int:
 
 
 def shard_of_array(index: int | None, of: int | None) -> tuple[int, int]:
-    """(index from 0, number of shards), by flags or by the SLURM array, whatever its first index and step are."""
+    """(index from 0, number of shards) from the flags or the SLURM array, for any first index and step of the array."""
     texts = {name: os.environ.get(f"SLURM_ARRAY_TASK_{name}", "0") for name in ("ID", "COUNT", "MIN", "STEP")}
     if wrong := [f"SLURM_ARRAY_TASK_{name}" for name, text in texts.items() if not text.isdecimal()]:
         raise click.UsageError(f"{wrong[0]}: found no whole number; unset it, or give --num-shards and --shard-index")

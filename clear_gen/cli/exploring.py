@@ -68,7 +68,7 @@ def explore(
 
 
 def _has_display() -> bool:
-    """Whether a browser would be a window; in a terminal it would take the place of this command."""
+    """Whether a browser can open a window; a terminal browser would replace this command's output."""
     return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 

@@ -1,4 +1,4 @@
-"""The command that publishes a dataset, and what it shares with the one that publishes a run."""
+"""The command that publishes a dataset, and helpers shared with the one that publishes a run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def repo_of(repo: str | None, dry_run: bool) -> str:
 
 
 def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: str | None, dry_run: bool) -> None:
-    """Publish a shipment made from the folder ``source``, or only list it; say what is left out."""
+    """Publish or only list a shipment made from the folder ``source``; report the files left out."""
     from clear_gen.core.text import table
     from clear_gen.store.shipment import left_out, listing
 
