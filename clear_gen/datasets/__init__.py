@@ -1,1 +1,1 @@
-"""The kinds of datasets: what each puts into the engine of ``store``."""
+"""The kinds of datasets, each built by the engine of ``store``."""

@@ -1,4 +1,4 @@
-"""A finished dataset, opened to be read."""
+"""Reading a finished dataset."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Dataset(Sequence[Any]):
     """A finished dataset: the sequence of its records, split after split, each as its kind makes them.
 
-    ``manifest`` is the content of ``clear.json``, ``settings`` what its kind makes of the identity in it. It may be
-    pickled, and read in the workers of a ``torch.utils.data.DataLoader``.
+    ``manifest`` is the content of ``clear.json``, ``settings`` the settings parsed from its identity. Instances can be
+    pickled and read in the workers of a ``torch.utils.data.DataLoader``.
     """
 
     folder: Path

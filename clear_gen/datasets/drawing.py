@@ -1,4 +1,4 @@
-"""What the pictures of every kind of record share: colours, the figure, the mel spectrogram."""
+"""Shared by figures of all kinds of records: colours, the figure, the mel spectrogram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a dataset goes to the Hub: its files as they lie, or a copy without audio where that must not be shared."""
+"""Publishing a dataset: its files unchanged, or a copy without audio where redistribution is not allowed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from clear_gen.store.shipment import Shipment, check_inside
 
 @contextmanager
 def dataset_shipment(folder: Path, without_audio: bool) -> Iterator[Shipment]:
-    """What to ship of a finished dataset; ``without_audio``: graphs, questions and hashes only.
+    """The files of a finished dataset to publish; ``without_audio``: graphs, questions and hashes only.
 
-    Raises InputError if it is not finished, or if it is to be shipped with audio that must not be, CheckFailed if a
-    file is missing.
+    Raises InputError if it is not finished or its audio must not be redistributed, CheckFailed if a file is missing.
     """
     stored = finished(folder)
     if not without_audio:

@@ -1,4 +1,4 @@
-"""Whether the audio of a dataset may be given to others, by the licences of the recordings in it."""
+"""Whether the licences of a dataset's recordings allow redistribution of its audio."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from clear_gen.mixtures.recordings.corpora import CORPORA, RESTRICTED
 
 
 def forbidden(folder: Path, tables: Iterable[str]) -> str | None:
-    """Which recordings forbid that the audio of a dataset is published, with file and licence; None if none does.
+    """The recordings whose licence forbids publishing the audio, with file and licence; None if there are none.
 
-    ``tables``: its files that list the recordings that are heard in it. Raises InputError if one is damaged.
+    ``tables``: the dataset's tables of recordings. Raises InputError if one is damaged.
     """
     for name in tables:
         try:

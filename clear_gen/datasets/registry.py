@@ -29,7 +29,7 @@ def kind_name(folder: Path) -> str | None:
     """The name of the kind of the dataset in ``folder``, finished or not; None if none can be read there."""
     try:
         return (stored_identity(folder) or {}).get("kind")
-    except InputError:  # what is wrong with it is for the command to say
+    except InputError:  # the command reports the problem
         return None
 
 

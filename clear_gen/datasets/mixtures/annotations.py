@@ -1,4 +1,4 @@
-"""Annotations in the forms of others: DCASE's tables of strong and weak labels, and JAMS as Scaper writes it.
+"""Annotations in third-party formats: DCASE's tables of strong and weak labels, and JAMS as written by Scaper.
 
 Strong: ``filename onset offset event_label``, one row per event, by file and time. Weak: ``filename event_labels``,
 the labels separated by commas. Tabs between the columns, a header, times in seconds with six decimals. A file without
@@ -31,7 +31,7 @@ def annotation_name(split: str, kind: str) -> str:
 
 
 def labelled(row: dict[str, Any]) -> Labelled:
-    """What annotations say of one record of a mixture, its events by time."""
+    """The annotation of one mixture record, events ordered by time."""
     events = sorted((event["onset_s"], event["offset_s"], event["label"]) for event in row["events"])
     return row["mixture_id"], events
 
@@ -61,7 +61,7 @@ def jams_text(graph: MixtureGraph, generator: str) -> str:
     """A mixture as JAMS: namespace ``scaper``, the background first, then the events by time.
 
     ``source_file`` is the ``source_id``, a path below the corpus' folder. A background has no label of its own: it is
-    called so. The SNR is the one that was asked for.
+    called "background". The SNR is the nominal one.
     """
     duration_s = graph.n_samples / graph.sample_rate
     under = graph.background

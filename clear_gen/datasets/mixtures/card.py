@@ -1,4 +1,4 @@
-"""The card (``README.md``) of a dataset of mixtures: what the Hub reads, and what a person wants to know first."""
+"""The card (``README.md``) of a dataset of mixtures: metadata for the Hub, and an overview."""
 
 from __future__ import annotations
 

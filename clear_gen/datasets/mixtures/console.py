@@ -1,4 +1,4 @@
-"""What the commands on datasets of mixtures print."""
+"""Output of the commands on datasets of mixtures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from clear_gen.store.manifest import stored_identity
 
 
 def mixture_summary(folder: Path) -> str:
-    """Statistics of a finished dataset, what was measured of its SNRs, and what to type next."""
+    """Statistics of a finished dataset, its measured SNRs, and the next command to run."""
     path = quote(str(folder))
     if not is_finished(folder):
         return f"{folder}: this shard is done, others are not; the last one, or clear-gen finish {path}, completes it"

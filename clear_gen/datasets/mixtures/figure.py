@@ -1,4 +1,4 @@
-"""A picture of one mixture: what is heard (mel spectrogram) above what is true (a bar per event, a row per label).
+"""Figure of one mixture: mel spectrogram above the ground truth (a bar per event, a row per label).
 
 Needs the extra ``figures`` (matplotlib), imported only when a picture is drawn.
 """

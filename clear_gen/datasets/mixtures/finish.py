@@ -1,4 +1,4 @@
-"""What finishing a dataset of mixtures means besides its mixtures: tables of sources, annotations and the card."""
+"""Files that complete a dataset of mixtures: tables of sources, annotations and the card."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write_annotations(folder: Path, settings: MixtureSettings) -> list[str]:
 
 
 def labels_of(folder: Path, settings: MixtureSettings, split: str, config: str | None = None) -> Iterator[Labelled]:
-    """What annotations say of the mixtures of a fold, in order, by the records of a config (of the first if None)."""
+    """The annotations of the mixtures of a fold, in order, from the records of a config (the first if None)."""
     config = config or next(iter(settings.snr_of_config))
     for file in settings.files:
         if (file.config, file.split) == (config, split):

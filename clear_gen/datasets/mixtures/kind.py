@@ -1,4 +1,4 @@
-"""Datasets of mixtures, as the engine and the commands see them."""
+"""Implements the ``DatasetKind`` interface for mixtures."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class MixturesKind:
     ) -> Validation:
         """See ``DatasetKind.validate``."""
         found = None
-        if recordings is not None:  # what is not there was left out then, or the tables differ
+        if recordings is not None:  # recordings missing now were missing at build time too, else the tables differ
             events, backgrounds = recordings
             found = read_events(events, allow_missing=True), read_backgrounds(backgrounds, allow_missing=True)
         return validate.validate_mixtures(folder, found, sample, workers, BAR)

@@ -1,4 +1,4 @@
-"""What the folders of a dataset of mixtures are called."""
+"""Folder names of a dataset of mixtures."""
 
 from __future__ import annotations
 

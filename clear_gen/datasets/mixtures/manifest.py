@@ -1,4 +1,4 @@
-"""What a dataset of mixtures is: the settings from which every record follows, as part of ``clear.json``."""
+"""The settings that determine every record of a dataset of mixtures, as part of ``clear.json``."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ MAX_SAMPLES = int(COLUMN_BYTES / CHUNK_RECORDS / STEM_BYTES)  # of a mixture
 
 @dataclass(frozen=True)
 class MixtureSettings:
-    """What the user chose. ``sample_rate`` in Hz; ``snrs`` in dB, ascending, none where the rules draw them.
+    """The user's settings. ``sample_rate`` in Hz; ``snrs`` in dB, ascending, empty where the rules draw them.
 
-    ``audio`` is left out of copies that are published without it.
+    ``audio`` is false in copies published without audio.
     """
 
     spec: MixtureSpec
@@ -41,7 +41,7 @@ class MixtureSettings:
 
     @property
     def rules(self) -> MixtureRules:
-        """The rules that hold: those of the recipe where it has its own, else the user's."""
+        """The effective rules: the recipe's own if it has any, else the user's."""
         return recipe_named(self.spec.recipe).fixed_rules or self.spec.rules
 
     @property
@@ -186,7 +186,7 @@ def per_fold(n: int, n_folds: int) -> int:
 
 
 def label_problem(labels: Sequence[str]) -> str | None:
-    """Why a label cannot stand in annotations, if one cannot: commas separate the labels of a clip."""
+    """Why a label cannot be used in annotations, where commas separate a clip's labels; None if all can."""
     wrong = next((label for label in sorted(set(labels)) if "," in label), None)
     return wrong and f"label {wrong!r}: found a comma, expected none: in weak annotations commas separate labels"
 

@@ -1,4 +1,4 @@
-"""What the user asks of ``clear-gen mix``: flags over a file of rules over defaults."""
+"""Options of ``clear-gen mix``; precedence: flags, rules file, defaults."""
 
 from __future__ import annotations
 

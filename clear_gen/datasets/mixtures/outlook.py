@@ -1,4 +1,4 @@
-"""What a run of ``clear-gen mix`` would make, how long it takes, how large it gets."""
+"""Estimates the files, duration and size of a run of ``clear-gen mix``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROBED_MIXTURES = 30
 def mixture_outlook(
     settings: MixtureSettings, events: Sequence[Event], backgrounds: Sequence[Background], execution: Execution
 ) -> str:
-    """What a run would make, and how long it takes and how large it gets, from a few mixtures made now.
+    """Estimate a run's files, duration and size from a few mixtures made now.
 
     Raises InputError if they cannot be made of these recordings.
     """

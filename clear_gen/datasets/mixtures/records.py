@@ -79,7 +79,7 @@ class MixtureMaker:
         return with_columns(table, audio=audio.array([mixture_file(row["mixture_id"]) for row in rows]))
 
     def _stems(self, chunk: Chunk) -> pa.Table:
-        """Of the mixtures made last, if they are this chunk's."""
+        """The stems of a chunk, reusing the mixtures made last if they belong to it."""
         rows: list[dict[str, Any]] = []
         columns = {name: AudioColumn(self._n_samples(chunk), STEM_BITS) for name in STEM_COLUMNS}
         for graph in self._last.get(chunk) or self.mixtures(chunk):
@@ -119,12 +119,12 @@ def fold_number(split: str) -> int:
 
 
 def mixture_file(mixture_id: str) -> str:
-    """What a mixture's audio is called."""
+    """File name of a mixture's audio."""
     return f"{mixture_id}.flac"
 
 
 def stem_file(mixture_id: str, stem: str) -> str:
-    """What the audio of a stem (``background``, ``events``) is called."""
+    """File name of the audio of a stem (``background``, ``events``)."""
     return f"{mixture_id}.{stem}.flac"
 
 

@@ -1,4 +1,4 @@
-"""The tables of sources in a dataset of mixtures: what they are called and whose they are, never where they lie."""
+"""The tables of sources of a dataset of mixtures: ids, labels, groups and licences, no local paths."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _fingerprint(path: Path) -> tuple[int, str]:
 
 
 def sources_sha256(rows: SourceTable) -> str:
-    """The hash of all that a table says."""
+    """SHA-256 of a table's content."""
     return sha256_json([asdict(row) for row in rows])
 
 

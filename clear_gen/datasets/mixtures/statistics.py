@@ -1,4 +1,4 @@
-"""What a dataset of mixtures holds, read from the metadata columns alone."""
+"""Statistics of a dataset of mixtures, read from the metadata columns alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Range = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class MixtureStatistics:
-    """What is the same at every SNR, and what is not.
+    """Statistics common to all SNRs, and per SNR.
 
     ``events`` and ``recordings``: number of events, and of different recordings among them, by (fold, label);
     ``ranges``: minimum, mean and maximum of quantities by name. By config: ``nominal`` and ``achieved`` SNR in dB
@@ -110,7 +110,7 @@ def metadata(folder: Path, file: DataFile) -> Iterator[dict[str, Any]]:
 
 
 def snr_lines(found: MixtureStatistics) -> list[str]:
-    """A table: per config, the SNR that was asked for and those that were measured on the stems."""
+    """A table by config: nominal SNR, and SNRs measured on the stems."""
     rows = [["SNR of events (dB)", "asked", "measured: min", "mean", "max", "turned down"]]
     for config, measured in found.achieved.items():
         asked = found.nominal[config]
@@ -122,7 +122,7 @@ def snr_lines(found: MixtureStatistics) -> list[str]:
 
 
 def range_lines(found: MixtureStatistics) -> list[str]:
-    """A table: minimum, mean and maximum of what is the same at every SNR."""
+    """A table: minimum, mean and maximum of the quantities common to all SNRs."""
     rows = [["", "min", "mean", "max"]]
     rows += [[name, *(f"{value:.2f}" for value in values)] for name, values in found.ranges.items()]
     return table(rows)

@@ -1,7 +1,6 @@
-"""Is a dataset of mixtures what its ``clear.json`` says? Hashes, graphs, audio, SNRs, folds, annotations, stems.
+"""Validates a dataset of mixtures: hashes, graphs, audio, SNRs, folds, annotations, stems.
 
-With the recordings, mixtures are drawn and rendered again, so that an alteration is found even where somebody has
-adapted the hashes to it.
+Given the recordings, mixtures are drawn and rendered again, which detects alterations even if the hashes were adapted.
 """
 
 from __future__ import annotations
@@ -178,7 +177,7 @@ def _inspect(
     progress: Callable[[int, int], AbstractContextManager[Advance]],
     result: Validation,
 ) -> set[tuple[str, str, str]]:
-    """Let workers look at every chunk; returns which recordings are heard in which fold."""
+    """Inspect every chunk in workers; returns which recordings occur in which fold."""
     settings = inspection.settings
     files = [file for file in settings.files if file.config in settings.snr_of_config]
     places = [(file, chunk) for file in files if (inspection.folder / file.name).is_file() for chunk in file.chunks]

@@ -1,4 +1,4 @@
-"""The banks of a dataset: which it needs, where they come from, where they lie."""
+"""The banks of a dataset: which it needs, their sources, and their paths."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def check_sampling(settings: Settings, banks: dict[str, Bank]) -> None:
 
 
 def bank_path(folder: Path, side: str) -> Path:
-    """Where the bank of one side (train, test) lies."""
+    """Path of the bank of one side (train, test)."""
     return folder / BANK / f"{side}.parquet"
 
 

@@ -1,4 +1,4 @@
-"""A dataset of scenes from beginning to end: claim the folder, make the files, finish; add audio later."""
+"""Builds a dataset of scenes: claim the folder, make the files, finish; or add audio later."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def create(
 
 
 def add_audio(folder: Path, execution: Execution) -> None:
-    """Render the stored graphs of a dataset that was made without audio, or go on with it.
+    """Render the stored graphs of a dataset made without audio, or resume doing so.
 
-    The result is the same, byte for byte, as if it had been made with audio at once.
+    The result is byte-identical to a dataset made with audio directly.
 
     Raises InputError if there is no dataset whose graphs are complete in ``folder``.
     """

@@ -1,4 +1,4 @@
-"""The dataset card (``README.md``): what the Hub reads, and what a person wants to know first."""
+"""The dataset card (``README.md``): metadata for the Hub, and an overview."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the dataset commands print: progress on stderr, results on stdout."""
+"""Output of the dataset commands: progress on stderr, results on stdout."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GRAPH_BYTES = 900  # of one scene's graph in a file, about
 
 
 def summary(folder: Path) -> str:
-    """Statistics of a finished dataset beside the published ones, and what to type next."""
+    """Statistics of a finished dataset next to the published ones, and the next command to run."""
     path = quote(str(folder))
     if not is_finished(folder):
         return f"{folder}: this shard is done, others are not; the last one, or clear-gen finish {path}, completes it"
@@ -47,7 +47,7 @@ def summary(folder: Path) -> str:
 
 
 def plan(settings: Settings, banks: dict[str, Bank], execution: Execution) -> str:
-    """What a run would make, and how long it takes and how large it gets, from a few scenes rendered now."""
+    """Estimate a run's files, duration and size from a few scenes rendered now."""
     splits = ", ".join(f"{split} {count:,}" for split, count in settings.sizes.items())
     first = f"{sum(settings.sizes.values()):,} scenes: {splits}"
     return "\n".join([first, *outlook(scene_files(settings.sizes), execution, *_probe(settings, banks))])

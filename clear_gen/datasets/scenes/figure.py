@@ -1,4 +1,4 @@
-"""A picture of one scene: what is heard (waveform, mel spectrogram) above what is true (the labelled sounds).
+"""Figure of one scene: waveform and mel spectrogram above the ground truth (the labelled sounds).
 
 Needs the extra ``figures`` (matplotlib), imported only when a picture is drawn.
 

@@ -1,4 +1,4 @@
-"""What finishing a dataset of scenes means besides its scenes: banks and questions are there, and the card."""
+"""Files that complete a dataset of scenes: banks, questions and the card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Datasets of scenes, as the engine and the commands see them."""
+"""Implements the ``DatasetKind`` interface for scenes."""
 
 from __future__ import annotations
 

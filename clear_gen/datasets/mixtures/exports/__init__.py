@@ -1,1 +1,1 @@
-"""Datasets of mixtures in the layouts of others."""
+"""Exports of datasets of mixtures to third-party layouts."""

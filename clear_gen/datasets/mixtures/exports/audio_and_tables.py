@@ -1,4 +1,4 @@
-"""Mixtures in the layouts of others: audio files and tables as DCASE has them, or audio and JAMS as Scaper has them.
+"""Exports of mixtures: audio files and tables in DCASE's layout, or audio and JAMS files in Scaper's.
 
 dcase   OUT/<config>/audio/<fold>/<mixture>.flac, OUT/<config>/metadata/<fold>.{strong,weak}.tsv
 jams    OUT/<config>/<fold>/<mixture>.flac and <mixture>.jams beside it

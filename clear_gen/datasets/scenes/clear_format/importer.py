@@ -1,4 +1,4 @@
-"""Datasets in the layout of the published CLEAR generator, ours or anybody's, become datasets of our form.
+"""Imports datasets in the layout of the published CLEAR generator.
 
 The audio's bytes stay as they are. The elementary sounds, the room and the noise are unknown unless our own export
 wrote them beside the published fields, so an imported dataset is read and shown, but not rendered again.

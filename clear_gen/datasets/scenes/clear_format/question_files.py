@@ -1,4 +1,4 @@
-"""The questions of an imported dataset: written beside its scenes, and no others overwritten."""
+"""Writes the questions of an imported dataset next to its scenes, never overwriting others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from clear_gen.store.manifest import GENERATOR, difference, keep_sections, kept_
 
 
 def section_of(source: Path, identity: dict[str, Any], questions: Mapping[str, Questions]) -> dict[str, Any] | None:
-    """What ``clear.json`` will say of the questions of a source; None if it has none."""
+    """The section of ``clear.json`` about the questions of a source; None if it has none."""
     if not questions:
         return None
     files = {some.path.relative_to(source).as_posix(): some.sha256 for some in questions.values()}

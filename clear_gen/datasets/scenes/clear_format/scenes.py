@@ -1,4 +1,4 @@
-"""One scene of the published CLEAR layout, from outside: every field is checked before it is believed.
+"""Validates every field of an external scene in the published CLEAR layout.
 
 Positions follow from whole milliseconds, unless the scene carries its exact graph (written by ``clear_layout``), which
 then has to agree with them.

@@ -1,4 +1,4 @@
-"""A folder in the published CLEAR layout, from outside: its files are opened and checked here, scene by scene."""
+"""Opens and validates the files of an external folder in the published CLEAR layout, scene by scene."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_AUDIO_S = 3600
 
 @dataclass
 class Survey:
-    """What a first look at one split found. ``flac``: name -> size of the scenes' files that are there."""
+    """Result of surveying one split. ``flac``: name -> size of the existing scene files."""
 
     path: Path
     sha256: str = ""

@@ -1,1 +1,1 @@
-"""Datasets of scenes in the layouts of others."""
+"""Exports of datasets of scenes to third-party layouts."""

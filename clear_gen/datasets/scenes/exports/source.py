@@ -1,4 +1,4 @@
-"""What every export has in common: the folder that it writes to, and the scenes that it reads."""
+"""Shared by all exports: claiming the output folder, and reading the scenes."""
 
 from __future__ import annotations
 
