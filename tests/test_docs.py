@@ -82,7 +82,7 @@ def mixed(folder: Path) -> None:
 
 
 SETUP: dict[str, Callable[[Path], None]] = {"your-own-domain": own_domain, "sed": mixed}
-SLOW = {"scale", "sed", "tutorial"}
+SLOW = {"api", "scale", "sed", "tutorial", "your-own-domain"}
 pages = sorted(page.stem for page in DOCS.glob("*.md"))
 
 

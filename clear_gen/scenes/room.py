@@ -5,12 +5,12 @@ which the tail decays by 60 dB below ``damping_hz``; above it, walls and air abs
 weaker and decays twice as fast. The direct-to-reverberant ratio is the energy of the direct sample over the tail's.
 References: Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979 (noise with an exponential
 envelope as a room); Schroeder, "New method of measuring reverberation time", JASA 37, 1965 (how RT60 is measured).
+``scipy.fft`` is imported where it is used because it takes most of a second to load.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy import fft
 
 from clear_gen.scenes.graph import Reverb, tail_samples
 
@@ -20,6 +20,8 @@ SIMD_ROWS = 4  # float32 transforms that pocketfft does at once
 
 def reverb_tail(reverb: Reverb, sample_rate: int) -> tuple[int, np.ndarray]:
     """The impulse response without its direct sample: (index of the first sample, float32 [n])."""
+    from scipy import fft
+
     n_after = int(tail_samples(reverb.rt60_s, reverb.pre_delay_s, sample_rate))
     start = max(1, round(reverb.pre_delay_s * sample_rate))
     n = max(1, n_after + 1 - start)
@@ -44,6 +46,8 @@ def convolve(signal: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     All blocks, and the kernel as the last row, are transformed in one call: pocketfft then works on several rows at
     once, which for one long transform it cannot.
     """
+    from scipy import fft
+
     n, m = len(signal), len(kernel)
     n_fft = _block_length(n, m)
     step = n_fft - m + 1

@@ -140,7 +140,7 @@ def serve(program: str, *late: str) -> None:
     ``program``: the module whose ``run`` takes a command's arguments; ``late``: what its commands would import.
     """
     run = import_module(program).run
-    for name in ("rich.progress", *late):
+    for name in ("rich.progress", "scipy.fft", *late):
         import_module(name)
     with suppress(ImportError):
         import_module("pandas")  # as pyarrow does where it is installed

@@ -221,6 +221,7 @@ def test_93_leaks_are_all_that_is_wrong_with_the_published_banks(shared, tmp_pat
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.nightly
 @pytest.mark.shared
 def test_nothing_is_wrong_with_the_orchestral_bank(shared, tmp_path_factory, capsys):
     paths = real_banks(shared, tmp_path_factory)
@@ -232,6 +233,7 @@ def test_nothing_is_wrong_with_the_orchestral_bank(shared, tmp_path_factory, cap
     assert code == 0
 
 
+@pytest.mark.nightly
 def test_nothing_is_wrong_with_the_default_banks(capsys):
     assert run(["bank", "default"]) == 0
     paths = capsys.readouterr().out.split()
