@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -132,8 +133,15 @@ class Runner:
         self._running = False
         return Done(self.pid, code, (self._folder / "out").read_text(), (self._folder / "err").read_text(), seconds)
 
+    def kill(self) -> Done | None:
+        """Kill the command, if one still runs, as the system does."""
+        if not self._running:
+            return None
+        os.kill(self.pid, signal.SIGKILL)
+        return self.result()
+
     def __call__(self, *arguments: str, **how: Any) -> Done:
-        """Both."""
+        """Start a command and wait for its end."""
         self.start(*arguments, **how)
         return self.result()
 

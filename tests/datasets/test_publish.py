@@ -1,4 +1,8 @@
-"""Publishing over HTTP: the real client in processes of its own, against the Hub of ``tests.hub_server``."""
+"""Publishing over HTTP: the real client in processes of its own, against the Hub of ``tests.hub_server``.
+
+Commands are forked from a process that has imported what publishing needs, except huggingface_hub: that reads its
+variables when it is imported.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,43 +42,61 @@ from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.sounds.bank import write_bank
 from clear_gen.store.build import Execution
 from tests.baselines.tasks.aqa.test_report import made as made_results
-from tests.datasets.runs import hashes, small_banks, write_banks
+from tests.datasets.runs import Done, Runner, hashes, runner, small_banks, write_banks
 from tests.hub_server import TOKEN, Fault, Hub, serving
 from tests.mixtures.data import small_settings, write_corpus
 
 FEW = ["--sample-rate", "8000", "--workers", "1"]
+LATE = ("httpx2", "clear_gen.datasets.publish", "clear_gen.datasets.scenes.kind", "clear_gen.datasets.mixtures.kind")
+LATE_OF_RUNS = ("httpx2", "baselines.core.publish", "baselines.tasks.registry", "baselines.tasks.aqa.task")
+GENERATOR, BENCH = "clear_gen.cli", "baselines.cli"
+PATIENCE_S = 300.0  # after which a command that hangs is killed
 
 
 @dataclass
 class Client:
-    """A user's machine: where the Hub is, the token, the folder that huggingface_hub keeps things in."""
+    """A user's machine: where the Hub is, what runs commands there by program, the token, huggingface_hub's folder."""
 
     hub: Hub
+    runners: dict[str, Runner]
     home: Path
     token: str | None = TOKEN
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        """``python ...`` in a process of its own."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-        environment = {**kept, "HF_ENDPOINT": self.hub.url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(self.home)}
-        if self.token is not None:
-            environment["HF_TOKEN"] = self.token
-        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen([sys.executable, *command], env=environment, **pipes)
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that huggingface_hub reads."""
+        found = {"HF_ENDPOINT": self.hub.url, "HF_HUB_DISABLE_XET": "1", "HF_HOME": str(self.home)}
+        return found if self.token is None else {**found, "HF_TOKEN": self.token}
 
-    def publish(self, folder: Path, *options: str, program: str = "clear_gen") -> Published:
-        """``clear-gen publish``, or ``clear-bench publish``, to me/it."""
+    def start(self, folder: Path, *options: str, program: str = GENERATOR) -> Runner:
+        """Begin ``clear-gen publish``, or ``clear-bench publish``, to me/it."""
+        limit = [(PATIENCE_S, signal.SIGKILL, False)]
+        command = ("publish", str(folder), "--repo", "me/it", *options)
+        self.runners[program].start(*command, environment=self.environment, signals=limit)
+        return self.runners[program]
+
+    def publish(self, folder: Path, *options: str, program: str = GENERATOR) -> Published:
+        """The same, to its end."""
         self.hub.log.clear()
         before = len(self.hub.uploaded), len(self.hub.committed)
-        process = self.start("-m", program, "publish", str(folder), "--repo", "me/it", *options)
-        return ended(process, self, *before)
+        return ended(self.start(folder, *options, program=program).result(), self, *before)
 
     def python(self, script: str, *arguments: str) -> str:
-        """What a script prints."""
-        process = self.start("-c", script, *arguments)
-        out, error = process.communicate(timeout=300)
-        assert process.returncode == 0, error
-        return out
+        """What a script prints, in a process of its own."""
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            env={**without_hub(os.environ), **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def without_hub(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables that huggingface_hub does not read."""
+    return {name: value for name, value in variables.items() if not name.startswith("HF_")}
 
 
 @dataclass
@@ -93,9 +116,9 @@ class Published:
         return (self.error.strip() if self.code else self.out.strip()).splitlines()[-1]
 
 
-def ended(process: subprocess.Popen[str], client: Client, n_blobs: int = 0, n_commits: int = 0) -> Published:
-    """Wait for a command; whatever it was, it shows no token and no traceback, and keeps no token."""
-    out, error = process.communicate(timeout=300)
+def ended(done: Done, client: Client, n_blobs: int = 0, n_commits: int = 0) -> Published:
+    """What a command came to; whatever it was, it shows no token and no traceback, and keeps no token."""
+    out, error = done.out, done.err
     assert "Traceback" not in error
     for secret in filter(None, (client.token, TOKEN)):
         assert secret not in out + error
@@ -103,17 +126,28 @@ def ended(process: subprocess.Popen[str], client: Client, n_blobs: int = 0, n_co
             secret in path.read_text(errors="replace") for path in client.home.rglob("*") if path.is_file()
         )
     hub = client.hub
-    found = Published(process.returncode, out, error, list(hub.log), hub.uploaded[n_blobs:], hub.committed[n_commits:])
+    found = Published(done.code, out, error, list(hub.log), hub.uploaded[n_blobs:], hub.committed[n_commits:])
     print(
         f"{len(found.requests)} requests, {len(found.blobs)} blobs, exit code {found.code}: {found.said}"
     )  # pytest -rP
     return found
 
 
+@pytest.fixture(scope="module")
+def runners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Runner]]:
+    with ExitStack() as stack:
+        folder = tmp_path_factory.mktemp("runners")
+        found = {
+            GENERATOR: runner(folder / "generator", late=LATE),
+            BENCH: runner(folder / "bench", BENCH, LATE_OF_RUNS),
+        }
+        yield {program: stack.enter_context(one) for program, one in found.items()}
+
+
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
+def client(runners: dict[str, Runner], tmp_path: Path) -> Iterator[Client]:
     with serving() as hub:
-        yield Client(hub, tmp_path / "home")
+        yield Client(hub, runners, tmp_path / "home")
 
 
 @pytest.fixture(scope="module")
@@ -146,26 +180,28 @@ def contents(folder: Path) -> dict[str, bytes]:
 class Slow:
     """Commands against Hubs that stay broken, begun before the other tests because the client is patient."""
 
-    refused: subprocess.Popen[str]
+    refused: Runner
     refusing: Client
-    cut: subprocess.Popen[str]
+    cut: Runner
     cutting: Client
 
 
 @pytest.fixture(scope="module", autouse=True)
 def slow(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slow]:
-    with serving() as first, serving() as second:
+    folder = tmp_path_factory.mktemp("slow")
+    with (
+        serving() as first,
+        serving() as second,
+        runner(folder / "refused", late=LATE) as refusing,
+        runner(folder / "cut", late=LATE) as cutting,
+    ):
         first.faults.append(Fault("POST /api/repos/create", times=1000, status=500))
         second.faults.append(Fault(f"PUT /lfs/{sha256_file(made / 'bank/train.parquet')}", times=1000, cut=True))
-        folder = tmp_path_factory.mktemp("slow")
-        clients = Client(first, folder / "first"), Client(second, folder / "second")
-        command = ("-m", "clear_gen", "publish", str(made), "--repo", "me/it")
-        found = Slow(clients[0].start(*command), clients[0], clients[1].start(*command), clients[1])
-        yield found
-        for process in (found.refused, found.cut):
-            if process.returncode is None:  # its test was not asked for
-                process.kill()
-                process.communicate()
+        one = Client(first, {GENERATOR: refusing}, folder / "first")
+        other = Client(second, {GENERATOR: cutting}, folder / "second")
+        yield Slow(one.start(made), one, other.start(made), other)
+        for command in (refusing, cutting):
+            command.kill()  # if its test was not asked for
 
 
 # --- what goes well ---------------------------------------------------------------------------------------------------
@@ -283,14 +319,15 @@ def test_what_passes_is_tried_again(client: Client, data: Path) -> None:
 def test_a_run_killed_in_the_middle_of_a_blob_is_gone_on_with(client: Client, data: Path) -> None:
     stall = Fault(f"PUT /lfs/{sha256_file(data / 'scenes/train-00000-of-00001.parquet')}", stall=True)
     client.hub.faults.append(stall)
-    process = client.start("-m", "clear_gen", "publish", str(data), "--repo", "me/it")
+    started = client.start(data)
     assert stall.reached.wait(300)
     deadline = time.monotonic() + 300
     while len(client.hub.uploaded) < 7:  # the others, meanwhile
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    killed = started.kill()
+    assert killed is not None
+    assert killed.code == -signal.SIGKILL
     assert client.hub.committed == []
     again = client.publish(data)
     assert again.code == DONE, again.error
@@ -394,7 +431,7 @@ def test_what_is_refused_before_anything_is_sent(
 
 
 def test_a_hub_that_stays_broken_ends_it_in_bounded_time(slow: Slow) -> None:
-    done = ended(slow.refused, slow.refusing)
+    done = ended(slow.refused.result(), slow.refusing)
     assert done.code == FAILED
     assert "answered 500 (so it was told); run the same command again to go on" in done.said
     assert 3 <= len([line for line in done.requests if "create" in line]) <= 6
@@ -402,7 +439,7 @@ def test_a_hub_that_stays_broken_ends_it_in_bounded_time(slow: Slow) -> None:
 
 def test_a_connection_that_is_always_cut_then_the_same_command_again(slow: Slow, made: Path) -> None:
     client, lost = slow.cutting, sha256_file(made / "bank/train.parquet")
-    done = ended(slow.cut, client)
+    done = ended(slow.cut.result(), client)
     assert done.code == FAILED
     assert done.said.endswith("; run the same command again to go on")
     assert lost not in done.blobs
@@ -522,7 +559,7 @@ def write_run(folder: Path, **config: str) -> Path:
 
 def test_a_run(client: Client, tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", model="film", data="some/where/clear2")
-    first = client.publish(folder, program="baselines")
+    first = client.publish(folder, program=BENCH)
     assert first.code == DONE, first.error
     assert first.said == "left out: curves.png, last.safetensors"
     files = on_the_hub(client.hub, "models")
@@ -537,10 +574,10 @@ def test_a_run(client: Client, tmp_path: Path) -> None:
     assert "| task | acc | acc_stderr | acc_low | acc_high | unparseable |" in card
     assert f"| aqa_clear2 | {scores.overall.accuracy:.4g} | {scores.error:.4g} |" in card
     assert f"| aqa_clear2_note | {scores.by_type['note'].accuracy:.4g} |" in card
-    again = client.publish(folder, program="baselines")
+    again = client.publish(folder, program=BENCH)
     assert (again.blobs, again.commits) == ([], [])
     save_file({"weight": np.arange(6.0)}, folder / "model.safetensors")
-    better = client.publish(folder, program="baselines")
+    better = client.publish(folder, program=BENCH)
     assert better.commits == [["lfsFile model.safetensors"]]
     assert better.blobs == [sha256_file(folder / "model.safetensors")]
 
