@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.baselines.commands import LATE
 from tests.baselines.tasks.sed.runs import mixtures, write_run
-from tests.datasets.runs import make_scenes
+from tests.datasets.runs import Runner, make_scenes, runner
 from tests.once import made_once
 
 SIZES = {"train": 18, "validation": 6, "test": 6}
@@ -23,6 +24,15 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(n)
+
+
+@pytest.fixture(scope="session")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """Runs ``clear-bench`` commands in one thread, each in a process of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        with runner(tmp_path_factory.mktemp("bench"), "tests.baselines.commands", LATE) as it:
+            yield it
 
 
 @pytest.fixture(scope="session")

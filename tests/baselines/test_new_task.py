@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +13,9 @@ from baselines.core.publish import run_shipment
 from baselines.core.results import read_results
 from baselines.tasks import registry
 from clear_gen.cli.common import DONE, WRONG_INPUT
+from tests.baselines.commands import epochs_before_a_kill
 from tests.baselines.toy import Points, Toy, ToyConfig, ToyResults
+from tests.datasets.runs import Runner
 
 
 @pytest.fixture(autouse=True)
@@ -50,30 +47,9 @@ def test_its_command_trains_it_and_shows_its_options(points: Path, capsys: pytes
     )
 
 
-TRAIN = """
-import sys
-from pathlib import Path
-from baselines.core.trainer import train
-from tests.baselines.toy import Toy, ToyConfig
-config = ToyConfig(model="line", max_epochs=30, batch=8, learning_rate=1e-4)
-train(config, Toy().learner(config, None, "cpu"), Path(sys.argv[1]))
-"""
-
-
-def test_killed_by_the_system_it_resumes_to_the_same_bytes(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", TRAIN]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen([*command, str(tmp_path / "killed")], env=environment)
-    while process.poll() is None and not (tmp_path / "killed/metrics.jsonl").exists():
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    n_before = len((tmp_path / "killed/metrics.jsonl").read_text().splitlines())
-    for name in ("killed", "whole"):
-        subprocess.run([*command, str(tmp_path / name)], env=environment, check=True)
-    assert 1 <= n_before < 30
-    for name in ("model.safetensors", "metrics.jsonl"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+def test_killed_by_the_system_it_resumes_to_the_same_bytes(bench: Runner, points: Path, tmp_path: Path) -> None:
+    command = ["train", str(points), "--model", "line", "--batch", "8", "--learning-rate", "1e-4", "--device", "cpu"]
+    assert 1 <= epochs_before_a_kill(bench, tmp_path, *command, "--max-epochs", "15") < 15
 
 
 # --- scored, reported, published --------------------------------------------------------------------------------------

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +29,8 @@ from baselines.tasks.aqa.run import Config, load_run, logits_of, new_model
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.load import load_scenes
+from tests.baselines.commands import epochs_before_a_kill
+from tests.datasets.runs import Runner
 
 CPU = torch.device("cpu")
 NARROW = {"gru_units": 8, "embedding": 8, "filters": 8, "blocks": 1, "classifier_filters": 8, "hidden": 8}
@@ -102,20 +102,10 @@ def test_stopped_in_any_step_it_goes_on_to_the_same_result(
     assert same(whole, trained(config_of(unheard), data, tmp_path / "stopped"))
 
 
-def test_killed_by_the_system_it_goes_on_to_the_same_result(unheard: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "baselines", "train", str(unheard), "--model", "naaqa-2d-optimized", *SETS]
-    command += ["--batch", "16", "--max-epochs", "60", "--learning-rate", "0.0001"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([*command, "--out", tmp_path / "killed"], env=environment, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (tmp_path / "killed/metrics.jsonl").exists():
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    before = len(metrics(tmp_path / "killed"))
-    for name, extra in {"killed": ["--resume"], "whole": []}.items():
-        subprocess.run([*command, *extra, "--out", tmp_path / name], env=environment, check=True, capture_output=True)
-    assert 1 <= before < len(metrics(tmp_path / "killed"))
-    assert same(tmp_path / "killed", tmp_path / "whole")
+def test_killed_by_the_system_it_goes_on_to_the_same_result(bench: Runner, unheard: Path, tmp_path: Path) -> None:
+    command = ["train", str(unheard), "--model", "naaqa-2d-optimized", *SETS, "--batch", "16", "--device", "cpu"]
+    command += ["--max-epochs", "20", "--learning-rate", "0.0001"]
+    assert 1 <= epochs_before_a_kill(bench, tmp_path, *command) < 20
 
 
 def test_what_is_kept_is_the_epoch_of_least_validation_loss(unheard: Path, data: Data, tmp_path: Path) -> None:

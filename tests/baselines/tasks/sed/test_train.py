@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,8 @@ from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import write_text
 from clear_gen.datasets.mixtures.load import load_mixtures
 from clear_gen.datasets.without_audio import write_without_audio
+from tests.baselines.commands import epochs_before_a_kill
+from tests.datasets.runs import Runner
 from tests.mixtures.data import LABELS, N_FOLDS, RATE, make, small_settings, write_corpus
 
 CPU = torch.device("cpu")
@@ -238,20 +238,9 @@ def test_a_paused_training_goes_on_to_the_same_result(mixtures: Path, clips: Cli
     assert same(whole, tmp_path / "paused")
 
 
-def test_killed_by_the_system_it_goes_on_to_the_same_result(mixtures: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "baselines", "train", str(mixtures), "--model", "gap", "--width", "0.0625"]
-    command += ["--fold", "2", "--batch", "8", "--max-epochs", "12"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([*command, "--out", tmp_path / "killed"], env=environment, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (tmp_path / "killed/metrics.jsonl").exists():
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    before = len(metrics(tmp_path / "killed"))
-    for name, extra in {"killed": ["--resume"], "whole": []}.items():
-        subprocess.run([*command, *extra, "--out", tmp_path / name], env=environment, check=True, capture_output=True)
-    assert 1 <= before < 12
-    assert same(tmp_path / "killed", tmp_path / "whole")
+def test_killed_by_the_system_it_goes_on_to_the_same_result(bench: Runner, mixtures: Path, tmp_path: Path) -> None:
+    command = ["train", str(mixtures), "--model", "gap", "--width", "0.0625", "--fold", "2", "--batch", "8"]
+    assert 1 <= epochs_before_a_kill(bench, tmp_path, *command, "--max-epochs", "12", "--device", "cpu") < 12
 
 
 @pytest.mark.parametrize("killed_before", ["config.yaml", "last.safetensors"])
@@ -371,6 +360,7 @@ def test_progress_survives_being_written() -> None:
     assert State.model_validate_json(state.model_dump_json()) == state
 
 
+@pytest.mark.nightly
 def test_two_processes_train_one_model(mixtures: Path, clips: Clips, tmp_path: Path) -> None:
     """Through torchrun, as on several GPUs; without the reconstruction, of which no parameter may be missed."""
     command = [
