@@ -14,8 +14,9 @@ from tests.baselines.toy import Toy
 from tests.datasets.runs import Runner
 
 LATE = (
+    "torch._dynamo",  # which torch's optimisers import: 11 s
     "matplotlib.pyplot",
-    "baselines.core.trainer",
+    "baselines.tasks.training",
     "baselines.tasks.aqa.learner",
     "baselines.tasks.sed.learner",
     "clear_gen.datasets.scenes.load",

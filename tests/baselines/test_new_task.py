@@ -49,7 +49,7 @@ def test_its_command_trains_it_and_shows_its_options(points: Path, capsys: pytes
 
 def test_killed_by_the_system_it_resumes_to_the_same_bytes(bench: Runner, points: Path, tmp_path: Path) -> None:
     command = ["train", str(points), "--model", "line", "--batch", "8", "--learning-rate", "1e-4", "--device", "cpu"]
-    assert 1 <= epochs_before_a_kill(bench, tmp_path, *command, "--max-epochs", "15") < 15
+    assert 1 <= epochs_before_a_kill(bench, tmp_path, *command, "--max-epochs", "6") < 6
 
 
 # --- scored, reported, published --------------------------------------------------------------------------------------

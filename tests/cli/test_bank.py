@@ -15,6 +15,7 @@ from click import Command, Option
 from clear_gen.cli import run
 from clear_gen.cli.banks import bank as bank_group
 from clear_gen.core.files import content_path
+from clear_gen.sounds import synthesis
 from clear_gen.sounds.bank import build_bank, read_bank, write_bank
 from clear_gen.sounds.importers.good_sounds import origin
 from tests.sounds import ATTRIBUTES, RATE, fill, note_samples, rows_for, scale
@@ -335,6 +336,14 @@ def test_default_prints_two_banks_that_are_there(cli):
     assert cli("bank", "default").out == result.out
 
 
+@pytest.fixture
+def quick_synthesis(monkeypatch, tmp_path):
+    """Default banks of a few sounds, in a cache of their own."""
+    monkeypatch.setattr(synthesis, "synthesise", lambda _: scale(6))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("quick_synthesis")
 def test_a_default_bank_that_was_damaged_is_made_again(cli):
     path = Path(cli("bank", "default").out.split()[0])
     whole = path.read_bytes()
@@ -343,6 +352,7 @@ def test_a_default_bank_that_was_damaged_is_made_again(cli):
     assert path.read_bytes() == whole
 
 
+@pytest.mark.usefixtures("quick_synthesis")
 def test_default_says_so_where_the_cache_cannot_be_written(cli, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
