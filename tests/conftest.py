@@ -72,6 +72,7 @@ def clear2() -> Domain:
 
 
 @pytest.fixture(scope="session")
-def embedded(clear2: Domain) -> dict[str, Bank]:
-    """The embedded default banks, by side."""
+def embedded(clear2: Domain, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bank]:
+    """The embedded default banks, by side; one process makes them, the others read them."""
+    made_once(tmp_path_factory, "embedded", lambda _: default_banks(clear2.attributes))
     return default_banks(clear2.attributes)

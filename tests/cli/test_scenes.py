@@ -158,7 +158,7 @@ def test_overwrite_with_rules_that_no_bank_can_satisfy_removes_nothing(tmp_path:
     assert tree(out) == before
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.nightly)])
 def test_ctrl_c_exits_with_130_and_the_next_run_goes_on(tmp_path: Path, workers: str) -> None:
     command = [
         sys.executable,
@@ -167,6 +167,8 @@ def test_ctrl_c_exits_with_130_and_the_next_run_goes_on(tmp_path: Path, workers:
         "scenes",
         "--n",
         "600",
+        "--sample-rate",
+        "8000",
         "--out",
         str(tmp_path / "data"),
         "--workers",

@@ -28,6 +28,11 @@ from clear_gen.store.layout import shard_of
 from tests.datasets.runs import Runner, hashes, inodes, runner
 from tests.mixtures.data import RATE, RULES, make, small_settings, write_corpus
 
+LATE = (
+    "scipy.signal",
+    "scipy.special",
+    *(f"clear_gen.datasets.mixtures.{name}" for name in ("build", "console", "options", "outlook")),
+)
 FILE = "{config}/fold{fold}-00000-of-00001.parquet"
 
 
@@ -80,7 +85,7 @@ def test_chunks_do_not_depend_on_what_was_made_before(corpus: Path, settings: Mi
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    with runner(tmp_path_factory.mktemp("runner")) as it:
+    with runner(tmp_path_factory.mktemp("runner"), late=LATE) as it:
         yield it
 
 

@@ -278,9 +278,9 @@ def test_shards_that_start_and_end_at_once_make_the_same_bytes(reference: Path, 
         "--splits",
         "0.82142857,0.07142857,0.10714286",
     ]
-    command += ["--seed", "3", "--sample-rate", "8000", "--workers", "1", "--num-shards", "4", "--out", str(folder)]
-    shards = [subprocess.Popen([*command, "--shard-index", str(index)], stderr=subprocess.PIPE) for index in range(4)]
-    assert [(shard.communicate()[1].decode()[-300:], shard.returncode)[1] for shard in shards] == [0, 0, 0, 0]
+    command += ["--seed", "3", "--sample-rate", "8000", "--workers", "1", "--num-shards", "2", "--out", str(folder)]
+    shards = [subprocess.Popen([*command, "--shard-index", str(index)], stderr=subprocess.PIPE) for index in range(2)]
+    assert [(shard.communicate()[1].decode()[-300:], shard.returncode)[1] for shard in shards] == [0, 0]
     assert hashes(folder) == hashes(reference)
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,14 +175,11 @@ def follow(folder: Path) -> Path:
     """Do what the card says, in the folder of the dataset; returns the dataset that comes out."""
     text = card_of(folder)
     (folder / "again.yaml").write_text(block(text, "yaml"))
-    path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
     for line in block(text, "").splitlines():
         arguments = shlex.split(line)
         assert arguments[0] == "clear-gen"
-        command = [sys.executable, "-m", "clear_gen", *arguments[1:]]
-        environment = {**os.environ, "PYTHONPATH": path}
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-        assert done.returncode == DONE, done.stderr
+        with chdir(folder):
+            assert run([*arguments[1:], "--workers", "1"]) == DONE, line
         if "--out" in arguments:
             out = folder / arguments[arguments.index("--out") + 1]
     return out
