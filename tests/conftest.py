@@ -17,22 +17,26 @@ from tests.once import made_once
 
 TESTS = Path(__file__).resolve().parent
 LONGEST = (
-    "datasets/scenes/questions/test_faults.py",
-    "datasets/scenes/test_faults.py",
-    "store/test_kills.py",
+    "datasets/test_publish.py",
     "baselines/tasks/aqa/test_train.py",
-    "datasets/scenes/questions/test_which.py",
+    "questions/generation/test_candidates.py",
+    "datasets/scenes/questions/test_faults.py",
     "datasets/scenes/questions/test_build.py",
-    "datasets/scenes/test_clear_questions.py",
-    "datasets/scenes/questions/test_wrong_time.py",
-    "datasets/scenes/test_validate.py",
-    "datasets/scenes/test_card.py",
     "datasets/scenes/test_build.py",
     "baselines/tasks/sed/test_train.py",
-    "baselines/audio/test_virtual.py",
-    "store/test_full_disk.py",
-    "store/test_ctrl_c.py",
-    "store/test_damage.py",
+    "sounds/test_verify.py",
+    "datasets/scenes/test_validate.py",
+    "datasets/scenes/test_faults.py",
+    "store/test_kills.py",
+    "store/test_workers.py",
+    "datasets/scenes/test_card.py",
+    "datasets/mixtures/test_build.py",
+    "datasets/scenes/test_clear_questions.py",
+    "baselines/test_new_task.py",
+    "test_docs.py",
+    "cli/test_scenes.py",
+    "datasets/scenes/test_validate_questions.py",
+    "cli/test_mix.py",
 )
 SHARED = Path(os.environ.get("CLEAR_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
@@ -62,6 +66,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     cache = made_once(tmp_path_factory, "cache", lambda _: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_core() -> Iterator[None]:
+    """Commands that are run in this process start workers only where a test asks for several: each costs seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("common", "datasets", "audit"):
+            patch.setattr(f"clear_gen.cli.{module}.cores", lambda: 1)
         yield
 
 
