@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from clear_gen.core.errors import InputError
 from clear_gen.core.text import shown
 from clear_gen.mixtures.recordings.table import Clip, Row, read_table
-from clear_gen.sounds.files import file_inside
+from clear_gen.sounds.tables import file_inside
 
 LICENCES = ("licence", "license", "source")  # columns that may say it; the first that says something counts
 VERIFIED = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from clear_gen.core.errors import InputError
 from clear_gen.core.text import has_controls, shown
 from clear_gen.mixtures.recordings.table import Clip
-from clear_gen.sounds.files import file_inside
+from clear_gen.sounds.tables import file_inside
 
 # What libsndfile reads, or ffmpeg in its place (``clear_gen.sounds.files.read_audio``)
 SUFFIXES = ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .m4a .mp4 .aac .wma .webm"

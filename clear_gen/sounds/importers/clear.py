@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from clear_gen.sounds.attributes import Attribute
-from clear_gen.sounds.files import read_rows
 from clear_gen.sounds.importers.common import GOOD_SOUNDS_LICENCE, Format, ImportOptions, recording_of_row, text_of_cell
 from clear_gen.sounds.recording import Recording
+from clear_gen.sounds.tables import read_rows
 
 TABLE = "elementary_sounds.json"
 

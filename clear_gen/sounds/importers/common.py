@@ -17,8 +17,9 @@ from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.analysis import loudness_lufs
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
 from clear_gen.sounds.bank import check_usable
-from clear_gen.sounds.files import file_inside, read_audio
+from clear_gen.sounds.files import read_audio
 from clear_gen.sounds.recording import Recording
+from clear_gen.sounds.tables import file_inside
 
 GOOD_SOUNDS_LICENCE = "CC-BY-SA-4.0"  # Romani Picas et al. 2015; also of what was taken from there
 TRIM_DB = -40.0  # what lies further below the peak, at either end, is silence

@@ -10,9 +10,9 @@ import numpy as np
 from clear_gen.core.errors import InputError
 from clear_gen.core.text import shown
 from clear_gen.sounds.attributes import Attribute
-from clear_gen.sounds.files import only_table, read_rows
 from clear_gen.sounds.importers.common import Format, ImportOptions, excerpt, recording_of_row, text_of_cell
 from clear_gen.sounds.recording import Recording
+from clear_gen.sounds.tables import only_table, read_rows
 
 
 def import_folder(

@@ -24,9 +24,10 @@ from clear_gen.core.text import has_controls
 from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
 from clear_gen.sounds.bank import check_usable
-from clear_gen.sounds.files import file_inside, read_audio
+from clear_gen.sounds.files import read_audio
 from clear_gen.sounds.importers.common import GOOD_SOUNDS_LICENCE, Format, ImportOptions, excerpt
 from clear_gen.sounds.recording import Recording
+from clear_gen.sounds.tables import file_inside
 
 DATABASE = "database.sqlite"
 BELOW = "good-sounds"  # where the corpus's own archive unpacks to
