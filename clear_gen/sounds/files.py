@@ -27,7 +27,8 @@ FFMPEG_SUFFIXES = (".m4a", ".mp4", ".aac", ".wma", ".webm")
 def read_audio(path: Path) -> tuple[np.ndarray, int]:
     """float32 [n] mono and the sample rate in Hz, whatever libsndfile reads; other formats through pydub and ffmpeg.
 
-    Of joined files (MP3, Ogg) all parts; without an offset or rumble that would count as sound. Raises InputError if the file is missing, unreadable, cut off or too long.
+    Of joined files (MP3, Ogg) all parts; without an offset or rumble that would count as sound. Raises InputError if
+    the file is missing, unreadable, cut off or too long.
     """
     if not path.is_file():
         raise InputError(f"{path}: not found, expected a recording")

@@ -27,11 +27,10 @@ _COUNT_IS_GIVEN = 1  # flag of a header frame
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame's header: ``start``, ``size`` and the ``padding`` in it in bytes; ``form`` is equal in one stream."""
+    """A frame's header: ``start`` and ``size`` in bytes; ``form`` is equal in one stream."""
 
     start: int
     size: int
-    padding: int
     form: tuple[int, int, int]  # version's bits, layer's bits, sample rate in Hz
     is_mono: bool
 
@@ -48,7 +47,7 @@ class Stream:
     """Frames of one form, one after the other, as one encoder wrote them.
 
     ``data``: the frames' bytes, without tags, the header frame first if there is one. ``stated``: number of frames by
-    the header frame. ``is_constant``: all frames have one size, but for padding. ``is_cut``: the last frame is not
+    the header frame. ``is_constant``: all frames have one size. ``is_cut``: the last frame is not
     whole.
     """
 
@@ -104,7 +103,7 @@ class _Open:
             return
         else:
             self.n_frames += 1
-            self.bytes_of_frames.add(frame.size - frame.padding)
+            self.bytes_of_frames.add(frame.size)
         self.chunks.append(chunk)
 
     def closed(self) -> Stream:
@@ -155,7 +154,7 @@ def _frame(data: bytes, start: int) -> Frame | None:
     else:
         unit, n_bytes = 1, (72 if layer == _LAYER_3 and version != 3 else 144) * bits // sample_rate
     form = (version, layer, sample_rate)
-    return Frame(start, n_bytes + padding * unit, padding * unit, form, head[3] >> 6 == 3)
+    return Frame(start, n_bytes + padding * unit, form, head[3] >> 6 == 3)
 
 
 def _tag_bytes(data: bytes, start: int) -> int:
