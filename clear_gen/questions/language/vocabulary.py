@@ -13,7 +13,6 @@ EXIST, COUNT, COUNT_COMPARE = "exist", "count", "count_compare"  # question type
 _ONES = ["", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
 _ONES += ["eleventh", "twelfth", *(f"{name}teenth" for name in ["thir", "four", "fif", "six", "seven", "eigh", "nine"])]
 _TENS = ["", "", "twent", "thirt", "fort", "fift", "sixt"]
-LETTERS_WITH_VOWEL = frozenset("AEFHILMNORSX")  # "an F": the names of these letters begin with a vowel
 
 
 def ordinal(rank: int) -> str:
@@ -80,28 +79,3 @@ def written(value: str, domain: Domain) -> str:
     'at the end of the scene'
     """
     return domain.wording.get(value, value)
-
-
-def plural(word: str) -> str:
-    """The plural of a regular noun.
-
-    >>> [plural(word) for word in ("cello", "bass", "A#", "dog bark", "cry")]
-    ['cellos', 'basses', 'A#s', 'dog barks', 'cries']
-    """
-    if word.endswith(("s", "x", "z", "ch", "sh")):
-        return f"{word}es"
-    return f"{word[:-1]}ies" if word.endswith("y") and word[-2:-1] not in "aeiou" else f"{word}s"
-
-
-def article(following: str) -> str:
-    """The indefinite article before a word.
-
-    >>> [article(word) for word in ("A#", "C", "F#", "eighth", "violin", "oboe")]
-    ['an', 'a', 'an', 'an', 'a', 'an']
-    """
-    word = following.split(" ")[0]
-    if word.isdecimal():  # eight, eighty, eleven, eighteen
-        return "an" if word[0] == "8" or word in ("11", "18") else "a"
-    if len(word.rstrip("#")) == 1:
-        return "an" if word[0].upper() in LETTERS_WITH_VOWEL else "a"
-    return "an" if word[0].lower() in "aeiou" else "a"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from clear_gen.questions.language.vocabulary import article, plural, written
+from clear_gen.questions.language.english import article, plural
+from clear_gen.questions.language.vocabulary import written
 from clear_gen.scenes.domain import Domain
 
 SLOT = re.compile(r"(?:\b([Aa])n? )?(<\w+>)(s\b)?")

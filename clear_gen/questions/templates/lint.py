@@ -23,7 +23,8 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from clear_gen.questions.language.vocabulary import GLOBAL, RELATION, article, values_of, written
+from clear_gen.questions.language.english import article
+from clear_gen.questions.language.vocabulary import GLOBAL, RELATION, values_of, written
 from clear_gen.questions.language.wording import Pattern
 from clear_gen.questions.templates.lint_meaning import operands, question_words, words_of_program
 from clear_gen.questions.templates.template import PLACEHOLDER, Template

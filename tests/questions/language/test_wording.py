@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clear_gen.questions.language.vocabulary import article, ordinal, plural, values_of, written
+from clear_gen.questions.language.english import article, plural
+from clear_gen.questions.language.vocabulary import ordinal, values_of, written
 from clear_gen.questions.language.wording import Pattern, render
 from clear_gen.questions.templates.collection import read_templates
 from clear_gen.questions.templates.template import Template
@@ -82,6 +83,29 @@ def test_articles_and_plurals_of_every_value_of_the_domain() -> None:
     plurals = {"basses", "cellos", "clarinets", "flutes", "trumpets", "violins"}
     assert {plural(name) for name in values_of("instrument", CLEAR2)} == plurals
     assert [article(name) for name in values_of("instrument", CLEAR2)] == ["a"] * 6
+
+
+AN = "oboe umbrella hour heirloom honest 8-bit 11 18 80 808 MP3 FM LED X-ray e-guitar école unidentified uninvited"
+AN += " urn usher utter onion ululation Uilleann upright"
+A = "ukulele euphonium European unison unit unicycle user uranium utensil uvula UFO USB NASA one-shot one once ouija"
+A += " xylophone yell horn hoover 1 7 110 u-turn Bb"
+
+
+@pytest.mark.parametrize(("expected", "words"), [("an", AN), ("a", A)])
+def test_articles_go_by_the_sound(expected: str, words: str) -> None:
+    assert [word for word in words.split() if article(word) != expected] == []
+
+
+PLURALS = """wolf wolves, knife knives, leaf leaves, roof roofs, human humans, fireman firemen, woman women, child children,
+German Germans, sheep sheep, key keys, baby cry baby cries, footsteps footsteps, drums drums, bus buses, gas gases, lens
+lenses, chorus choruses, piano pianos, echo echoes, crash crashes, box boxes, quiz quizzes, mouse mice, mouse click mouse
+clicks, person people, hoof hooves, glass glasses, Child Children"""
+
+
+def test_plurals() -> None:
+    pairs = [pair.split() for pair in PLURALS.split(",")]
+    halves = [(" ".join(words[: len(words) // 2]), " ".join(words[len(words) // 2 :])) for words in pairs]
+    assert {one: plural(one) for one, _ in halves} == dict(halves)
 
 
 def test_articles_of_numbers() -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import content_path
+from clear_gen.questions.language.english import article, plural
 from clear_gen.questions.language.program import Node, n_relations, question_type
-from clear_gen.questions.language.vocabulary import ABSOLUTE, GLOBAL, RELATIVE, article, plural, values_of, written
+from clear_gen.questions.language.vocabulary import ABSOLUTE, GLOBAL, RELATIVE, values_of, written
 from clear_gen.questions.language.wording import render
 from clear_gen.questions.templates.families import load_families, words_of
 from clear_gen.questions.templates.template import Template, as_json, check_template, read_json_templates

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from clear_gen.questions.language.vocabulary import GLOBAL, plural
+from clear_gen.questions.language.english import plural
+from clear_gen.questions.language.vocabulary import GLOBAL
 from clear_gen.scenes.domain import Domain
 
 SET, SOUND, INTEGER, BOOLEAN, LABEL = "set", "sound", "integer", "boolean", "label"
