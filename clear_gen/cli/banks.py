@@ -13,6 +13,8 @@ from clear_gen.cli.common import PATH, ListingCommand, RegistryChoice, busy
 if TYPE_CHECKING:
     from clear_gen.sounds.importers.common import Format
 
+DOMAIN = "clear2"
+
 
 @click.group()
 def bank() -> None:
@@ -34,7 +36,7 @@ def _summaries() -> dict[str, str]:
 @click.argument("source", type=PATH, metavar="SRC")
 @click.option("--out", type=PATH, required=True, help="Bank to write (one Parquet file).")
 @click.option("--labels-from", type=PATH, metavar="BANK", help="Label with the thresholds of this training bank.")
-@click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
+@click.option("--domain", default=DOMAIN, show_default=True, help="Name, or a folder with a domain.yaml.")
 @click.option("--sample-rate", type=click.IntRange(8000, 192000), default=48000, show_default=True, help="In Hz.")
 @click.option(
     "--duration", nargs=2, type=float, default=(0.7, 1.1), show_default=True, help="Range of lengths, in s (not clear)."
@@ -53,6 +55,9 @@ def _summaries() -> dict[str, str]:
 @click.option("--microphone", multiple=True, help="good-sounds: only this one; may be repeated.")
 @click.option("--player", multiple=True, help="good-sounds: only this one; may be repeated.")
 @click.option("--pack", multiple=True, help="good-sounds: only this one; may be repeated.")
+@click.option(
+    "--skip-unusable", is_flag=True, help="Go on without recordings that cannot be used, listed in OUT.unusable.csv."
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def bank_import(
     format_: str,
@@ -61,6 +66,7 @@ def bank_import(
     domain: str,
     overwrite: bool,
     labels_from: Path | None,
+    skip_unusable: bool,
     **options: Any,
 ) -> None:
     """Make a bank from recordings, measure and label them.
@@ -75,6 +81,7 @@ def bank_import(
         clear-gen bank import good-sounds good-sounds --microphone akg --player raquel --out strings.parquet
         clear-gen bank import soundfont FluidR3_GM.sf2 --licence MIT --out fluid.parquet
     """
+    from clear_gen.core.gathering import Gathering, unusable_path
     from clear_gen.scenes.domain import load_domain
     from clear_gen.sounds import console
     from clear_gen.sounds.bank import write_bank
@@ -91,11 +98,17 @@ def bank_import(
     if out.exists() and not overwrite:
         raise click.UsageError(f"{out}: exists; choose another --out, or --overwrite")
     rules = load_domain(domain)
+    gathering = Gathering(skip_unusable)
     with busy("measuring the sounds"):
-        made = import_bank(format_, source, rules.name, rules.attributes, ImportOptions(**options), labels_from)
+        chosen = ImportOptions(**options)
+        made = import_bank(format_, source, rules.name, rules.attributes, chosen, labels_from, gathering)
         write_bank(made, out)
+    if gathering.reasons:
+        gathering.write(unusable_path(out))
     click.echo(console.counts(made, rules.attributes))
-    click.echo(f"next: clear-gen bank verify {quote(str(out))}")
+    banks = " ".join(quote(str(path)) for path in (labels_from, out) if path is not None)
+    own_domain = "" if domain == DOMAIN else f" --domain {quote(domain)}"
+    click.echo(f"next: clear-gen bank verify {banks}{own_domain}")
 
 
 @bank.command("show")

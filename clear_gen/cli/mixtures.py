@@ -22,6 +22,8 @@ from clear_gen.cli.common import (
 if TYPE_CHECKING:
     from clear_gen.datasets.mixtures.manifest import MixtureSettings
     from clear_gen.mixtures.recipes.registry import Recipe
+    from clear_gen.mixtures.recordings.types import Background, Event
+    from clear_gen.store.build import Execution
 
 
 def _recipes() -> dict[str, Recipe]:
@@ -57,6 +59,9 @@ def _recipe_summaries() -> dict[str, str]:
 @click.option("--seed", type=click.IntRange(min=0), help="Every random choice follows from it.  [default: 0]")
 @click.option("--stems", is_flag=True, help="Also background and events apart, FLAC of 24 bit.")
 @click.option("--allow-missing", is_flag=True, help="Leave out what has no file; a fold may lack a label.")
+@click.option(
+    "--skip-unusable", is_flag=True, help="Leave out recordings that cannot be used, listed in OUT.unusable.csv."
+)
 @engine_options
 @shard_options
 def mix(
@@ -65,6 +70,7 @@ def mix(
     out: Path,
     config: Path | None,
     allow_missing: bool,
+    skip_unusable: bool,
     workers: int | None,
     engine: str,
     address: str | None,
@@ -98,6 +104,8 @@ def mix(
     progress = partial(bar, what="mixtures")
     with workers_of(engine, address, workers) as (n, pool):
         execution = Execution(n, pool, shard, progress, overwrite)
+        if skip_unusable:
+            sounds, under = _usable(out, settings, sounds, under, execution)
         if dry_run:
             with busy("making a few mixtures"):
                 told = outlook.mixture_outlook(settings, sounds, under, execution)
@@ -105,6 +113,22 @@ def mix(
             build.create_mixtures(out, settings, sounds, under, execution)
             told = console.mixture_summary(out)
     click.echo(told)
+
+
+def _usable(
+    out: Path, settings: MixtureSettings, events: list[Event], backgrounds: list[Background], execution: Execution
+) -> tuple[list[Event], list[Background]]:
+    """The recordings that can be used; the others are named, and listed beside the dataset."""
+    from clear_gen.core.gathering import Gathering, unusable_path
+    from clear_gen.datasets.mixtures.usable import usable_recordings
+
+    gathering = Gathering(skip=True)
+    with busy("reading the recordings"):
+        usable = usable_recordings(settings, events, backgrounds, execution, gathering)
+    gathering.finish()
+    if gathering.reasons:
+        gathering.write(unusable_path(out))
+    return usable
 
 
 def _settings(config: Path | None, flags: dict[str, Any]) -> MixtureSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -44,17 +45,20 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-def load_yaml(path: Path, model: type[Model]) -> Model:
-    """Read ``path`` and validate it as ``model``.
+def load_yaml(path: Path, model: type[Model], clean: Callable[[str], str] = str) -> Model:
+    """Read ``path``, its text cleaned, and validate it as ``model``.
 
     Raises InputError naming file, line, field, found and expected.
     """
-    return validate(parse_yaml(path), model, path)
+    return validate(parse_yaml(path, clean), model, path)
 
 
-def parse_yaml(path: Path) -> yaml.Node:
-    """Read ``path`` as one YAML document tree. Aliases, which can expand exponentially, are rejected."""
-    text = read_text(path, MAX_YAML_BYTES, "a YAML file")
+def parse_yaml(path: Path, clean: Callable[[str], str] = str) -> yaml.Node:
+    """Read ``path``, its text cleaned, as one YAML document tree.
+
+    Aliases, which can expand exponentially, are rejected.
+    """
+    text = clean(read_text(path, MAX_YAML_BYTES, "a YAML file"))
     try:
         _check_events(text, path)
         node = yaml.compose(text, Loader=yaml.SafeLoader)

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
+
+# Of no width: zero-width space, word joiner, byte order mark, soft hyphen, marks of writing direction. Not the joiners
+# U+200C and U+200D, which change how letters look.
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+_BLANK = re.compile(r"[^\S\n\r\t]")  # no-break, thin, ideographic and other spaces, besides the common one
+
+
+def seen_text(text: str) -> str:
+    """Text as it looks: composed (NFC), one kind of blank, nothing invisible. Lines, tabs and blanks stay in number.
+
+    >>> seen_text("cafe\u0301\u00a0noir\u200b")
+    'café noir'
+    """
+    return _BLANK.sub(" ", _INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
+
+
+def seen_name(name: str) -> str:
+    """A name as it looks, so that two that look the same are one: ``seen_text`` with single blanks.
+
+    >>> seen_name(" dog  bark ") == seen_name("dog\u00a0bark\u200b")
+    True
+    """
+    return " ".join(seen_text(name).split())
 
 
 def shown(text: str) -> str:

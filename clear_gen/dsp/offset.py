@@ -28,7 +28,9 @@ def without_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
 
     What is only constant is subtracted as such, so that everything else stays as it was.
     """
-    if not len(waveform) or not np.isfinite(waveform).all() or not _has_offset(waveform, sample_rate):
+    if len(waveform) < sample_rate / AUDIBLE_HZ:  # less than a period of what would be taken away
+        return waveform
+    if not np.isfinite(waveform).all() or not _has_offset(waveform, sample_rate):
         return waveform
     exact = waveform.astype(np.float64)
     level = exact - exact.mean()

@@ -19,9 +19,9 @@ from pydantic import BeforeValidator, Discriminator, Field, StrictBool, StrictIn
 
 from clear_gen.core.config import Range, Strict, load_yaml, misplaced
 from clear_gen.dsp.levels import Measure
+from clear_gen.mixtures.recordings.types import MIN_EVENT_S
 
 MAX_EVENTS = 64
-MIN_EVENT_S = 0.05
 MAX_FADE_S = 1.0
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validato
 from clear_gen.core.config import Range, Strict, load_yaml, misplaced
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import content_path
+from clear_gen.core.text import seen_text
 from clear_gen.scenes.graph import MAX_IMPULSE_RESPONSE_S
 from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given
 
@@ -191,7 +192,7 @@ def load_domain(name_or_folder: str) -> Domain:
         if folder.name != name_or_folder:
             raise InputError(f"{folder}: found no domain.yaml, expected a domain's folder or name")
         return packaged_domain(name_or_folder)
-    return load_yaml(folder / "domain.yaml", Domain)
+    return load_yaml(folder / "domain.yaml", Domain, seen_text)
 
 
 def packaged_domain(name: str) -> Domain:

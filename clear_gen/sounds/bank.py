@@ -160,11 +160,16 @@ def check_usable(recording: Recording) -> None:
         raise InputError(f"{name}: samples: found a peak of {peak:.3g}, expected full scale to be 1")
 
 
-def _analyse(recording: Recording, attributes: Mapping[str, Attribute]) -> ElementarySound:
+def check_recording(recording: Recording, attributes: Mapping[str, Attribute]) -> None:
+    """Raise InputError if a recording cannot be used, or a given attribute is not one of the domain's values."""
     check_usable(recording)
-    values: dict[str, str | int | None] = {}
     for name, rule in given(dict(attributes)).items():
-        values[name] = _checked_value(recording, name, rule)
+        _check_value(recording, name, rule)
+
+
+def _analyse(recording: Recording, attributes: Mapping[str, Attribute]) -> ElementarySound:
+    check_recording(recording, attributes)
+    values: dict[str, str | int | None] = {name: recording.attributes[name] for name in given(dict(attributes))}
     pcm = to_pcm16(recording.samples)
     samples, rate = from_pcm16(pcm), recording.sample_rate  # measured on what the bank holds, not on what it came from
     try:
@@ -184,12 +189,11 @@ def _analyse(recording: Recording, attributes: Mapping[str, Attribute]) -> Eleme
     )
 
 
-def _checked_value(recording: Recording, name: str, rule: GivenAttribute) -> str | int:
+def _check_value(recording: Recording, name: str, rule: GivenAttribute) -> None:
     value = recording.attributes.get(name)
     if value is None or value not in rule.values:
         expected = ", ".join(map(str, rule.values))
         raise InputError(f"{recording.name}: {name}: found {value!r}, expected one of: {expected}")
-    return value
 
 
 def label_thresholds(sounds: Sequence[ElementarySound], attributes: Mapping[str, Attribute]) -> Thresholds:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from io import StringIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text
-from clear_gen.core.text import has_controls, shown
+from clear_gen.core.text import has_controls, seen_name, shown
 
 MAX_TABLE_BYTES = 50_000_000  # some 300 000 rows; read, they take ten times as much
 
@@ -24,7 +25,7 @@ def file_inside(folder: Path, table: Path, row: dict[str, Any]) -> Path:
     name = row.get("filename")
     if not isinstance(name, str) or not name:
         raise InputError(f"{table}: filename: found {name!r}, expected a file name")
-    path = folder / name
+    path = _as_on_disk(folder, name)
     try:
         inside = path.resolve().is_relative_to(folder.resolve()) and (path.is_file() or not path.exists())
     except (OSError, ValueError, RuntimeError):
@@ -32,6 +33,21 @@ def file_inside(folder: Path, table: Path, row: dict[str, Any]) -> Path:
     if not inside or has_controls(name):
         raise InputError(f"{table}: filename: found {name[:200]!r}, expected a file inside {folder}")
     return path
+
+
+def _as_on_disk(folder: Path, name: str) -> Path:
+    """The file of that name, or the one whose name looks the same, as where another system composed its letters."""
+    path = folder / name
+    try:
+        if path.exists() or not seen_name(name):
+            return path
+        found = folder
+        for part in PurePosixPath(name).parts:
+            alike = [entry for entry in os.listdir(found) if seen_name(entry) == seen_name(part)]
+            found = found / (part if part in alike or len(alike) != 1 else alike[0])
+        return found if found.exists() else path
+    except (OSError, ValueError):
+        return path
 
 
 def only_table(folder: Path) -> Path:

@@ -30,6 +30,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from clear_gen.questions.language.english import plural
 from clear_gen.questions.language.vocabulary import (
     ABSOLUTE,
     GLOBAL,
@@ -39,7 +40,6 @@ from clear_gen.questions.language.vocabulary import (
     answers_of_type,
     is_count,
     ordinal,
-    plural,
     written,
 )
 from clear_gen.scenes.domain import Domain

@@ -9,6 +9,7 @@ from typing import Any
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
+from clear_gen.core.gathering import Gathering
 from clear_gen.datasets.mixtures.kind import KIND
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, check_settings, label_problem, mixture_identity
 from clear_gen.datasets.mixtures.records import MixtureMaker
@@ -20,6 +21,7 @@ from clear_gen.datasets.mixtures.source_tables import (
     sources_sha256,
     write_sources,
 )
+from clear_gen.datasets.mixtures.usable import usable_recordings
 from clear_gen.mixtures.plan import assign_folds, plan_mixtures
 from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.types import Background, Event
@@ -39,15 +41,22 @@ def create_mixtures(
     With ``execution.overwrite`` a dataset that is there already is removed first, once the recordings are known to
     suffice.
 
-    Raises InputError if the recordings do not suffice or ``folder`` holds something else, CheckFailed if another run is
-    at work in it or a worker died.
+    Raises InputError if the recordings do not suffice, some cannot be used (all are named by cause) or ``folder`` holds
+    something else, CheckFailed if another run is at work in it or a worker died.
     """
     check_possible(settings, events, backgrounds)
     tables = source_tables(events, backgrounds, settings.spec.recipe)
     identity = mixture_identity(settings, {kind: sources_sha256(rows) for kind, rows in tables.items()})
     claim(folder, identity, execution.overwrite)
     maker = MixtureMaker(settings, tuple(events), tuple(backgrounds))
-    complete(_plan(folder, identity, maker, tables), execution)
+    try:
+        complete(_plan(folder, identity, maker, tables), execution)
+    except InputError as error:
+        gathering = Gathering()
+        usable_recordings(settings, events, backgrounds, execution, gathering)
+        if str(error) in gathering.reasons:
+            gathering.finish()
+        raise
 
 
 def check_possible(settings: MixtureSettings, events: Sequence[Event], backgrounds: Sequence[Background]) -> None:

@@ -185,10 +185,41 @@ def per_fold(n: int, n_folds: int) -> int:
     return n // n_folds
 
 
+# pandas.read_csv, parameter na_values
+MISSING_VALUES = frozenset(
+    [
+        "#N/A",
+        "#N/A N/A",
+        "#NA",
+        "-1.#IND",
+        "-1.#QNAN",
+        "-NaN",
+        "-nan",
+        "1.#IND",
+        "1.#QNAN",
+        "<NA>",
+        "N/A",
+        "NA",
+        "NULL",
+        "NaN",
+        "None",
+        "n/a",
+        "nan",
+        "null",
+    ]
+)
+
+
 def label_problem(labels: Sequence[str]) -> str | None:
-    """Why a label cannot be used in annotations, where commas separate a clip's labels; None if all can."""
-    wrong = next((label for label in sorted(set(labels)) if "," in label), None)
-    return wrong and f"label {wrong!r}: found a comma, expected none: in weak annotations commas separate labels"
+    """Why a label cannot be used in annotations, which are tables without quotes; None if all can."""
+    for label in sorted(set(labels)):
+        if "," in label:
+            return f"label {label!r}: found a comma, expected none: in weak annotations commas separate labels"
+        if label.startswith('"'):
+            return f"label {label!r}: found a quotation mark first, expected none: readers of tables would join rows"
+        if label in MISSING_VALUES:
+            return f"label {label!r}: found what pandas reads as a missing value, expected another name"
+    return None
 
 
 def finished_mixtures(folder: Path, identity: dict[str, Any] | None) -> MixtureSettings:

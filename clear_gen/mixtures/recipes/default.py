@@ -106,10 +106,11 @@ class DefaultRecipe:
     def place_events(self, plan: MixturePlan, snr_db: float | None, sources: Sources) -> list[PlacedEvent]:
         """What is heard of each recording, where it fits; without gains."""
         rate = sources.sample_rate
-        cuts = [
-            sources.event(event.source_id).excerpt(samples_of(event.max_duration_s, rate), event.place, plan.trim_db)
-            for event in plan.events
-        ]
+        cuts = []
+        for event in plan.events:
+            source = sources.event(event.source_id)
+            source.check_event(plan.trim_db)
+            cuts.append(source.excerpt(samples_of(event.max_duration_s, rate), event.place, plan.trim_db))
         lengths = [stop - start for start, stop in cuts]
         placed = []
         onsets = onset_samples(plan, lengths, rate)

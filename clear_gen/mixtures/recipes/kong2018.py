@@ -103,6 +103,7 @@ class Kong2018:
         placed, rate = [], sources.sample_rate
         for event in plan.events:
             source = sources.event(event.source_id)
+            source.check_event(plan.trim_db)
             onset_s, nominal_db = event.onset_s or 0.0, nominal_snr_db(plan, event, snr_db)
             end = int((onset_s + min(source.duration_s, event.max_duration_s)) * rate)
             times = (0.0, int(onset_s * rate) / rate, end / rate)

@@ -14,7 +14,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.text import shown
 from clear_gen.dsp.levels import rms_dbfs
 from clear_gen.dsp.resample import resampled
-from clear_gen.mixtures.recordings.types import Background, Event
+from clear_gen.mixtures.recordings.types import MIN_EVENT_S, Background, Event
 from clear_gen.sounds.files import read_audio
 
 SILENT_PEAK_DB = -80.0  # three steps of 16 bits: what is quieter is quantisation noise
@@ -53,6 +53,13 @@ class Source:
             return start, start
         begins, ends = first + int(heard[0]) - LEAD_BLOCKS, first + int(heard[-1]) + 1
         return max(start, begins * length), min(stop, ends * length)
+
+    def check_event(self, trim_db: float | None) -> None:
+        """Raise InputError if too little is heard of an event for one to be placed."""
+        start, stop = self.bounds(trim_db)
+        if stop - start < round(MIN_EVENT_S * self.sample_rate):
+            found = f"{(stop - start) / self.sample_rate:.3f} s" + ("" if trim_db is None else " without silence")
+            raise InputError(f"{self.path}: duration: found {found}, expected at least {MIN_EVENT_S} s of an event")
 
     def excerpt(self, most: int, place: float, trim_db: float | None) -> tuple[int, int]:
         """First sample and end of at most ``most`` samples without silence at either side.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.text import seen_name
 from clear_gen.mixtures.recordings.corpora import corpus_backgrounds, corpus_events, recognised
 from clear_gen.mixtures.recordings.csv_table import clips_in_csv
 from clear_gen.mixtures.recordings.folder import clips_in_folder
@@ -12,6 +16,7 @@ from clear_gen.mixtures.recordings.table import Clip, present
 from clear_gen.mixtures.recordings.types import Background, Event
 
 UNKNOWN_LICENCE = "unknown"
+log = logging.getLogger(__name__)
 
 
 def read_events(
@@ -31,7 +36,8 @@ def read_events(
     """
     if name := _corpus(path, audio):
         return corpus_events(name, path, allow_missing=allow_missing)
-    return [clip.event() for clip in present(_clips(path, audio, licence, is_labelled=True), allow_missing)]
+    clips = _with_seen_labels(_clips(path, audio, licence, is_labelled=True))
+    return [clip.event() for clip in present(clips, allow_missing)]
 
 
 def read_backgrounds(
@@ -44,6 +50,19 @@ def read_backgrounds(
     if name := _corpus(path, audio):
         return corpus_backgrounds(name, path, allow_missing=allow_missing)
     return [clip.background() for clip in present(_clips(path, audio, licence, is_labelled=False), allow_missing)]
+
+
+def _with_seen_labels(clips: list[Clip]) -> list[Clip]:
+    """The clips with labels as they look; what becomes one label is logged. Raises InputError if nothing is left."""
+    spellings: defaultdict[str, set[str]] = defaultdict(set)
+    for clip in clips:
+        spellings[seen_name(clip.label)].add(clip.label)
+        if not seen_name(clip.label):
+            raise InputError(f"{clip.where}: label: found {clip.label!a}, expected characters that can be seen")
+    for label, spelled in sorted(spellings.items()):
+        if len(spelled) > 1:
+            log.warning("label %s: found in %d spellings that look the same, taken as one", label, len(spelled))
+    return [replace(clip, label=seen_name(clip.label)) for clip in clips]
 
 
 def _corpus(path: Path, audio: Path | None) -> str | None:

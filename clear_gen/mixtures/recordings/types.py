@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+MIN_EVENT_S = 0.05  # what is heard of an event that can be placed and labelled
+
 
 @dataclass(frozen=True)
 class Event:

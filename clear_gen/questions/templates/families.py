@@ -50,6 +50,7 @@ from pydantic import Field
 
 from clear_gen.core.config import Strict, load_yaml
 from clear_gen.core.errors import InputError
+from clear_gen.core.text import seen_text
 from clear_gen.questions.language.functions.function import SOUND
 from clear_gen.questions.language.functions.table import functions_of
 from clear_gen.questions.language.program import Node, question_type
@@ -96,7 +97,7 @@ def load_families(path: Path, domain: Domain) -> list[Template]:
 
     Raises InputError naming file, family, field, found and expected.
     """
-    content = load_yaml(path, _File)
+    content = load_yaml(path, _File, seen_text)
     at = ""
     templates: dict[str, Template] = {}
     try:
@@ -119,7 +120,7 @@ def load_families(path: Path, domain: Domain) -> list[Template]:
 
 def words_of(path: Path) -> frozenset[str]:
     """The vocabulary listed in a file of families, without the domain's values."""
-    return frozenset(load_yaml(path, _File).words)
+    return frozenset(load_yaml(path, _File, seen_text).words)
 
 
 # --- options: what a part can be --------------------------------------------------------------------------------------

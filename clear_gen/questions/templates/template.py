@@ -31,7 +31,7 @@ from pydantic import AfterValidator, Field, StrictInt, StringConstraints, Valida
 from clear_gen.core.config import Strict, first_wrong
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text
-from clear_gen.core.text import has_controls, shown
+from clear_gen.core.text import has_controls, seen_text, shown
 from clear_gen.questions.language.functions.table import functions_of
 from clear_gen.questions.language.program import Node, Program, problem_of, question_type
 from clear_gen.scenes.domain import Domain
@@ -144,7 +144,7 @@ def read_json_templates(path: Path, domain: Domain) -> list[Template]:
     Raises InputError naming file, template, field, found and expected.
     """
     try:
-        content = json.loads(read_text(path, MAX_JSON_BYTES, "templates as JSON"), object_pairs_hook=_object)
+        content = json.loads(seen_text(read_text(path, MAX_JSON_BYTES, "templates as JSON")), object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable JSON ({first_line(error)})") from None
     raw = content.get("templates") if isinstance(content, dict) else content

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from clear_gen.core.errors import InputError
-from clear_gen.core.text import shown
+from clear_gen.core.gathering import Gathering
+from clear_gen.core.text import seen_name, shown
 from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.analysis import loudness_lufs
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
@@ -27,16 +28,17 @@ KEEP_S = 0.005  # kept before the first audible sample, so that no attack loses 
 FADE_SHARE = 0.2  # of the length, as in the published generator
 
 
-Read = Callable[[Path, Mapping[str, Attribute], "ImportOptions", np.random.Generator], list[Recording]]
+Read = Callable[[Path, Mapping[str, Attribute], "ImportOptions", np.random.Generator, Gathering], list[Recording]]
 
 
 @dataclass(frozen=True)
 class Format:
     """A form in which recordings come from outside.
 
-    ``read``: (source, the domain's attributes, options, a generator for random lengths) to recordings. ``options``:
-    those of ``ImportOptions`` that it takes, of the ones that not every format takes. ``keeps_sounds``: they are
-    neither cut nor brought to the training bank's level. ``summary``: for ``clear-gen bank import --help``.
+    ``read``: (source, the domain's attributes, options, a generator for random lengths, what gathers recordings that
+    cannot be used) to recordings. ``options``: those of ``ImportOptions`` that it takes, of the ones that not every
+    format takes. ``keeps_sounds``: they are neither cut nor brought to the training bank's level. ``summary``: for
+    ``clear-gen bank import --help``.
     """
 
     summary: str
@@ -141,6 +143,6 @@ def _value(row: dict[str, Any], name: str, rule: GivenAttribute, table: Path) ->
     cell = row.get(name)
     if cell is None or cell == "":
         raise InputError(f"{table}: {row['filename']}: {name}: found nothing, expected a value")
-    text = str(cell).strip()
+    text = seen_name(str(cell))
     number = isinstance(cell, int) and not isinstance(cell, bool) and len(text) < 20
     return next((value for value in rule.values if str(value) == text), cell if number else text[:60])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.gathering import Gathering
 from clear_gen.core.text import shown
 from clear_gen.sounds.attributes import Attribute
 from clear_gen.sounds.importers.common import Format, ImportOptions, excerpt, recording_of_row, text_of_cell
@@ -24,34 +27,51 @@ def import_folder(
     table: Path | None = None,
     licence: str | None = None,
     shortest_s: float | None = None,
+    gathering: Gathering | None = None,
 ) -> list[Recording]:
     """Recordings of any kind beside a JSON list or a CSV table of their attributes.
 
     Every row has ``filename`` and the domain's given attributes, and may have ``licence``, ``source`` or ``pack``.
     Silence at both ends is trimmed; a recording longer than a length drawn from the range ``duration_s`` is cut to it,
     with a fade-out; one shorter than ``shortest_s`` (default: the range's least) is refused. Raises InputError naming
-    file and field.
+    file and field; with ``gathering`` that keeps those of single recordings.
     """
     least_s = duration_s[0] if shortest_s is None else shortest_s
     table = table or only_table(folder)
     recordings = []
     for row in read_rows(table):
-        own_licence = text_of_cell(row, "licence", table) or licence
-        if not own_licence:
-            name = shown(str(row.get("filename")))
-            raise InputError(f"{table}: {name}: licence: found none, expected a column, or --licence NAME")
-        source = text_of_cell(row, "source", table) or text_of_cell(row, "pack", table) or folder.name
-        recording = recording_of_row(row, folder, table, attributes, sample_rate, source, own_licence)
         length_s = rng.uniform(*duration_s)  # drawn for every row, so that one sound's length never moves another's
-        recordings.append(excerpt(recording, length_s, least_s))
+        with gathering.item() if gathering else nullcontext():
+            recording = _recording(row, folder, table, attributes, sample_rate, licence)
+            recordings.append(excerpt(recording, length_s, least_s))
     return recordings
 
 
+def _recording(
+    row: dict[str, Any],
+    folder: Path,
+    table: Path,
+    attributes: Mapping[str, Attribute],
+    sample_rate: int,
+    licence: str | None,
+) -> Recording:
+    own_licence = text_of_cell(row, "licence", table) or licence
+    if not own_licence:
+        name = shown(str(row.get("filename")))
+        raise InputError(f"{table}: {name}: licence: found none, expected a column, or --licence NAME")
+    source = text_of_cell(row, "source", table) or text_of_cell(row, "pack", table) or folder.name
+    return recording_of_row(row, folder, table, attributes, sample_rate, source, own_licence)
+
+
 def _read(
-    source: Path, attributes: Mapping[str, Attribute], options: ImportOptions, rng: np.random.Generator
+    source: Path,
+    attributes: Mapping[str, Attribute],
+    options: ImportOptions,
+    rng: np.random.Generator,
+    gathering: Gathering,
 ) -> list[Recording]:
     chosen = options.table, options.licence, options.shortest
-    return import_folder(source, attributes, options.sample_rate, options.duration, rng, *chosen)
+    return import_folder(source, attributes, options.sample_rate, options.duration, rng, *chosen, gathering)
 
 
 FORMAT = Format(

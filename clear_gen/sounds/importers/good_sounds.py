@@ -11,7 +11,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.gathering import Gathering
 from clear_gen.core.text import has_controls
 from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
@@ -55,6 +56,7 @@ def import_good_sounds(
     duration_s: tuple[float, float],
     rng: np.random.Generator,
     selection: Selection,
+    gathering: Gathering | None = None,
 ) -> list[Recording]:
     """One recording of the corpus in ``folder`` per combination of the given attributes (instrument, note, octave).
 
@@ -64,15 +66,18 @@ def import_good_sounds(
     longer than a length drawn from the range ``duration_s`` is cut to it, with a fade-out.
 
     Instruments that the domain lacks are left out, unless ``selection`` names them. Raises InputError naming file and
-    field if a table or a recording is not what it must be, or if ``selection`` names something that is not there.
+    field if a table or a recording is not what it must be, or if ``selection`` names something that is not there; with
+    ``gathering`` that keeps those of single recordings.
     """
     named = ("instrument", "octave", "note", *given(dict(attributes)))
     rules = dict(sorted(given(dict(attributes)).items(), key=lambda item: named.index(item[0])))
     takes = _selected(_joined(_tables(folder, tuple(rules))), selection, rules, folder)
-    return [
-        excerpt(_recording(take, folder, sample_rate), rng.uniform(*duration_s), duration_s[0])
-        for take in _one_per_note(takes, rules)
-    ]
+    recordings = []
+    for take in _one_per_note(takes, rules):
+        length_s = rng.uniform(*duration_s)
+        with gathering.item() if gathering else nullcontext():
+            recordings.append(excerpt(_recording(take, folder, sample_rate), length_s, duration_s[0]))
+    return recordings
 
 
 def source_of(player: str, microphone: str, pack: str) -> str:
@@ -252,10 +257,14 @@ def _text(row: Row, field: str, where: str) -> str:
 
 
 def _read(
-    source: Path, attributes: Mapping[str, Attribute], options: ImportOptions, rng: np.random.Generator
+    source: Path,
+    attributes: Mapping[str, Attribute],
+    options: ImportOptions,
+    rng: np.random.Generator,
+    gathering: Gathering,
 ) -> list[Recording]:
     selection = Selection(options.klass, options.instrument, options.microphone, options.player, options.pack)
-    return import_good_sounds(source, attributes, options.sample_rate, options.duration, rng, selection)
+    return import_good_sounds(source, attributes, options.sample_rate, options.duration, rng, selection, gathering)
 
 
 FORMAT = Format(

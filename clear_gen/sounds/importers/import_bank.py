@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.gathering import Gathering
 from clear_gen.core.streams import STAGE_IMPORT, stream
 from clear_gen.sounds.attributes import Attribute, Thresholds, measured
-from clear_gen.sounds.bank import MIN_DURATION_S, Bank, build_bank, read_bank
+from clear_gen.sounds.bank import MIN_DURATION_S, Bank, build_bank, check_recording, read_bank
 from clear_gen.sounds.importers.common import ImportOptions, aligned_level
 from clear_gen.sounds.importers.formats import FORMATS
 from clear_gen.sounds.importers.good_sounds import shared_origins
@@ -23,10 +24,12 @@ def import_bank(
     attributes: Mapping[str, Attribute],
     options: ImportOptions,
     labels_from: Path | None = None,
+    gathering: Gathering | None = None,
 ) -> Bank:
     """The bank made of ``source``, labelled by its own thresholds or by those of the bank ``labels_from``.
 
-    Raises InputError naming file and field, or the players and microphones that both banks would have.
+    Raises InputError naming file and field, or the players and microphones that both banks would have, or summing up
+    the recordings that cannot be used, unless ``gathering`` skips them: it keeps the reasons.
     """
     training = read_bank(labels_from) if labels_from else None
     if training and training.domain != domain:
@@ -35,12 +38,27 @@ def import_bank(
     format_ = FORMATS[format_name]
     if not format_.keeps_sounds:
         _check_lengths(options)
-    recordings = format_.read(source, attributes, options, stream(options.seed, STAGE_IMPORT))
+    gathering = gathering or Gathering()
+    recordings = format_.read(source, attributes, options, stream(options.seed, STAGE_IMPORT), gathering)
+    recordings = _analysable(recordings, attributes, gathering)
+    gathering.finish()
     if training and not format_.keeps_sounds:
         _check_independent(recordings, training, labels_from)
         if (median_lufs := _median_loudness(attributes, training.thresholds)) is not None:
             recordings = aligned_level(recordings, median_lufs)
     return build_bank(recordings, domain, attributes, thresholds)
+
+
+def _analysable(
+    recordings: list[Recording], attributes: Mapping[str, Attribute], gathering: Gathering
+) -> list[Recording]:
+    """The recordings that can be measured and whose values lie in the domain."""
+    usable = []
+    for recording in recordings:
+        with gathering.problem():
+            check_recording(recording, attributes)
+            usable.append(recording)
+    return usable
 
 
 def _check_lengths(options: ImportOptions) -> None:

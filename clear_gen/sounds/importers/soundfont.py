@@ -12,7 +12,7 @@ import ctypes
 import os
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from io import StringIO
 from itertools import product
 from pathlib import Path
@@ -24,6 +24,8 @@ from pydantic import AfterValidator, Field, StrictInt
 from clear_gen.core.config import Strict, locate, parse_yaml, validate
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import content_path
+from clear_gen.core.gathering import Gathering
+from clear_gen.dsp.offset import without_offset
 from clear_gen.sounds.analysis import NOTES
 from clear_gen.sounds.attributes import Attribute, given
 from clear_gen.sounds.bank import check_usable
@@ -86,13 +88,15 @@ def import_soundfont(
     rng: np.random.Generator,
     licence: str,
     presets: Path | None = None,
+    gathering: Gathering | None = None,
 ) -> list[Recording]:
     """Every instrument, key and velocity of ``presets`` (default: ``banks/general_midi.yaml``) played by ``file``.
 
     Mono at ``sample_rate`` Hz, without silence at the ends, cut to a length drawn from the range ``duration_s``, with a
     fade-out. In the domain's order of instruments, then by key and velocity.
 
-    Raises InputError naming file and field, also if FluidSynth is not installed.
+    Raises InputError naming file and field, also if FluidSynth is not installed; with ``gathering`` that keeps those of
+    single notes.
     """
     presets = presets or content_path("banks", "general_midi.yaml")
     plan = read_presets(presets, attributes)
@@ -109,10 +113,13 @@ def import_soundfont(
             sound_id = f"{instrument}_{octave}_{note}_v{velocity:03d}"
             values: dict[str, str | int] = {"instrument": instrument, "note": note, "octave": octave}
             name = f"{file}: {sound_id}"
-            samples = _played(font, plan.instruments[instrument], key, velocity, plan.held_s, name)
-            recording = Recording(sound_id, values, samples, sample_rate, sources[instrument], licence, name)
-            check_usable(recording)
-            recordings.append(excerpt(recording, rng.uniform(*duration_s), duration_s[0]))
+            length_s = rng.uniform(*duration_s)
+            with gathering.item() if gathering else nullcontext():
+                samples = _played(font, plan.instruments[instrument], key, velocity, plan.held_s, name)
+                samples = without_offset(samples, sample_rate)
+                recording = Recording(sound_id, values, samples, sample_rate, sources[instrument], licence, name)
+                check_usable(recording)
+                recordings.append(excerpt(recording, length_s, duration_s[0]))
     return recordings
 
 
@@ -251,12 +258,16 @@ def _rendered(font: _Font, synth: Any, n_samples: int) -> np.ndarray:
 
 
 def _read(
-    source: Path, attributes: Mapping[str, Attribute], options: ImportOptions, rng: np.random.Generator
+    source: Path,
+    attributes: Mapping[str, Attribute],
+    options: ImportOptions,
+    rng: np.random.Generator,
+    gathering: Gathering,
 ) -> list[Recording]:
     if not options.licence:
         raise InputError(f"{source}: licence: found none, expected --licence NAME, as its author gives it")
     chosen = options.licence, options.presets
-    return import_soundfont(source, attributes, options.sample_rate, options.duration, rng, *chosen)
+    return import_soundfont(source, attributes, options.sample_rate, options.duration, rng, *chosen, gathering)
 
 
 FORMAT = Format(
