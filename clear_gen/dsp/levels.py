@@ -23,6 +23,7 @@ SHELF_SLOPE = 0.4996667741545416  # exponent of the gain at the shelf's middle
 HIGHPASS_HZ, HIGHPASS_Q = 38.13547087602444, 0.5003270373238773
 ROUNDS = 20  # of the search for a gain; the gates settle after two or three
 SETTLED_DB = 1e-4
+CLIPPED_RUN = 3  # so many neighbouring samples at full scale are clipping; fewer can be a peak that just fits
 
 
 def rms_dbfs(waveform: np.ndarray) -> float:
@@ -33,6 +34,15 @@ def rms_dbfs(waveform: np.ndarray) -> float:
 def decibels(power: float) -> float:
     """``10 log10(power)``; -inf for zero."""
     return 10 * math.log10(power) if power > 0 else -math.inf
+
+
+def at_full_scale(waveform: np.ndarray) -> np.ndarray:
+    """bool [n_samples]: which samples belong to runs of at least ``CLIPPED_RUN`` at full scale, as clipping leaves."""
+    full = np.abs(waveform) >= 1 - 1 / 32768
+    if not full.any():
+        return full
+    starts = np.convolve(full, np.ones(CLIPPED_RUN), mode="valid") >= CLIPPED_RUN
+    return np.convolve(starts, np.ones(CLIPPED_RUN)) > 0
 
 
 def integrated_loudness(waveform: np.ndarray, sample_rate: int) -> float:

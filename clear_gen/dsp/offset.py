@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from clear_gen.dsp.levels import at_full_scale
+
 AUDIBLE_HZ = 20.0
 PART_S = 0.005  # what levels below hearing are measured on: their means still hold 20 Hz
 BLOCK_PARTS = 10  # 50 ms, one period of 20 Hz
@@ -26,7 +28,8 @@ MOVED_S = 0.1  # by which an end may be misjudged
 def without_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """A recording without what lies below 20 Hz, if that matters; else the same array. float [n], full scale 1.
 
-    What is only constant is subtracted as such, so that everything else stays as it was.
+    What is only constant is subtracted as such, so that everything else stays as it was. Runs at full scale stay there:
+    they are clipped, and whoever looks for that must find it.
     """
     if len(waveform) < sample_rate / AUDIBLE_HZ:  # less than a period of what would be taken away
         return waveform
@@ -36,7 +39,7 @@ def without_offset(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     level = exact - exact.mean()
     if _has_offset(level, sample_rate):
         level = exact - _below_hearing(exact, sample_rate)
-    return level.astype(waveform.dtype)
+    return np.where(at_full_scale(waveform), waveform, level.astype(waveform.dtype))
 
 
 def _has_offset(waveform: np.ndarray, sample_rate: int) -> bool:

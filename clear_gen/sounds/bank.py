@@ -30,6 +30,7 @@ from clear_gen.core.parquet import (
 )
 from clear_gen.core.pcm import decode_flac, encode_flac, from_pcm16, sha256_pcm, to_pcm16
 from clear_gen.core.text import has_controls
+from clear_gen.dsp.levels import at_full_scale
 from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.analysis import brightness, duration_s, loudness_lufs
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, Thresholds, given, label, measured
@@ -38,7 +39,6 @@ from clear_gen.sounds.recording import Recording
 FORMAT = 1
 MAX_ID = 190  # characters; in other layouts it becomes a file name
 MIN_DURATION_S = 0.2  # one block of the loudness meter
-CLIPPED_RUN = 3  # so many neighbouring samples at full scale are clipping; fewer can be a peak that just fits
 SILENT_PEAK_DB = -60.0
 MAX_PEAK = 1.5  # resampling may overshoot full scale a little; what lies further above it has another scale
 MEASURE_DECIMALS = 6  # beyond them two processors may differ, and with them two banks that are the same
@@ -151,10 +151,8 @@ def check_usable(recording: Recording) -> None:
         raise InputError(
             f"{name}: samples: found silence (peak {peak:.1g}), expected a peak over {SILENT_PEAK_DB:.0f} dB"
         )
-    full = np.abs(samples) >= 1 - 1 / 32768
-    runs = np.convolve(full, np.ones(CLIPPED_RUN), mode="valid")
-    if runs.max() >= CLIPPED_RUN:
-        at_s = int(runs.argmax()) / recording.sample_rate
+    if (clipped := at_full_scale(samples)).any():
+        at_s = int(clipped.argmax()) / recording.sample_rate
         raise InputError(f"{name}: samples: found clipping at {at_s:.3f} s, expected samples below full scale")
     if peak > MAX_PEAK:
         raise InputError(f"{name}: samples: found a peak of {peak:.3g}, expected full scale to be 1")

@@ -45,10 +45,10 @@ def test_all_that_cannot_be_used_is_said_at_once(
 
 
 def test_they_are_left_out_and_written_down(
-    corpus: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    corpus: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert run([*corpus, "--skip-unusable", "--out", str(tmp_path / "out")]) == DONE
-    assert "5 of " in capsys.readouterr().err
+    assert "left out: 5 of " in caplog.text
     with open(tmp_path / "out.unusable.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {Path(row["item"]).name for row in rows} == {
