@@ -52,7 +52,7 @@ HEAD = [
 def main(sizes: str, per_scene: int, same: int, seed: int, bank: str | None, test_bank: str | None) -> None:
     """Print the tables."""
     default_banks(load_domain("clear2").attributes)  # made and cached once, outside the measurement
-    banks = ["--bank", bank, "--test-bank", test_bank] if bank and test_bank else []
+    banks = ["--bank", bank, "--test-bank", test_bank, "--allow-leak"] if bank and test_bank else []
     with tempfile.TemporaryDirectory() as name:
         asking = Asking(Path(name), per_scene, seed, banks)
         counts = [int(size) for size in sizes.split(",")]

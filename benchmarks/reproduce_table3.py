@@ -146,7 +146,7 @@ def make_dataset(job: Job, rules: str, test: str) -> None:
         n, splits, bank = round(n * float(SPLITS.split(",")[2])), "0,0,1", job.other_bank
     banks = ["--bank", str(job.bank), "--test-bank", str(bank)]
     commands = [
-        ["scenes", "--n", str(n), "--splits", splits, *banks, "--no-audio", "--out", str(folder)],
+        ["scenes", "--n", str(n), "--splits", splits, *banks, "--allow-leak", "--no-audio", "--out", str(folder)],
         ["questions", str(folder), "--rules", rules],
     ]
     for command in commands:

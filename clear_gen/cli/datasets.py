@@ -41,6 +41,7 @@ def _shares(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.option(
     "--config", type=PATH, help="YAML file with these options, and `sampling` rules that replace the domain's."
 )
+@click.option("--allow-leak", is_flag=True, default=None, help="Also if test sounds are training recordings.")
 @click.option("--no-audio", is_flag=True, help="Graphs only; `clear-gen render` adds the audio later.")
 @engine_options
 @shard_options
@@ -72,6 +73,8 @@ def scenes(
     asked, node = options.read_options({name: value for name, value in flags.items() if value is not None}, config)
     with busy("reading the banks"):
         banks, domain = dataset_banks.banks_for(asked)
+        if asked.bank is not None:
+            dataset_banks.check_leaks(banks, asked.allow_leak)
     settings = options.settings_from(asked, domain, not no_audio, config, node)
     shard = Shard(*shard_of_array(shard_index, num_shards))
     if overwrite and shard.of > 1:

@@ -12,6 +12,7 @@ from clear_gen.sounds.importers.good_sounds import shared_origins
 from clear_gen.sounds.leak import RESIDUAL_LIMIT, find_leaks
 
 MEASURE_TOLERANCE = 2e-6  # measures are stored with six decimals
+MOST_COMPARED = 1000  # sounds of both banks, all pairs of which are compared in half a minute
 PAIR_CHECKS = ("thresholds", "origin", "leak")
 PITCH_TOLERANCE_CENTS = 60.0  # a quarter tone out of tune and still that note, plus the estimate's error
 CHECKS = ("domain", "measures", "labels", "pitch", *PAIR_CHECKS)
@@ -74,6 +75,28 @@ def _check_measures(
             yield Finding("labels", side, sound.sound_id, problem)
 
 
+def leaked_sounds(train: Bank, test: Bank) -> list[str]:
+    """The test sounds that are recordings of the training bank, by id.
+
+    Of banks of ``MOST_COMPARED`` sounds and more only those whose samples are equal: the others would take minutes.
+    """
+    known = {sound.pcm_sha256 for sound in train.sounds}
+    found = {sound.sound_id for sound in test.sounds if sound.pcm_sha256 in known}
+    if len(train.sounds) + len(test.sounds) < MOST_COMPARED:
+        found |= {test.sounds[index].sound_id for index in _leaks(train, test)}
+    return sorted(found)
+
+
+def _leaks(train: Bank, test: Bank) -> dict[int, tuple[float, int]]:
+    """Index in the test bank -> (residual, index in the training bank) of the recording that is nearest to it."""
+    test = resampled_bank(test, train.sample_rate)
+    train_waveforms, test_waveforms = ([sound.waveform for sound in bank.sounds] for bank in (train, test))
+    best: dict[int, tuple[float, int]] = {}
+    for train_index, test_index, residual in find_leaks(train_waveforms, test_waveforms):
+        best[test_index] = min(best.get(test_index, (1.0, -1)), (residual, train_index))
+    return best
+
+
 def check_pair(train: Bank, test: Bank) -> Iterator[Finding]:
     """Other thresholds in the test bank, its players and microphones, and its recordings that train has as well."""
     for name, bounds in train.thresholds.items():
@@ -82,12 +105,7 @@ def check_pair(train: Bank, test: Bank) -> Iterator[Finding]:
             yield Finding("thresholds", "test", name, f"found {found}, expected the training bank's {bounds}")
     for origin in shared_origins(*([sound.source for sound in bank.sounds] for bank in (train, test))):
         yield Finding("origin", "test", origin, "is in the training bank as well, expected another")
-    test = resampled_bank(test, train.sample_rate)
-    train_waveforms, test_waveforms = ([sound.waveform for sound in bank.sounds] for bank in (train, test))
-    best: dict[int, tuple[float, int]] = {}
-    for train_index, test_index, residual in find_leaks(train_waveforms, test_waveforms):
-        best[test_index] = min(best.get(test_index, (1.0, -1)), (residual, train_index))
-    for test_index, (residual, train_index) in sorted(best.items()):
+    for test_index, (residual, train_index) in sorted(_leaks(train, test).items()):
         problem = f"is the training recording {train.sounds[train_index].sound_id} (residual {residual:.1e}"
         yield Finding(
             "leak", "test", test.sounds[test_index].sound_id, f"{problem}, expected at least {RESIDUAL_LIMIT})"

@@ -14,6 +14,7 @@ from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds import default
 from clear_gen.sounds.bank import Bank, check_attributes, read_bank
 from clear_gen.sounds.importers.good_sounds import shared_origins
+from clear_gen.sounds.verify import leaked_sounds
 from clear_gen.store.layout import CHUNK_RECORDS
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,21 @@ def banks_for(options: Options) -> tuple[dict[str, Bank], Domain]:
             raise InputError(f"{flag}: found none, but --splits gives scenes to it; name one, or set its share to 0")
     banks = {side: read_bank(path) for side in sides if (path := paths[side]) is not None}
     return banks, load_domain(options.domain or next(iter(banks.values())).domain)
+
+
+def check_leaks(banks: dict[str, Bank], allow_leak: bool) -> None:
+    """Raise InputError if test sounds are recordings of the training bank, unless that is allowed: then log it."""
+    if set(banks) != {"train", "test"}:
+        return
+    leaked = leaked_sounds(banks["train"], banks["test"])
+    if not leaked:
+        return
+    named = f"{', '.join(leaked[:3])}{' …' * (len(leaked) > 3)}"
+    found = f"{len(leaked)} of {len(banks['test'].sounds)} test sounds ({named}) that are training recordings"
+    if not allow_leak:
+        expected = "none; clear-gen bank verify TRAIN TEST lists them, --allow-leak goes on"
+        raise InputError(f"--test-bank: found {found}, expected {expected}")
+    log.warning("--test-bank: %s", found)
 
 
 def check_banks(settings: Settings, banks: dict[str, Bank]) -> None:

@@ -17,6 +17,7 @@ from clear_gen.datasets.scenes.statistics import Statistics, statistics_lines
 from clear_gen.scenes.domain import packaged_domain
 from clear_gen.sounds.attributes import measured
 from clear_gen.sounds.bank import Bank
+from clear_gen.sounds.verify import leaked_sounds
 from clear_gen.store.card import LICENCES, SIZES, cell
 from clear_gen.store.layout import IDENTITY
 
@@ -164,6 +165,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "levels": settings.levels,
         "domain": settings.domain.name,
     }
+    if settings.allow_leak:
+        configuration["allow_leak"] = True
     if sizes["train"] or sizes["validation"]:
         configuration["bank"] = f"{BANK}/train.parquet"
     if sizes["test"]:
@@ -259,6 +262,11 @@ def _limitations(settings: Settings, banks: dict[str, Bank]) -> list[str]:
         lines.append(f"A label that could be disputed is unknown (null): {names} near the threshold.")
     if set(banks) == {"train", "test"}:
         lines.append("Validation scenes use the training bank; only test scenes use recordings of their own.")
+        if settings.allow_leak and (leaked := leaked_sounds(banks["train"], banks["test"])):
+            lines[-1] = (
+                f"{len(leaked)} of {len(banks['test'].sounds)} test sounds are recordings of the training bank "
+                "(`--allow-leak`): the test split does not measure how a model does on unheard recordings."
+            )
     elif "train" in banks:
         lines.append("All scenes use one bank: nothing here measures how a model does on unheard recordings.")
     if settings.levels == "recorded":

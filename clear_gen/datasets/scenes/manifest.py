@@ -24,7 +24,8 @@ from clear_gen.store.manifest import FORMAT, GENERATOR, MAX_RECORDS, invalid_ide
 class Settings:
     """What the user chose. ``sizes``: scenes per split; ``sample_rate`` in Hz; ``domain`` with its sampling rules.
 
-    ``imported`` says where the scenes of an imported dataset come from; ``seed`` and ``levels`` are None there.
+    ``allow_leak``: whether test sounds may be training recordings. ``imported`` says where the scenes of an imported
+    dataset come from; ``seed`` and ``levels`` are None there.
     """
 
     sizes: dict[str, int]
@@ -34,6 +35,7 @@ class Settings:
     audio: bool
     domain: Domain
     imported: dict[str, Any] | None = None
+    allow_leak: bool = False
 
 
 def identity_of(settings: Settings, banks: dict[str, Bank]) -> dict[str, Any]:
@@ -56,6 +58,7 @@ def identity_of(settings: Settings, banks: dict[str, Bank]) -> dict[str, Any]:
             "definition": domain,
         },
         **imported,
+        **({"allow_leak": True} if settings.allow_leak else {}),
     }
 
 
@@ -79,6 +82,7 @@ class _Identity(Strict):
     banks: dict[Literal["train", "test"], str]
     domain: _NamedDomain
     imported: dict[str, Any] | None = None
+    allow_leak: bool = False
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -108,6 +112,7 @@ def settings_of(identity: dict[str, Any], path: Path) -> Settings:
         levels=found.levels,
         audio=found.audio,
         imported=found.imported,
+        allow_leak=found.allow_leak,
         domain=found.domain.definition,
     )
 

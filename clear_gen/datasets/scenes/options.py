@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, StrictBool, ValidationError, field_validator
 
 from clear_gen.core.config import Strict, first_wrong, invalid, parse_yaml, validate
 from clear_gen.core.errors import InputError
@@ -32,6 +32,7 @@ class Options(Strict):
     seed: int = Field(default=0, ge=0)
     sample_rate: int = Field(default=48000, ge=MIN_SAMPLE_RATE, le=192000)
     levels: Literal["recorded", "independent"] = "recorded"
+    allow_leak: StrictBool = False
     sampling: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("splits")
@@ -80,6 +81,7 @@ def settings_from(options: Options, domain: Domain, audio: bool, file: Path | No
         levels=options.levels,
         audio=audio,
         domain=domain,
+        allow_leak=options.allow_leak,
     )
 
 
