@@ -46,6 +46,7 @@ def _summaries() -> dict[str, str]:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the lengths (not clear).")
 @click.option("--table", type=PATH, help="folder: JSON or CSV of the attributes.  [default: the only one in SRC]")
+@click.option("--root", type=PATH, metavar="DIR", help="folder: where the table's paths may lead.  [default: SRC]")
 @click.option("--licence", help="folder, soundfont: licence of the recordings that name none.")
 @click.option("--presets", type=PATH, help="soundfont: YAML of presets and keys.  [default: General MIDI]")
 @click.option(

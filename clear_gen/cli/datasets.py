@@ -140,8 +140,15 @@ def finish_(folder: Path) -> None:
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
 @click.option("--events", type=PATH, help="The events of mixtures, to make some again.")
 @click.option("--backgrounds", type=PATH, help="Their backgrounds.")
+@click.option("--root", type=PATH, metavar="DIR", help="Where paths in their CSV tables may lead.")
 def validate(
-    folder: Path, sample: int, all_: bool, workers: int | None, events: Path | None, backgrounds: Path | None
+    folder: Path,
+    sample: int,
+    all_: bool,
+    workers: int | None,
+    events: Path | None,
+    backgrounds: Path | None,
+    root: Path | None,
 ) -> None:
     """Check a dataset: every hash, every graph (drawn again from the seed), every scene's audio, the banks, and some
     scenes rendered again. Of mixtures also SNRs, folds, annotations and stems.
@@ -154,11 +161,12 @@ def validate(
     """
     from clear_gen.core.errors import CheckFailed
     from clear_gen.datasets.registry import kind_to_validate
+    from clear_gen.store.kind import SourcePaths
     from clear_gen.store.validate import outcome_lines
 
     if (events is None) != (backgrounds is None):
         raise click.UsageError("--events and --backgrounds: found one of them, expected both or none")
-    recordings = None if events is None or backgrounds is None else (events, backgrounds)
+    recordings = None if events is None or backgrounds is None else SourcePaths(events, backgrounds, root)
     result = kind_to_validate(folder).validate(folder, recordings, None if all_ else sample, workers or cores())
     click.echo("\n".join(outcome_lines(result)))
     if n_findings := len(result.findings):

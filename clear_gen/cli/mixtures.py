@@ -60,6 +60,9 @@ def _recipe_summaries() -> dict[str, str]:
 @click.option("--stems", is_flag=True, help="Also background and events apart, FLAC of 24 bit.")
 @click.option("--allow-missing", is_flag=True, help="Leave out what has no file; a fold may lack a label.")
 @click.option(
+    "--root", type=PATH, metavar="DIR", help="Where paths in your own CSV tables may lead; absolute ones too."
+)
+@click.option(
     "--skip-unusable", is_flag=True, help="Leave out recordings that cannot be used, listed in OUT.unusable.csv."
 )
 @engine_options
@@ -70,6 +73,7 @@ def mix(
     out: Path,
     config: Path | None,
     allow_missing: bool,
+    root: Path | None,
     skip_unusable: bool,
     workers: int | None,
     engine: str,
@@ -99,8 +103,8 @@ def mix(
     if overwrite and shard.of > 1:
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
     with busy("looking for the recordings"):
-        sounds = read_events(events, allow_missing=allow_missing)
-        under = read_backgrounds(backgrounds, allow_missing=allow_missing)
+        sounds = read_events(events, allow_missing=allow_missing, root=root)
+        under = read_backgrounds(backgrounds, allow_missing=allow_missing, root=root)
     progress = partial(bar, what="mixtures")
     with workers_of(engine, address, workers) as (n, pool):
         execution = Execution(n, pool, shard, progress, overwrite)

@@ -20,18 +20,22 @@ from clear_gen.core.text import has_controls, seen_name, shown
 MAX_TABLE_BYTES = 50_000_000  # some 300 000 rows; read, they take ten times as much
 
 
-def file_inside(folder: Path, table: Path, row: dict[str, Any]) -> Path:
-    """The file that a row names, links followed. Raises InputError unless it lies inside ``folder``."""
+def file_inside(folder: Path, table: Path, row: dict[str, Any], root: Path | None = None) -> Path:
+    """The file that a row names, links followed. Raises InputError unless it lies inside ``folder``.
+
+    ``root``: the folder in which it must lie instead, for a table whose paths are the user's own; then the path may be
+    absolute, or lead out of ``folder``.
+    """
     name = row.get("filename")
     if not isinstance(name, str) or not name:
         raise InputError(f"{table}: filename: found {name!r}, expected a file name")
     path = _as_on_disk(folder, name)
     try:
-        inside = path.resolve().is_relative_to(folder.resolve()) and (path.is_file() or not path.exists())
+        inside = path.resolve().is_relative_to((root or folder).resolve()) and (path.is_file() or not path.exists())
     except (OSError, ValueError, RuntimeError):
         inside = False  # a name that no file can have, or a link to itself
     if not inside or has_controls(name):
-        raise InputError(f"{table}: filename: found {name[:200]!r}, expected a file inside {folder}")
+        raise InputError(f"{table}: filename: found {name[:200]!r}, expected a file inside {root or folder}")
     return path
 
 
@@ -42,7 +46,7 @@ def _as_on_disk(folder: Path, name: str) -> Path:
         if path.exists() or not seen_name(name):
             return path
         found = folder
-        for part in PurePosixPath(name).parts:
+        for part in PurePosixPath(name).parts:  # of an absolute one, "/" comes first
             alike = [entry for entry in os.listdir(found) if seen_name(entry) == seen_name(part)]
             found = found / (part if part in alike or len(alike) != 1 else alike[0])
         return found if found.exists() else path

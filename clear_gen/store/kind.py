@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from clear_gen.store.layout import DataFile
 from clear_gen.store.rows import Rows
 from clear_gen.store.validate import Validation
+
+
+@dataclass(frozen=True)
+class SourcePaths:
+    """Where the recordings of mixtures lie: folders, corpora, or CSV tables, whose paths may lead into ``root``."""
+
+    events: Path
+    backgrounds: Path
+    root: Path | None = None
 
 
 class Export(Protocol):
@@ -57,12 +67,10 @@ class DatasetKind(Protocol):
     def summary(self, folder: Path) -> str:
         """Summary to print once the dataset, or this shard of it, is built."""
 
-    def validate(
-        self, folder: Path, recordings: tuple[Path, Path] | None, sample: int | None, workers: int
-    ) -> Validation:
+    def validate(self, folder: Path, recordings: SourcePaths | None, sample: int | None, workers: int) -> Validation:
         """Check a finished dataset; ``sample`` records (all if None) are regenerated.
 
-        ``recordings``: folders of a mixture dataset's events and backgrounds. Raises InputError if this kind has no
+        ``recordings``: of a mixture dataset's events and backgrounds. Raises InputError if this kind has no
         recordings, CheckFailed if ``clear.json`` is malformed.
         """
 

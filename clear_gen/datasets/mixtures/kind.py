@@ -15,7 +15,7 @@ from clear_gen.datasets.mixtures.layout import ANNOTATIONS, MIXTURES, SOURCES, S
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, mixture_settings_of
 from clear_gen.datasets.redistribution import forbidden
 from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
-from clear_gen.store.kind import Export
+from clear_gen.store.kind import Export, SourcePaths
 from clear_gen.store.layout import IDENTITY, DataFile
 from clear_gen.store.rows import Rows
 from clear_gen.store.validate import Validation
@@ -63,14 +63,14 @@ class MixturesKind:
         """See ``DatasetKind.summary``."""
         return console.mixture_summary(folder)
 
-    def validate(
-        self, folder: Path, recordings: tuple[Path, Path] | None, sample: int | None, workers: int
-    ) -> Validation:
+    def validate(self, folder: Path, recordings: SourcePaths | None, sample: int | None, workers: int) -> Validation:
         """See ``DatasetKind.validate``."""
         found = None
         if recordings is not None:  # recordings missing now were missing at build time too, else the tables differ
-            events, backgrounds = recordings
-            found = read_events(events, allow_missing=True), read_backgrounds(backgrounds, allow_missing=True)
+            found = (
+                read_events(recordings.events, allow_missing=True, root=recordings.root),
+                read_backgrounds(recordings.backgrounds, allow_missing=True, root=recordings.root),
+            )
         return validate.validate_mixtures(folder, found, sample, workers, BAR)
 
     def draw(self, folder: Path, record_id: str | None, config: str | None, out: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_json
@@ -21,6 +21,8 @@ from clear_gen.datasets.mixtures.finish import card_of, labels_of
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, mixture_settings_of
 from clear_gen.datasets.mixtures.records import MixtureMaker
 from clear_gen.datasets.mixtures.source_tables import (
+    BACKGROUNDS,
+    EVENTS,
     KINDS,
     SourceTable,
     read_sources,
@@ -44,6 +46,7 @@ from clear_gen.store.validate import (
 )
 from clear_gen.store.workers import Call, Died, Pool
 
+Recording = TypeVar("Recording", Event, Background)
 Recordings = tuple[Sequence[Event], Sequence[Background]]
 
 
@@ -91,11 +94,21 @@ def validate_mixtures(
 
 def _maker(folder: Path, identity: dict[str, Any], settings: MixtureSettings, recordings: Recordings) -> MixtureMaker:
     """What makes the mixtures again. Raises InputError if the recordings are not those that they were made from."""
-    for kind, rows in source_tables(*recordings, settings.spec.recipe).items():
+    events, backgrounds = _named(folder, EVENTS, recordings[0]), _named(folder, BACKGROUNDS, recordings[1])
+    for kind, rows in source_tables(events, backgrounds, settings.spec.recipe).items():
         if sources_sha256(rows) != identity["sources"][kind]:
             expected = f"those that {folder / source_name(kind)} names"
             raise InputError(f"--{kind}: found other recordings ({len(rows):,} in all), expected {expected}")
-    return MixtureMaker(settings, tuple(recordings[0]), tuple(recordings[1]))
+    return MixtureMaker(settings, tuple(events), tuple(backgrounds))
+
+
+def _named(folder: Path, kind: str, found: Sequence[Recording]) -> list[Recording]:
+    """The recordings that the dataset's table names: it may have been made without some that cannot be used."""
+    try:
+        named = {row.source_id for row in read_sources(folder / source_name(kind))}
+    except InputError:
+        return list(found)
+    return [one for one in found if one.source_id in named]
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from clear_gen.datasets.scenes.exports.audio_folder import export_audio_folder
 from clear_gen.datasets.scenes.finish import attached_files, card_of
 from clear_gen.datasets.scenes.layout import BANK, QUESTIONS, SCENES, scene_files
 from clear_gen.datasets.scenes.manifest import Settings, settings_of
-from clear_gen.store.kind import Export
+from clear_gen.store.kind import Export, SourcePaths
 from clear_gen.store.layout import IDENTITY, DataFile
 from clear_gen.store.rows import Rows
 from clear_gen.store.validate import Validation
@@ -62,9 +62,7 @@ class ScenesKind:
         """See ``DatasetKind.summary``."""
         return console.summary(folder)
 
-    def validate(
-        self, folder: Path, recordings: tuple[Path, Path] | None, sample: int | None, workers: int
-    ) -> Validation:
+    def validate(self, folder: Path, recordings: SourcePaths | None, sample: int | None, workers: int) -> Validation:
         """See ``DatasetKind.validate``."""
         if recordings is not None:
             raise InputError(f"{folder}: found scenes, expected mixtures where --events and --backgrounds are given")

@@ -20,7 +20,12 @@ log = logging.getLogger(__name__)
 
 
 def read_events(
-    path: Path, *, audio: Path | None = None, licence: str = UNKNOWN_LICENCE, allow_missing: bool = False
+    path: Path,
+    *,
+    audio: Path | None = None,
+    licence: str = UNKNOWN_LICENCE,
+    allow_missing: bool = False,
+    root: Path | None = None,
 ) -> list[Event]:
     """Labelled recordings: those of a table in its order, those of a folder by their names.
 
@@ -28,20 +33,26 @@ def read_events(
     below it; or a CSV with the columns ``filename`` and ``label``, and where there is more to say ``group``,
     ``licence`` (or ``license``, or ``source``) and ``verified`` (1 or 0). Other columns are ignored. File names are
     relative to the folder ``audio``, else to the folder of the CSV or to the one beside it that is called as it is
-    (``events/`` beside ``events.csv``). ``licence`` is that of the recordings that name none; with ``allow_missing``
-    those whose file is not there are left out. A folder's recordings are its files of known suffix that are not
-    hidden. Every recording is a group of its own unless the table says otherwise.
+    (``events/`` beside ``events.csv``); with ``root`` they may be absolute and lead anywhere in it. ``licence`` is that
+    of the recordings that name none; with ``allow_missing`` those whose file is not there are left out. A folder's
+    recordings are its files of known suffix that are not hidden. Every recording is a group of its own unless the table
+    says otherwise.
 
     Raises InputError, in one line, if a name leads elsewhere, a file is not there or comes twice, or none is left.
     """
     if name := _corpus(path, audio):
         return corpus_events(name, path, allow_missing=allow_missing)
-    clips = _with_seen_labels(_clips(path, audio, licence, is_labelled=True))
+    clips = _with_seen_labels(_clips(path, audio, licence, root, is_labelled=True))
     return [clip.event() for clip in present(clips, allow_missing)]
 
 
 def read_backgrounds(
-    path: Path, *, audio: Path | None = None, licence: str = UNKNOWN_LICENCE, allow_missing: bool = False
+    path: Path,
+    *,
+    audio: Path | None = None,
+    licence: str = UNKNOWN_LICENCE,
+    allow_missing: bool = False,
+    root: Path | None = None,
 ) -> list[Background]:
     """Backgrounds: as ``read_events``, without labels and without ``verified``.
 
@@ -49,7 +60,7 @@ def read_backgrounds(
     """
     if name := _corpus(path, audio):
         return corpus_backgrounds(name, path, allow_missing=allow_missing)
-    return [clip.background() for clip in present(_clips(path, audio, licence, is_labelled=False), allow_missing)]
+    return [clip.background() for clip in present(_clips(path, audio, licence, root, is_labelled=False), allow_missing)]
 
 
 def _with_seen_labels(clips: list[Clip]) -> list[Clip]:
@@ -75,7 +86,7 @@ def _corpus(path: Path, audio: Path | None) -> str | None:
     return recognised(path)
 
 
-def _clips(path: Path, audio: Path | None, licence: str, is_labelled: bool) -> list[Clip]:
+def _clips(path: Path, audio: Path | None, licence: str, root: Path | None, is_labelled: bool) -> list[Clip]:
     if path.is_dir():
         clips = clips_in_folder(path, licence, is_labelled)
     elif not path.exists():
@@ -83,7 +94,7 @@ def _clips(path: Path, audio: Path | None, licence: str, is_labelled: bool) -> l
     elif path.suffix.lower() != ".csv":
         raise InputError(f"{path}: found a file, expected a folder of recordings or a CSV table of them")
     else:
-        clips = clips_in_csv(path, audio, licence, is_labelled)
+        clips = clips_in_csv(path, audio, licence, is_labelled, root)
     seen: dict[Path, Clip] = {}
     for clip in clips:
         first = seen.setdefault(clip.path.resolve(), clip)

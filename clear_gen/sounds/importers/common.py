@@ -59,6 +59,7 @@ class ImportOptions:
     duration: tuple[float, float] = (0.7, 1.1)
     seed: int = 0
     table: Path | None = None
+    root: Path | None = None
     licence: str | None = None
     shortest: float | None = None
     presets: Path | None = None
@@ -114,12 +115,13 @@ def recording_of_row(
     sample_rate: int,
     source: str,
     licence: str,
+    root: Path | None = None,
 ) -> Recording:
     """The recording that a row of a table names, with its attributes; mono at ``sample_rate``.
 
     Raises InputError naming file and field.
     """
-    path = file_inside(folder, table, row)
+    path = file_inside(folder, table, row, root)
     samples, rate = read_audio(path)
     samples = resampled(samples, rate, sample_rate)
     values = {name: _value(row, name, rule, table) for name, rule in given(dict(attributes)).items()}

@@ -27,6 +27,7 @@ def import_folder(
     table: Path | None = None,
     licence: str | None = None,
     shortest_s: float | None = None,
+    root: Path | None = None,
     gathering: Gathering | None = None,
 ) -> list[Recording]:
     """Recordings of any kind beside a JSON list or a CSV table of their attributes.
@@ -42,7 +43,7 @@ def import_folder(
     for row in read_rows(table):
         length_s = rng.uniform(*duration_s)  # drawn for every row, so that one sound's length never moves another's
         with gathering.item() if gathering else nullcontext():
-            recording = _recording(row, folder, table, attributes, sample_rate, licence)
+            recording = _recording(row, folder, table, attributes, sample_rate, licence, root)
             recordings.append(excerpt(recording, length_s, least_s))
     return recordings
 
@@ -54,13 +55,14 @@ def _recording(
     attributes: Mapping[str, Attribute],
     sample_rate: int,
     licence: str | None,
+    root: Path | None,
 ) -> Recording:
     own_licence = text_of_cell(row, "licence", table) or licence
     if not own_licence:
         name = shown(str(row.get("filename")))
         raise InputError(f"{table}: {name}: licence: found none, expected a column, or --licence NAME")
     source = text_of_cell(row, "source", table) or text_of_cell(row, "pack", table) or folder.name
-    return recording_of_row(row, folder, table, attributes, sample_rate, source, own_licence)
+    return recording_of_row(row, folder, table, attributes, sample_rate, source, own_licence, root)
 
 
 def _read(
@@ -70,12 +72,12 @@ def _read(
     rng: np.random.Generator,
     gathering: Gathering,
 ) -> list[Recording]:
-    chosen = options.table, options.licence, options.shortest
+    chosen = options.table, options.licence, options.shortest, options.root
     return import_folder(source, attributes, options.sample_rate, options.duration, rng, *chosen, gathering)
 
 
 FORMAT = Format(
     "any recordings beside a JSON or CSV of their attributes",
     _read,
-    options=("duration", "seed", "licence", "table", "shortest"),
+    options=("duration", "seed", "licence", "table", "root", "shortest"),
 )

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
@@ -348,3 +350,41 @@ def test_the_real_recordings(shared):
     assert ids(backgrounds) == ["rain.flac", "river.flac", "sea_shore.flac", "wind.flac"]
     assert all(read_audio(source.path)[0].any() for source in (*events[:5], *backgrounds))
     assert "expected one sub-folder per label, or a CSV" in wrong(shared / "sounds/events")
+
+
+# --- paths of the user's own table ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """``home/sounds/a.wav`` and ``home/lists/events.csv``, and a recording outside of ``home``."""
+    for name in ("home/sounds/a.wav", "other/b.wav"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        soundfile.write(tmp_path / name, 0.1 * np.ones(800), 8000)
+    (tmp_path / "home/lists").mkdir()
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("form", ["{home}/sounds/a.wav", "../sounds/a.wav", "sounds/a.wav"])
+def test_root_says_where_paths_may_lead(elsewhere: Path, form: str) -> None:
+    path = elsewhere / "lists/events.csv"
+    path.write_text(f"filename,label\n{form.format(home=elsewhere)},siren\n")
+    (event,) = read_events(path, root=elsewhere)
+    assert event.path.samefile(elsewhere / "sounds/a.wav")
+    assert event.source_id == event.group == "sounds/a.wav"
+
+
+@pytest.mark.parametrize("form", ["{home}/../other/b.wav", "../../other/b.wav", "/etc/passwd", "../link.wav"])
+def test_nothing_leads_out_of_the_root(elsewhere: Path, form: str) -> None:
+    (elsewhere / "link.wav").symlink_to(elsewhere.parent / "other/b.wav")
+    path = elsewhere / "lists/events.csv"
+    path.write_text(f"filename,label\n{form.format(home=elsewhere)},siren\n")
+    with pytest.raises(InputError, match=rf"filename: found .*, expected a file inside {elsewhere}$"):
+        read_events(path, root=elsewhere)
+
+
+def test_without_a_root_the_message_names_it(elsewhere: Path) -> None:
+    path = elsewhere / "lists/events.csv"
+    path.write_text("filename,label\n../sounds/a.wav,siren\n")
+    with pytest.raises(InputError, match=r"expected a path below .*lists, or --root DIR$"):
+        read_events(path)
