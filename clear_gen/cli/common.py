@@ -43,7 +43,10 @@ def run_group(group: click.Command, name: str, arguments: list[str]) -> int:
 
 def _expected(error: Exception, name: str) -> int:
     from clear_gen.core.errors import CheckFailed, InputError
+    from clear_gen.core.extras import missing
 
+    if isinstance(error, ModuleNotFoundError):
+        error = missing(error) or error
     if not isinstance(error, InputError | CheckFailed | OSError):
         raise error
     message = str(error)

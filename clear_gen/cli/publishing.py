@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from clear_gen.cli.common import PATH, busy
-from clear_gen.core.errors import InputError
 
 if TYPE_CHECKING:
     from clear_gen.store.shipment import Shipment
@@ -34,8 +33,10 @@ def repo_of(repo: str | None, dry_run: bool) -> str:
     """The repository that ``--repo`` names, "" in a dry run without one. Raises InputError if it is no such name."""
     if repo is None and not dry_run:
         raise click.UsageError("--repo: found none, expected USER/NAME (or --dry-run)")
-    if repo is not None:
-        _hub().check_repo(repo)
+    if repo is not None and not (dry_run and find_spec("huggingface_hub") is None):
+        from clear_gen.store import hub
+
+        hub.check_repo(repo)
     return repo or ""
 
 
@@ -51,19 +52,11 @@ def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: s
             f"\n{repo or source}: {len(sizes):,} files, {sum(sizes.values()) / 1e6:,.1f} MB; nothing is uploaded"
         )
     else:
-        click.echo(_hub().publish(shipment, repo, private, revision))
+        from clear_gen.store import hub
+
+        click.echo(hub.publish(shipment, repo, private, revision))
     if rest := left_out(source, shipment.hashes):
         click.echo(f"left out: {listing(rest)}")
-
-
-def _hub() -> ModuleType:
-    try:
-        from clear_gen.store import hub
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] not in ("huggingface_hub", "httpx2"):
-            raise
-        raise InputError("publishing needs huggingface_hub: pip install 'clear-gen[hub]'") from None
-    return hub
 
 
 @click.command()

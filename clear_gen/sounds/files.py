@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 
 from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.extras import how_to_install
 from clear_gen.dsp.offset import without_offset
 from clear_gen.sounds.containers.parts import mended_parts
 
@@ -118,9 +119,8 @@ def _read_with_ffmpeg(path: Path) -> tuple[np.ndarray, int]:
         from pydub import AudioSegment
         from pydub.exceptions import CouldntDecodeError
     except ImportError:
-        raise InputError(
-            f"{path}: unreadable here; pip install 'clear-gen[formats]' and ffmpeg, or convert it"
-        ) from None
+        needed = f"{how_to_install('formats')}, and ffmpeg, or convert it"
+        raise InputError(f"{path}: unreadable without pydub: {needed}") from None
     try:
         segment = AudioSegment.from_file(path)
     except (CouldntDecodeError, OSError) as error:

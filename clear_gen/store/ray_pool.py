@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from clear_gen import __version__
 from clear_gen.core.errors import CheckFailed, InputError, first_line
+from clear_gen.core.extras import how_to_install
 from clear_gen.store.layout import PARTIAL
 from clear_gen.store.workers import Call, Initialise, after_death, attempt
 
@@ -43,7 +44,7 @@ def connected(address: str | None) -> Iterator[int]:
     Ray prints what happens in the cluster: that goes to stderr. Raises InputError if Ray or the cluster is not there.
     """
     if ray is None:
-        raise InputError("--engine ray: needs Ray: pip install 'clear-gen[ray]'")
+        raise InputError(f"--engine ray: needs Ray: {how_to_install('ray')}")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster started here tells nobody
     try:
         _reach(address)

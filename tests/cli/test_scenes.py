@@ -96,7 +96,10 @@ def test_a_mistake_is_one_line_and_exit_code_2(
 def test_ray_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(ray_pool, "ray", None)
     assert run(["scenes", *FEW, "--out", str(tmp_path / "data"), "--engine", "ray"]) == WRONG_INPUT
-    assert capsys.readouterr().err == "clear-gen: --engine ray: needs Ray: pip install 'clear-gen[ray]'\n"
+    assert capsys.readouterr().err == (
+        "clear-gen: --engine ray: needs Ray: pip install '.[ray]' in a checkout, "
+        "pip install 'clear-gen[ray]' from a package index\n"
+    )
     monkeypatch.setattr(ray_pool, "ray", object())
     address = ["--engine", "ray", "--address", "127.0.0.1:99999"]
     assert run(["scenes", *FEW, "--out", str(tmp_path / "data"), *address]) == WRONG_INPUT

@@ -11,7 +11,6 @@ import numpy as np
 from baselines.tasks.aqa.metrics import Confusion, Score
 from baselines.tasks.aqa.published import SOURCE, TABLE_3, share_of_type
 from baselines.tasks.aqa.results import OVERALL, AqaResults, in_words
-from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
 from clear_gen.core.text import shown
 
@@ -23,7 +22,7 @@ BLUE, ORANGE, INK = "#0072B2", "#D55E00", "#333333"  # Okabe and Ito's palette f
 def write_figures(file: AqaResults, out: Path, name: str) -> list[Path]:
     """Write ``types-``, ``relations-`` and ``confusion-<name>.png`` into ``out``, atomically; returns the paths.
 
-    Raises InputError if matplotlib is not installed.
+    Needs the extra ``figures``.
     """
     figures = {"types": types_figure(file), "relations": relations_figure(file), "confusion": confusion_figure(file)}
     paths = []
@@ -78,10 +77,8 @@ def confusion_figure(file: AqaResults) -> Any:
 
 
 def _figure(width: float, height: float) -> Any:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("plots need matplotlib: pip install 'clear-gen[figures]'") from None
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 

@@ -23,6 +23,7 @@ from pydantic import AfterValidator, Field, StrictInt
 
 from clear_gen.core.config import Strict, locate, parse_yaml, validate
 from clear_gen.core.errors import InputError
+from clear_gen.core.extras import how_to_install
 from clear_gen.core.files import content_path
 from clear_gen.core.gathering import Gathering
 from clear_gen.dsp.offset import without_offset
@@ -183,7 +184,7 @@ def _fluidsynth() -> Any:
         with redirect_stdout(StringIO()):  # where CI is set, it prints which library it found
             import fluidsynth
     except (ImportError, OSError):
-        needed = "pip install 'clear-gen[soundfont]' and the FluidSynth library (Debian: libfluidsynth3)"
+        needed = f"{how_to_install('soundfont')}, and the FluidSynth library (Debian: libfluidsynth3)"
         raise InputError(f"FluidSynth is missing: {needed}") from None
     return fluidsynth
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -163,12 +162,6 @@ def test_unknown_suffix(dataset, tmp_path, name):
 def test_no_dataset(tmp_path):
     with pytest.raises(InputError, match="found no finished dataset"):
         draw_scene(tmp_path, None, tmp_path / "scene.png")
-
-
-def test_without_matplotlib(dataset, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(InputError, match=r"^figures need matplotlib: pip install 'clear-gen\[figures\]'$"):
-        draw_scene(dataset, None, tmp_path / "scene.png")
 
 
 # --- texts -----------------------------------------------------------------------------------------------------------

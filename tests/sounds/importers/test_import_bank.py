@@ -190,7 +190,7 @@ def test_a_format_of_the_optional_extra_says_what_to_install(tmp_path, monkeypat
     monkeypatch.setitem(sys.modules, "pydub", None)  # as if it were not installed
     line = wrong(fill(tmp_path, {"a.m4a": b"\0\0\0\x20ftypM4A " + bytes(100)}))
     assert line.startswith(f"{tmp_path / 'a.m4a'}: ")
-    assert "pip install 'clear-gen[formats]'" in line
+    assert "pip install '.[formats]' in a checkout, pip install 'clear-gen[formats]' from a package index" in line
 
 
 @pytest.mark.parametrize("n_samples", [0, 1, 100, RATE // 10])

@@ -184,7 +184,7 @@ def test_a_missing_package_or_library_says_what_to_install(
         monkeypatch.setattr("ctypes.util.find_library", lambda name: None)
         monkeypatch.delenv("HOMEBREW_PREFIX", raising=False)
     message = refused(sine_font(tmp_path / "sine.sf2"))
-    assert "pip install 'clear-gen[soundfont]'" in message
+    assert "pip install '.[soundfont]' in a checkout" in message
     assert "libfluidsynth3" in message
 
 
