@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clear_gen.questions.audit.figures import DIGITS, OK, OUTSIDE, Figures, possible_answers
+from clear_gen.questions.audit.figures import BANDS_FROM, DIGITS, OK, OUTSIDE, Figures, possible_answers
 from clear_gen.questions.audit.text_only_baselines import (
     ALL,
     BANK_LOOKUP,
@@ -41,8 +41,10 @@ class Threshold:
     is_difference: bool = False
 
     @property
-    def verdict(self) -> str:
-        """OK or OUTSIDE."""
+    def verdict(self) -> str | None:
+        """OK or OUTSIDE; None of an estimate from too few questions, which chance alone can move over a limit."""
+        if self.low != self.high and self.n < BANDS_FROM:
+            return None
         return OK if self.low <= round(self.value, DIGITS) <= self.high else OUTSIDE
 
 

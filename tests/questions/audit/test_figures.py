@@ -505,26 +505,40 @@ def test_scores_over_several_splits() -> None:
 # --- thresholds ------------------------------------------------------------------------------------------------------
 
 
-def of_goals(relation: dict[str, Score], read: tuple[int, int], looked: int, independent: str | None) -> dict[str, str]:
-    """Goal -> verdict, for 1000 loudness and 1000 exist questions of which constants answer 500 right."""
+def of_goals(
+    relation: dict[str, Score], read: tuple[int, int], looked: int, independent: str | None, times: int = 100
+) -> dict[str, str | None]:
+    """Goal -> verdict, for 1000 loudness and 1000 exist questions, half right by constants; all numbers ``times``."""
+
+    def of(n: int, correct: int) -> Score:
+        return Score(times * n, times * correct)
+
     found = figures.figures_of(
         asked(*[("a", "loud", "loudness", "t")] * 3),
         [FINE, replace(FINE, removable=False), replace(FINE, reversible=True)],
         CLEAR2,
         ["loudness"],
     )
-    floor = {"loudness": Score(1000, 500), "exist": Score(1000, 500), ALL: Score(2000, 1000)}
-    texts = {"loudness": Score(1000, read[0]), "exist": Score(1000, read[1]), ALL: Score(2000, sum(read))}
+    floor = {"loudness": of(1000, 500), "exist": of(1000, 500), ALL: of(2000, 1000)}
+    texts = {"loudness": of(1000, read[0]), "exist": of(1000, read[1]), ALL: of(2000, sum(read))}
     baselines = {
-        RELATION_BLIND: {"train": relation},
+        RELATION_BLIND: {"train": {name: of(score.n, score.correct) for name, score in relation.items()}},
         CONSTANT_TYPE: {"test": floor},
         NGRAMS: {"test": texts},
-        BANK_LOOKUP: {"test": {"loudness": Score(1000, looked)}},
+        BANK_LOOKUP: {"test": {"loudness": of(1000, looked)}},
     }
     return {one.name: one.verdict for one in thresholds_of(found, baselines, "test", independent, CLEAR2)}
 
 
 RELATED = {"note": Score(5, 0), "count": Score(5, 0), "exist": Score(100, 48), ALL: Score(110, 48)}
+
+
+def test_few_questions_have_no_verdict_but_for_what_is_no_estimate() -> None:
+    verdicts = of_goals({**RELATED, "exist": Score(100, 70)}, (900, 900), 900, "loudness", times=1)
+    estimates = [name for name in verdicts if name.startswith(("n-grams", "bank look-up", "relation-blind on exist"))]
+    assert len(estimates) == 4
+    assert {verdicts[name] for name in estimates} == {None}
+    assert {verdict for name, verdict in verdicts.items() if name not in estimates} == {"ok", "outside"}
 
 
 def test_thresholds() -> None:

@@ -27,7 +27,8 @@ NAMES = {
     RELATION_BLIND: "relation-blind",
 }
 TRAINED = (CONSTANT_TYPE, CONSTANT_TEMPLATE, NGRAMS, BANK_LOOKUP)
-FEW = f"few: under {BANDS_FROM:,} questions, no verdict"
+FEW_WORD = "few"
+FEW = f"{FEW_WORD}: under {BANDS_FROM:,} questions, no verdict"
 Rows = list[list[str]]
 
 
@@ -99,7 +100,7 @@ def band_limits(band: Band) -> str:
 
 def verdict(band: Band) -> str:
     """The verdict in words, also if there is none."""
-    return band.verdict or "few"
+    return band.verdict or FEW_WORD
 
 
 def balance_rows(audit: Audit) -> Rows:
@@ -200,7 +201,7 @@ def threshold_rows(thresholds: Sequence[Threshold]) -> Rows:
     """Measured values next to their limits."""
     rows = [["", "", "found", "threshold", "questions"]]
     for one in thresholds:
-        rows.append([one.name, one.verdict, found_value(one), limits(one), f"{one.n:,}"])
+        rows.append([one.name, one.verdict or FEW_WORD, found_value(one), limits(one), f"{one.n:,}"])
     return rows
 
 
