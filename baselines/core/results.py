@@ -107,7 +107,7 @@ def read_results(path: Path, *schemas: type[R]) -> R:
         return schema.model_validate_json(json.dumps(fields), strict=True)
     except ValidationError as error:
         wrong = first_wrong(error)
-        raise InputError(f"{path}: {wrong.field}: {wrong}") from None
+        raise InputError(f"{path}: {wrong.field}: {wrong}; clear-bench evaluate writes the file again") from None
 
 
 def read_object(path: Path) -> dict[str, Any]:
