@@ -42,13 +42,18 @@ class Hashes(Strict):
 
 
 class ResultsFile(Strict):
-    """Fields of every task's results; a task narrows their types. ``n_original``: items of the whole split."""
+    """Fields of every task's results; a task narrows their types. ``n_original``: items of the whole split.
+
+    ``unfinished``: such as ``3 of 40 epochs`` where a run was scored whose training had been interrupted; else not
+    written.
+    """
 
     task: str
     config: ResultsConfig
     hashes: Hashes
     n_original: int = Field(ge=0)
     scores: Any
+    unfinished: str | None = None
 
     def more(self) -> dict[str, Any]:
         """Sections derived from the others; written but not read back."""
@@ -80,6 +85,8 @@ R = TypeVar("R", bound=ResultsFile)
 def results_json(file: ResultsFile) -> str:
     """The text of a results file."""
     fields = file.model_dump()
+    if fields["unfinished"] is None:
+        del fields["unfinished"]
     found = {"task": fields.pop("task"), **file.more(), **fields, "clear_gen_version": __version__}
     return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
