@@ -143,7 +143,7 @@ class Endpoint:
                     break
         for question_id, one in zip(split.item_ids, replies, strict=True):
             yield Prediction(question_id, _values(one, reason))
-        if len(failed) == n and not reason:
+        if failed and len(failed) == n and not reason:
             reason = f"{address_of(settings.url)}: none of {n} questions was answered, the first with: {failed[0]}"
         if reason:
             raise CheckFailed(f"{reason}; run again to ask the others")

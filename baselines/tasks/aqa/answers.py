@@ -7,7 +7,7 @@ Conventions:
 
 1. A text equal to one of the type's answers, up to case and surrounding space, is that answer.
 2. Reasoning, tokens of chat templates, answer tags, boxes and the like are unwrapped first: ``wrapping`` has the rules.
-   Text beside a marked answer is ignored, unless it is itself another answer, or says "the answer is" another one.
+   Text beside a marked answer is ignored, unless it can be read as another one, or says "the answer is" another one.
 3. The text is split into words, and **every word must be accounted for**: it belongs to an answer of
    the type, or to a short closed list of neutral words ("it", "is", "the", "sound", the words of the
    question type, ...). Any other word ("not", "or", "maybe", "after") makes the text unparseable, and so do two
@@ -188,8 +188,8 @@ def _read_part(text: str, of: Grammar) -> str | None:
 
 
 def _stated(text: str, of: Grammar) -> Iterator[str]:
-    """The answers that a text beside the answer states: by nothing but an answer, or after "the answer is"."""
-    if (answer := _only_answer(_words(text), of, frozenset())) is not None:
+    """The answers that a text beside the answer gives, as a whole or after "the answer is"."""
+    if (answer := _read_part(text, of)) is not None:
         yield answer
     for match in STATED.finditer(text):
         clause = SENTENCE_END.split(text[match.end() : match.end() + MAX_STATED], maxsplit=1)[0]

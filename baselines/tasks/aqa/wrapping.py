@@ -10,10 +10,10 @@ Applies to predictions files and to endpoints alike. In this order:
    after one of them, code fences and the marks of Markdown headings end a clause; tags of HTML formatting are removed.
 4. What stands in ``<answer>...</answer>`` (one of which may be missing) or ``\boxed{...}``, or under ``"answer"`` in a
    JSON object, is the answer; several must agree.
-5. Otherwise, if lines begin with ``answer:`` (``Final answer:`` ...), only what follows the last of them is read, and
-   what follows ``explanation:`` (``reason:``, ``reasoning:`` ...) after an answer is not.
+5. Otherwise, if lines begin with ``answer:`` (``Final answer:``, ``Response:`` ...), only what follows the last of them
+   is read, and what follows ``explanation:`` (``reason:``, ``reasoning:`` ...) after an answer is not.
 
-What 4 and 5 leave out is ``beside`` the answer: if it states another one, the text has two, see ``answers``.
+What 4 and an explanation leave out is ``beside`` the answer: if it gives another one, the text has two.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ _REASONING = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpa
 REASONING = re.compile(rf"<(/?){_REASONING}\b[^<>]*>|\[(/?){_REASONING}\]", re.IGNORECASE)
 CHANNEL, FINAL = "<|channel|>", re.compile(r"<\|channel\|>\s*final\s*<\|message\|>")
 _ROLE = r"\s*(?:assistant|model)\b\s*:?"
-_STARTS = rf"(?:<\|(?:im_start|start|start_header_id|start_of_role)\|>|<start_of_turn>){_ROLE}|<\|assistant\|>"
+_STARTS = (
+    rf"(?:<\|(?:im_start|start|start_header_id|start_of_role)\|>|<start_of_turn>){_ROLE}|<\|assistant\|>|^assistant:"
+)
 _TOKENS = r"<\|[^\s<>|]{1,40}\|>|</?(?:s|bos|eos|pad|end_of_turn|start_of_turn|end_of_utterance)>|\[/?(?:inst|eos)\]"
 _BLOCKS = r"</?(?:p|br|div|pre)\s*/?>"
 _FENCES = r"^[ \t]*(?:```|~~~)[\w+-]*[ \t]*$|^[ \t]*#{1,6}[ \t]+"
@@ -47,12 +49,13 @@ STYLE = re.compile(r"</?(?:b|strong|i|em|u|span|code|mark)\s*>", re.IGNORECASE)
 
 # --- 4, 5: where the answer stands ------------------------------------------------------------------------------------
 
-ANSWER_TAG = re.compile(r"<(/?)(?:final[_ ]?)?answer\b[^<>]*>", re.IGNORECASE)
+ANSWER_TAG = re.compile(r"<(/?)(?:final[_ ]?)?(?:answer|ans)\b[^<>]*>", re.IGNORECASE)
 BOXED, BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{"), re.compile(r"\\.|[{}]", re.DOTALL)
 LATEX_STYLE = re.compile(r"\\(?:text|math|operator)[a-z]*\s*\{([^{}]*)\}|\\(?=#)|\$")
 LATEX_SIGNS = {"\\sharp": "#", "\\flat": "b"}
+PLACEHOLDER = " this "  # a neutral word for what was marked: in "It is a <answer>C</answer>", the "a" is no note
 KEYS = ("answer", "final_answer", "final answer")
-MARKER = re.compile(r"^[ \t*_>]*(?:the )?(?:final |correct )?answer[ *_]*:", re.IGNORECASE | re.MULTILINE)
+MARKER = re.compile(r"^[ \t*_>]*(?:the )?(?:final |correct )?(?:answer|response)[ *_]*:", re.IGNORECASE | re.MULTILINE)
 EXPLANATION = re.compile(
     r"(?:^|(?<=[.!]))[ \t*_>(]*(?:explanation|explained|reason|reasoning|rationale|justification)[ *_]*:",
     re.IGNORECASE | re.MULTILINE,
@@ -134,7 +137,7 @@ def _tagged(text: str) -> tuple[list[str], str]:
         (inside if is_answer else outside).append(text[start : tag.start()])
         start, is_inside = tag.end(), not is_end
     (inside if is_inside else outside).append(text[start:])
-    return [one.strip() for one in inside if one.strip()], "\n".join(outside)
+    return [one.strip() for one in inside if one.strip()], PLACEHOLDER.join(outside)
 
 
 def _boxed(text: str) -> tuple[list[str], str]:
@@ -147,7 +150,7 @@ def _boxed(text: str) -> tuple[list[str], str]:
         outside.append(text[at : box.start()])
         boxed.append(_without_latex(text[box.end() : end]))
         at = end + 1
-    return boxed, "\n".join([*outside, text[at:]])
+    return boxed, PLACEHOLDER.join([*outside, text[at:]])
 
 
 def _closing_brace(text: str, start: int) -> int:

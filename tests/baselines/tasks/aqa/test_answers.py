@@ -272,6 +272,7 @@ WRAPS = {
     "a box in a tag": "<think>x</think><answer>\\boxed{{{}}}</answer>",
     "a box and the same again": "The answer is {0}. \\boxed{{{0}}}",
     "bold": "**{}**",
+    "a tag in a sentence": "It is a <answer>{}</answer>.",
     "HTML": "It is <b>{}</b>.",
     "quotes": "“{}”",
     "corner brackets": "「{}」。",
@@ -280,6 +281,10 @@ WRAPS = {
     "a marker": "Answer: {}",
     "a full-width marker": "Answer：{}",
     "a heading": "### Answer\n{}",
+    "a bold heading": "**Final Answer**\n\n{}",
+    "a response": "### Response:\n{}",
+    "a role": "Assistant: {}",
+    "tokens of a box": "<|begin_of_box|>{}<|end_of_box|>",
     "code": "`{}`",
     "a fence": "```text\n{}\n```",
     "JSON": '```json\n{{"answer": "{}", "confidence": 0.9}}\n```',
@@ -310,6 +315,8 @@ def test_a_wrapped_answer_is_that_answer(wrap: str) -> None:
         ("note", "\\boxed{A or B}"),
         ("exist", "yes <answer>no</answer>"),
         ("exist", "The answer is yes. <answer>no</answer>"),
+        ("instrument", "It is a violin. \\boxed{cello}"),
+        ("instrument", "I hear a violin.\n<answer>cello</answer>"),
         ("exist", "yes\n\nExplanation: no"),
         ("exist", "yes\n\nExplanation: I hear none, so the answer is no."),
         ("exist", "yes</s>no"),
@@ -338,7 +345,7 @@ def test_two_wrapped_answers_never_give_a_third(
 ) -> None:
     name = one[0]
     text = f"{WRAPS[first].format(one[1])}\n{WRAPS[second].format(other[1])}"
-    assert read(text, GRAMMARS[name]) in (None, one[1], other[1] if other[0] == name else None)
+    assert read(text, GRAMMARS[name]) in (None, one[1], read(other[1], GRAMMARS[name]))
 
 
 @pytest.mark.parametrize(
