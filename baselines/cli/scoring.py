@@ -18,6 +18,20 @@ SPLIT = click.option("--split", default="test", show_default=True, help="Split o
 DEVICE = click.option("--device", metavar="NAME", help="Such as cpu or cuda.  [default: the GPU if there is one]")
 
 
+def _extra_body(_context: click.Context, _parameter: click.Parameter, value: str | None) -> dict[str, Any] | None:
+    import json
+
+    if value is None:
+        return None
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise click.BadParameter(f"found {value[:60]!r}, expected a JSON object such as '{{\"seed\": 1}}'")
+    return found
+
+
 @click.command()
 @click.argument("run", type=PATH, required=False)
 @click.option(
@@ -37,6 +51,13 @@ DEVICE = click.option("--device", metavar="NAME", help="Such as cpu or cuda.  [d
 @click.option(
     "--max-failures", type=click.IntRange(min=1), help="Endpoint: so many end it, exit code 1.  [default: 10]"
 )
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Endpoint: of a reply.  [default: 32]")
+@click.option(
+    "--extra-body",
+    callback=_extra_body,
+    metavar="JSON",
+    help="Endpoint: an object, merged into every request; stored in the results, so no place for keys.",
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Endpoint: ask only the first so many questions.")
 @click.option("--cache", type=PATH, metavar="DIR", help="Endpoint: replies that need not be asked for again.")
 @click.option("--api-key-variable", metavar="NAME", help="Endpoint: variable with the key.  [default: OPENAI_API_KEY]")
@@ -54,8 +75,8 @@ def evaluate(
 ) -> None:
     """Score a trained RUN, anybody's predictions or a chat endpoint on a split, per question type or per class.
 
-    Prints tables; writes results-<split>.json and plots. How answers are read from text:
-    baselines/tasks/aqa/answers.py. Questions without a readable answer count as wrong, and are counted apart.
+    Prints tables; writes results-<split>.json and plots. How answers are read from text: docs/scoring.md. Questions
+    without a readable answer count as wrong, and are counted apart, by cause; so are answers of another question type.
 
     Mixtures: a RUN is scored on its held-out fold. Predictions are lines of mixture_id, scores by class and, for scores
     in time, events: [[label, onset in s, offset in s], ...]. A folder of several runs: each is scored, with the mean.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import cos, pi
 from typing import Literal, NamedTuple
@@ -13,6 +13,8 @@ from torch import nn
 from baselines.core.run import RunConfig
 
 SGD_MOMENTUM = 0.9
+STOP_GAIN = 5e-4  # absolute; a smaller improvement of the objective does not reset early stopping
+FIRST_COUNTED_EPOCH = 5  # early stopping does not count epochs before this one
 
 
 class Objective(NamedTuple):
@@ -32,6 +34,23 @@ class Objective(NamedTuple):
         if self.better == "max":
             return value > best * (1 + relative) + absolute
         return value < best * (1 - relative) - absolute
+
+
+def epochs_without_gain(values: Sequence[float], objective: Objective) -> tuple[float | None, int]:
+    """The objective's value that early stopping compares with, and the epochs counted since it was reached.
+
+    ``values``: of the objective, one per epoch.
+
+    >>> epochs_without_gain([1.0, 0.5] + 5 * [0.5], Objective("loss", "min"))
+    (0.5, 2)
+    """
+    best, n = None, 0
+    for epoch, value in enumerate(values, 1):
+        if objective.improves(value, best, absolute=STOP_GAIN):
+            best, n = value, 0
+        elif epoch > FIRST_COUNTED_EPOCH:
+            n += 1
+    return best, n
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ the run was started is published as the dataset's name alone.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +16,17 @@ from typing import Any, Protocol
 
 import yaml
 
+from baselines.core.optim import Objective
 from baselines.core.results import RESULTS, ResultsFile, read_object, read_results
 from baselines.core.run import BEST, CONFIG, ENVIRONMENT, METRICS, RunConfig, read_config
+from baselines.core.unfinished import interrupted, unfinished
 from clear_gen import __version__
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file, write_text
 from clear_gen.store.card import cell
 from clear_gen.store.shipment import Shipment, check_inside
+
+log = logging.getLogger(__name__)
 
 CARD = "README.md"
 TAKEN_ALONG = (ENVIRONMENT, METRICS)  # where they are
@@ -32,10 +37,11 @@ class Publishable(Protocol):
     """What a model card and a shipment need from a task.
 
     ``tag``: on the Hub. ``usage``: commands that use the model. ``state_files``: files needed besides weights and
-    configuration.
+    configuration. ``objective``: the metric by which epochs are compared.
     """
 
     Config: type[RunConfig]
+    objective: Objective
     Results: type[ResultsFile]
     tag: str
     usage: str
@@ -71,6 +77,8 @@ def run_shipment(run: Path, task: Publishable) -> Iterator[Shipment]:
         if CARD not in names:
             write_text(folder / CARD, model_card(run, task, results))
         hashes = {name: sha256_file(folder / name) for name in sorted({CARD, *names})}
+        for line in interrupted_lines(run, task, results):
+            log.warning("%s", line)
         yield Shipment(folder, "model", hashes, (CARD, *needed, *TAKEN_ALONG, RESULTS.format("*")))
 
 
@@ -83,12 +91,21 @@ def model_card(run: Path, task: Publishable, results: Sequence[Path]) -> str:
         f"---\n{yaml.safe_dump(front, sort_keys=False)}---",
         f"# {cell(config.model)}\n\nTrained{on} by `clear-bench` {__version__}. Every choice is in `{CONFIG}`.",
     ]
+    parts += [f"**{cell(line)}**" for line in interrupted_lines(run, task, results)]
     for path in results:
         name = path.stem.removeprefix(RESULTS.format("").removesuffix(".json"))
         parts.append(f"## Results: {cell(name)}\n\n{task.card(read_results(path, task.Results))}")
     usage = f"hf download USER/NAME --local-dir run\n{task.usage}"
     parts.append(f"## Use\n\n```\n{usage}\n```")
     return "\n\n".join(parts) + "\n"
+
+
+def interrupted_lines(run: Path, task: Publishable, results: Sequence[Path]) -> list[str]:
+    """The lines that say of a run, or of its results files, that training was interrupted."""
+    epochs = unfinished(run, read_config(run, task.Config), task.objective)
+    return interrupted(
+        Path(run.name), epochs, [(path.name, read_results(path, task.Results).unfinished) for path in results]
+    )
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

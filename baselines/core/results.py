@@ -42,13 +42,18 @@ class Hashes(Strict):
 
 
 class ResultsFile(Strict):
-    """Fields of every task's results; a task narrows their types. ``n_original``: items of the whole split."""
+    """Fields of every task's results; a task narrows their types. ``n_original``: items of the whole split.
+
+    ``unfinished``: such as ``3 of 40 epochs`` where a run was scored whose training had been interrupted; else not
+    written.
+    """
 
     task: str
     config: ResultsConfig
     hashes: Hashes
     n_original: int = Field(ge=0)
     scores: Any
+    unfinished: str | None = None
 
     def more(self) -> dict[str, Any]:
         """Sections derived from the others; written but not read back."""
@@ -80,6 +85,8 @@ R = TypeVar("R", bound=ResultsFile)
 def results_json(file: ResultsFile) -> str:
     """The text of a results file."""
     fields = file.model_dump()
+    if fields["unfinished"] is None:
+        del fields["unfinished"]
     found = {"task": fields.pop("task"), **file.more(), **fields, "clear_gen_version": __version__}
     return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
@@ -107,7 +114,7 @@ def read_results(path: Path, *schemas: type[R]) -> R:
         return schema.model_validate_json(json.dumps(fields), strict=True)
     except ValidationError as error:
         wrong = first_wrong(error)
-        raise InputError(f"{path}: {wrong.field}: {wrong}") from None
+        raise InputError(f"{path}: {wrong.field}: {wrong}; clear-bench evaluate writes the file again") from None
 
 
 def read_object(path: Path) -> dict[str, Any]:

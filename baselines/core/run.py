@@ -99,11 +99,3 @@ def check_config(run: Path, wanted: RunConfig) -> None:
     for name, value in wanted.model_dump().items():
         if stored[name] != value:
             raise InputError(f"{run / CONFIG}: {name}: found {stored[name]!r}, expected {value!r}, as asked")
-
-
-def unfinished(run: Path, config: RunConfig) -> str | None:
-    """A line saying how many epochs a run has left to train, if any are known to be."""
-    if not (run / METRICS).is_file() or config.stop_epochs is not None:
-        return None
-    n, wanted = len((run / METRICS).read_text(encoding="utf-8").splitlines()), config.max_epochs
-    return f"{run}: scored after {n} of {wanted} epochs; clear-bench train --resume goes on" if n < wanted else None

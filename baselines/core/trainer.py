@@ -28,7 +28,7 @@ from baselines.core.checkpoints import (
     save_checkpoint,
     save_tensors,
 )
-from baselines.core.optim import Objective, Plateau, optimizer_of, rate_at
+from baselines.core.optim import Objective, Plateau, epochs_without_gain, optimizer_of, rate_at
 from baselines.core.processes import Processes
 from baselines.core.run import (
     BEST,
@@ -49,8 +49,6 @@ from clear_gen.core.streams import STAGE_DROPOUT, STAGE_ORDER, stream
 
 CHECKPOINT_S = 120.0  # between two checkpoints of one epoch
 NOTE_S = 1.0  # between two readings of the running loss, which wait for the device
-STOP_GAIN = 5e-4  # absolute; a smaller improvement of the objective does not reset early stopping
-FIRST_COUNTED_EPOCH = 5  # early stopping does not count epochs before this one
 
 
 class Learner(Protocol):
@@ -316,10 +314,8 @@ class Trainer:
                 self.processes.wait()
                 weights, _ = load_tensors(self.run / BEST, self.device)
                 load_weights(self.model, weights, self.run / BEST)
-        if objective.improves(value, state.stop_best, absolute=STOP_GAIN):
-            state.stop_best, state.stop_epochs = value, 0
-        elif state.epoch + 1 > FIRST_COUNTED_EPOCH:
-            state.stop_epochs += 1
+        values = [row[objective.name] for row in state.history]
+        state.stop_best, state.stop_epochs = epochs_without_gain(values, objective)
 
     def _save_best(self) -> None:
         if self.processes.is_first:

@@ -1,8 +1,8 @@
 """Predicts with any OpenAI-compatible chat endpoint that accepts ``input_audio``: ``clear-bench evaluate --endpoint``.
 
 Every question is a separate request: the scene as a mono PCM 16 WAV, then the question with the possible answers of its
-type, the same for every model. Replies are cached, so a repeated call sends only missing requests. Protocol:
-https://platform.openai.com/docs/guides/audio
+type, the same for every model. Replies are cached, those without an answer (a refusal, a content filter) too, so a
+repeated call sends only missing requests. Protocol: https://platform.openai.com/docs/guides/audio
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import logging
 import math
 import wave
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ import numpy as np
 
 from baselines.core.predictions import Prediction
 from baselines.predictors.endpoint_cache import cache_key, keep_answer, read_answer
-from baselines.predictors.endpoint_client import Client, Reply, address_of
+from baselines.predictors.endpoint_client import Client, address_of
+from baselines.predictors.endpoint_parameters import Parameters
+from baselines.predictors.endpoint_reply import LENGTH, Reply
 from baselines.tasks.aqa.questions import Questions
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.pcm import to_pcm16
@@ -45,6 +47,7 @@ Possible answers: {answers}
 Answer with one of them, nothing else."""
 TEMPERATURE = 0
 MAX_TOKENS = 32  # the longest answer of clear2, "beginning of the scene", has four or five
+RESERVED = {"model": "--model", "messages": "clear-bench", "stream": "clear-bench"}
 WINDOW = 2  # questions in memory per request in flight
 SAMPLE_RATES = (1000, 192_000)  # Hz
 
@@ -56,7 +59,8 @@ class EndpointSettings:
     ``url``: with or without ``/chat/completions``. ``sample_rate``: of the WAV, in Hz. ``concurrency``: concurrent
     requests. ``retries``: attempts after the first. ``timeout_s``: total time of one attempt, in seconds.
     ``max_failures``: number of unanswered questions that ends the run. ``api_key_variable``: the environment
-    variable that holds the API key; no key is sent without one.
+    variable that holds the API key; no key is sent without one. ``max_tokens``: of a reply. ``extra_body``: further
+    parameters of every request, which take precedence; like ``max_tokens``, part of what a cached reply answers.
     """
 
     url: str
@@ -67,6 +71,14 @@ class EndpointSettings:
     timeout_s: float = 60
     max_failures: int = 10
     api_key_variable: str = "OPENAI_API_KEY"
+    max_tokens: int = MAX_TOKENS
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The optional parameters of a request, before a server refuses one."""
+        limit = {} if "max_completion_tokens" in self.extra_body else {"max_tokens": self.max_tokens}
+        return {"temperature": TEMPERATURE, **limit, **self.extra_body}
 
 
 @dataclass(frozen=True)
@@ -106,13 +118,14 @@ class Endpoint:
         """Yield the answers in the dataset's order, once all have arrived.
 
         Values are ``raw``, the model's text, and ``answer``, the same without surrounding whitespace; or ``answer``
-        None and ``error``.
+        None, with ``cause`` where the model gave none, or ``error`` where there is no reply.
 
         Raises InputError if address, key or dataset are wrong. Raises CheckFailed, after the last prediction, if the
-        endpoint refuses the address, the key or the model, or ``max_failures`` questions failed.
+        endpoint refuses the address, the key or the model, ``max_failures`` questions failed, or all of them did.
         """
         settings = self.settings
-        client = Client(settings.url, settings.api_key_variable, settings.timeout_s, settings.retries)
+        parameters = Parameters(address_of(settings.url), settings.parameters)
+        client = Client(settings.url, settings.api_key_variable, settings.timeout_s, settings.retries, parameters)
         n = len(split)
         replies: list[Reply | None] = [None] * n
         failed: list[str] = []
@@ -130,18 +143,34 @@ class Endpoint:
                     break
         for question_id, one in zip(split.item_ids, replies, strict=True):
             yield Prediction(question_id, _values(one, reason))
+        if failed and len(failed) == n and not reason:
+            reason = f"{address_of(settings.url)}: none of {n} questions was answered, the first with: {failed[0]}"
         if reason:
             raise CheckFailed(f"{reason}; run again to ask the others")
-        if failed:
-            log.warning("%d of %d questions have no answer (%s); run again to ask them", len(failed), n, failed[0])
+        _note(replies, failed)
+
+    def about(self, split: Questions) -> Mapping[str, Any]:
+        """What the results say about the requests: the parameters that were asked for."""
+        return {"request": {"sample_rate": self.settings.sample_rate, **self.settings.parameters}}
+
+
+def _note(replies: Sequence[Reply | None], failed: Sequence[str]) -> None:
+    """Log how many questions have no answer yet, and how many replies the limit of tokens cut off before one."""
+    n = len(replies)
+    if failed:
+        log.warning("%d of %d questions have no answer (%s); run again to ask them", len(failed), n, failed[0])
+    if n_cut := sum(reply is not None and reply.cause == LENGTH for reply in replies):
+        log.warning("%d of %d replies were cut off before an answer; --max-tokens raises the limit", n_cut, n)
 
 
 def _values(reply: Reply | None, reason: str | None) -> dict[str, str | None]:
     """The values of a prediction; ``reason``: why some questions were not sent."""
     if reply is None:
         return {"answer": None, "error": f"not asked, because of: {reason}"}
-    if reply.text is None:
+    if reply.error is not None:
         return {"answer": None, "error": reply.error}
+    if reply.text is None or reply.cause is not None:
+        return {"answer": None, "raw": reply.text, "cause": reply.cause}
     return {"answer": reply.text.strip(), "raw": reply.text}
 
 
@@ -155,15 +184,19 @@ def _check(settings: EndpointSettings) -> None:
         ("retries", settings.retries, settings.retries >= 0, "at least 0"),
         ("timeout", settings.timeout_s, 0 < settings.timeout_s < math.inf, "seconds, more than 0"),
         ("max failures", settings.max_failures, settings.max_failures >= 1, "at least 1"),
+        ("max tokens", settings.max_tokens, settings.max_tokens >= 1, "at least 1"),
     ]
     for name, found, is_valid, expected in limits:
         if not is_valid:
             raise InputError(f"endpoint: {name}: found {found!r}, expected {expected}")
+    for name in settings.extra_body:
+        if name in RESERVED:
+            raise InputError(f"--extra-body: found {name!r}, expected other parameters: it is set by {RESERVED[name]}")
 
 
 def _reason_to_stop(reply: Reply, failed: list[str], settings: EndpointSettings) -> str | None:
     """The reason to send no more questions after this reply, or None."""
-    if reply.is_refusal:
+    if reply.is_fatal:
         return reply.error
     if reply.error is not None and len(failed) >= settings.max_failures:
         return f"{address_of(settings.url)}: {len(failed)} questions failed, the first with: {failed[0]}"
@@ -223,18 +256,18 @@ def _reply(job: Job, settings: EndpointSettings, client: Client, cache: Path) ->
         "wav_sha256": job.clip.sha256,
         "sample_rate": settings.sample_rate,
         "temperature": TEMPERATURE,
-        "max_tokens": MAX_TOKENS,
-    }
+        "max_tokens": settings.max_tokens,
+    } | ({"extra_body": dict(settings.extra_body)} if settings.extra_body else {})
     key = cache_key(asked)
     kept = read_answer(cache, key)
     if kept is not None:
-        return Reply(kept)
+        return kept
     audio = {"type": "input_audio", "input_audio": {"data": job.clip.wav_base64, "format": "wav"}}
     message = {"role": "user", "content": [audio, {"type": "text", "text": job.prompt}]}
-    body = {"model": settings.model, "messages": [message], "temperature": TEMPERATURE, "max_tokens": MAX_TOKENS}
+    body = {"model": settings.model, "messages": [message]}
     reply = client.complete(body, np.random.default_rng(int(key[:16], 16)))
-    if reply.text is not None:
-        keep_answer(cache, key, reply.text)
+    if reply.error is None:
+        keep_answer(cache, key, reply)
     return reply
 
 

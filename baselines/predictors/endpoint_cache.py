@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from baselines.predictors.endpoint_reply import Reply
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json, write_text
 from clear_gen.store.manifest import read_json
@@ -21,19 +22,23 @@ def cache_key(asked: dict[str, Any]) -> str:
     return sha256_json({"format": FORMAT, **asked})
 
 
-def read_answer(folder: Path, key: str) -> str | None:
-    """The text stored under ``key``; None if there is none, or its file is damaged or of another format."""
+def read_answer(folder: Path, key: str) -> Reply | None:
+    """The reply stored under ``key``; None if there is none, or its file is damaged or of another format."""
     try:
         kept = read_json(_path(folder, key))
     except (FileNotFoundError, InputError):
         return None
-    text = kept.get("raw")
-    return text if (kept.get("format"), kept.get("key")) == (FORMAT, key) and isinstance(text, str) else None
+    text, cause = kept.get("raw"), kept.get("cause")
+    if (kept.get("format"), kept.get("key")) != (FORMAT, key):
+        return None
+    is_reply = isinstance(text, str) if cause is None else isinstance(cause, str) and isinstance(text, str | None)
+    return Reply(text, cause) if is_reply else None
 
 
-def keep_answer(folder: Path, key: str, text: str) -> None:
-    """Store ``text`` under ``key``, atomically."""
-    write_text(_path(folder, key), json.dumps({"format": FORMAT, "key": key, "raw": text}))
+def keep_answer(folder: Path, key: str, reply: Reply) -> None:
+    """Store a reply under ``key``, atomically. ``cause`` is stored only where the text is no answer."""
+    why = {} if reply.cause is None else {"cause": reply.cause}
+    write_text(_path(folder, key), json.dumps({"format": FORMAT, "key": key, "raw": reply.text, **why}))
 
 
 def _path(folder: Path, key: str) -> Path:

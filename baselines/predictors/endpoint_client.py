@@ -16,7 +16,6 @@ import ssl
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http.client import responses
 from typing import Any
@@ -24,6 +23,8 @@ from typing import Any
 import httpx
 import numpy as np
 
+from baselines.predictors.endpoint_parameters import Parameters
+from baselines.predictors.endpoint_reply import Malformed, Reply, filtered_reply, reply_in
 from clear_gen.core.errors import InputError, first_line
 
 PATH = "/chat/completions"
@@ -40,27 +41,29 @@ REFUSED = {  # status -> advice; fatal for all requests
     401: "set the API key in the environment variable {variable}",
     403: "check the API key in the environment variable {variable}, and what it may do",
     404: "check the address and the name of the model",
+    407: "give the proxy in HTTP_PROXY or HTTPS_PROXY its user and password, http://USER:PASSWORD@HOST:PORT",
 }
 REDIRECTED = "redirects are not followed; give the address that it leads to"
 for name in ("httpx", "httpcore"):  # they log addresses and headers, which may hold a key
     logging.getLogger(name).setLevel(logging.WARNING)
 
 
-@dataclass(frozen=True)
-class Reply:
-    """The result of a request: the model's text, or an error. ``is_refusal``: all other requests would fail as well."""
-
-    text: str | None
-    error: str | None = None
-    is_refusal: bool = False
-
-
 class Failed(Exception):
-    """A failed attempt. ``again``: whether to retry, after at least ``after_s`` seconds."""
+    """A failed attempt. ``again``: whether to retry, after at least ``after_s`` seconds.
 
-    def __init__(self, message: str, again: bool, after_s: float = 0.0, is_refusal: bool = False) -> None:
+    ``rejected``: status and body of a response that finds fault with the request.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        again: bool,
+        after_s: float = 0.0,
+        is_fatal: bool = False,
+        rejected: tuple[int, bytes] | None = None,
+    ) -> None:
         super().__init__(message)
-        self.again, self.after_s, self.is_refusal = again, after_s, is_refusal
+        self.again, self.after_s, self.is_fatal, self.rejected = again, after_s, is_fatal, rejected
 
 
 def completions_url(url: str) -> httpx.URL:
@@ -92,15 +95,18 @@ def address_of(url: str) -> str:
 class Client:
     """Thread-safe client of one endpoint. ``retries``: attempts after the first; ``timeout_s``: of one attempt.
 
-    Raises InputError if the address or the key cannot be used.
+    Uses the proxies that HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY name. ``parameters``: part of every request.
+
+    Raises InputError if the address, the key or a proxy cannot be used.
     """
 
-    def __init__(self, url: str, api_key_variable: str, timeout_s: float, retries: int) -> None:
+    def __init__(self, url: str, api_key_variable: str, timeout_s: float, retries: int, parameters: Parameters) -> None:
         self.url = str(completions_url(url))
         self._address = address_of(url)
         self._variable, self._key = api_key_variable, _api_key(api_key_variable)
-        self._timeout_s, self._retries = timeout_s, retries
+        self._timeout_s, self._retries, self._parameters = timeout_s, retries, parameters
         self._tls = ssl.create_default_context()
+        _check_proxies(self._tls)
         self._lock = threading.Lock()
         self._is_stopped = False
         self._tasks: set[asyncio.Task[Any]] = set()  # one per request in flight
@@ -113,13 +119,13 @@ class Client:
                 task.get_loop().call_soon_threadsafe(task.cancel)
 
     def complete(self, body: dict[str, Any], rng: np.random.Generator) -> Reply:
-        """The text of the reply to ``body``. ``rng`` spreads the retries in time."""
+        """The reply to ``body``, to which the parameters are added. ``rng`` spreads the retries in time."""
         try:
-            return asyncio.run(self._complete(json.dumps(body).encode(), rng))
+            return asyncio.run(self._complete(body, rng))
         except asyncio.CancelledError:
-            return Reply(None, "stopped")
+            return Reply(None, error="stopped")
 
-    async def _complete(self, data: bytes, rng: np.random.Generator) -> Reply:
+    async def _complete(self, body: dict[str, Any], rng: np.random.Generator) -> Reply:
         task = asyncio.current_task()
         assert task is not None
         with self._lock:
@@ -127,25 +133,28 @@ class Client:
                 raise asyncio.CancelledError
             self._tasks.add(task)
         try:
-            return await self._attempts(data, rng)
+            return await self._attempts(body, rng)
         finally:
             with self._lock:
                 self._tasks.discard(task)
 
-    async def _attempts(self, data: bytes, rng: np.random.Generator) -> Reply:
+    async def _attempts(self, body: dict[str, Any], rng: np.random.Generator) -> Reply:
         attempt = 0
         while True:
+            sent = self._parameters.sent()
             try:
-                return Reply(await self._attempt(data))
+                return await self._attempt(json.dumps({**body, **sent}).encode())
             except Failed as failed:
+                if failed.rejected is not None and self._parameters.adapt(sent, *failed.rejected):
+                    continue  # ends: every time, there is one parameter less to find fault with
                 if not failed.again or attempt == self._retries:
                     message = f"{failed}, in attempt {attempt + 1}" if attempt else str(failed)
-                    return Reply(None, message, failed.is_refusal)
+                    return Reply(None, error=message, is_fatal=failed.is_fatal)
                 backoff_s = min(MAX_BACKOFF_S, BACKOFF_S * 2**attempt) * rng.uniform(0.5, 1)
                 await asyncio.sleep(max(backoff_s, min(failed.after_s, MAX_RETRY_AFTER_S)))
             attempt += 1
 
-    async def _attempt(self, data: bytes) -> str:
+    async def _attempt(self, data: bytes) -> Reply:
         try:
             async with asyncio.timeout(self._timeout_s):
                 status, retry_after, body = await self._exchange(data)
@@ -155,13 +164,15 @@ class Client:
             raise Failed(_shown(self._without_key(_cause(error).encode())), again=True) from None
         body = self._without_key(body)
         if 200 <= status < 300:
-            return content_of(body)
+            return _reply(body)
+        if filtered := filtered_reply(body):
+            return filtered
         found = f"status {status} {responses.get(status, '')}".strip()
         if status in REFUSED or 300 <= status < 400:
             advice = REFUSED.get(status, REDIRECTED).format(variable=self._variable)
-            raise Failed(f"{self._address}: {found}: {advice}", again=False, is_refusal=True)
+            raise Failed(f"{self._address}: {found}: {advice}", again=False, is_fatal=True)
         again = status in AGAIN or status >= 500
-        raise Failed(f"{found}: {_shown(body)}", again, after_s=_seconds(retry_after))
+        raise Failed(f"{found}: {_shown(body)}", again, _seconds(retry_after), rejected=(status, body))
 
     async def _exchange(self, data: bytes) -> tuple[int, str, bytes]:
         """Send ``data``; the status, the header Retry-After and the start of the body of what comes back."""
@@ -169,7 +180,7 @@ class Client:
         headers |= {"Authorization": f"Bearer {self._key}"} if self._key else {}
         limits = httpx.Timeout(None, connect=CONNECT_S)
         async with (
-            httpx.AsyncClient(verify=self._tls, trust_env=False, timeout=limits) as client,
+            httpx.AsyncClient(verify=self._tls, trust_env=True, timeout=limits) as client,
             client.stream("POST", self.url, content=data, headers=headers) as response,
         ):
             body = b""
@@ -190,23 +201,28 @@ class Client:
         return re.sub(rb"\\?".join(re.escape(letter).encode() for letter in self._key), b"[key]", data)
 
 
-def content_of(data: bytes) -> str:
-    """The text of the first choice of a reply, which may come in parts.
-
-    >>> content_of(b'{"choices": [{"message": {"content": [{"type": "text", "text": "A#"}]}}]}')
-    'A#'
-    """
+def _reply(data: bytes) -> Reply:
+    """The reply in the body of a response. Raises Failed if it is malformed."""
     if len(data) > MAX_REPLY_BYTES:
         raise Failed(f"malformed reply: found more than {MAX_REPLY_BYTES:,} bytes", again=True)
     try:
-        content = json.loads(data)["choices"][0]["message"]["content"]
-        if isinstance(content, list):
-            content = "".join(part["text"] for part in content if part["type"] == "text") or None
-    except (ValueError, RecursionError, LookupError, TypeError):
-        content = None
-    if not isinstance(content, str):
-        raise Failed(f"malformed reply: found no text in choices[0].message.content: {_shown(data)}", again=True)
-    return content
+        return reply_in(data)
+    except Malformed as error:
+        raise Failed(f"malformed reply: {error}: {_shown(data)}", again=True) from None
+
+
+def _check_proxies(tls: ssl.SSLContext) -> None:
+    """Raise InputError if httpx cannot use a proxy that the environment names; no message shows its password."""
+    try:
+        httpx.AsyncClient(verify=tls, trust_env=True)
+    except ImportError:
+        raise InputError(
+            "ALL_PROXY: found a SOCKS proxy, expected http://HOST:PORT (or install httpx[socks])"
+        ) from None
+    except (ValueError, httpx.InvalidURL):
+        raise InputError(
+            "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY: found no address of a proxy, expected http://HOST:PORT"
+        ) from None
 
 
 def _seconds(retry_after: str) -> float:

@@ -13,8 +13,9 @@ from markupsafe import Markup
 
 from baselines.core.optim import Objective
 from baselines.core.results import RESULTS, ResultsFile, read_results
-from baselines.core.run import CONFIG, ENVIRONMENT, METRICS, task_of
+from baselines.core.run import CONFIG, ENVIRONMENT, METRICS, RunConfig, read_config, task_of
 from baselines.core.run_folders import results_folders_in, runs_in
+from baselines.core.unfinished import interrupted, unfinished
 from baselines.report.page import curve_keys, curves, section, side_by_side, subsection
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import read_text
@@ -25,21 +26,36 @@ SHARES = "_accuracy", "_ap", "_auc"  # ends of the names of columns that are at 
 
 
 class Reporting(Protocol):
-    """What reading runs needs to know of a task. ``panels``: columns of metrics.jsonl by the title of their plot."""
+    """What reading runs needs to know of a task. ``panels``: columns of metrics.jsonl by the title of their plot.
 
+    ``objective``: the column by which epochs are compared.
+    """
+
+    Config: type[RunConfig]
+    objective: Objective
     Results: type[ResultsFile]
     panels: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
 class ReportedRun:
-    """A run, or results alone: results by their paths, a row per epoch of training, texts by file name."""
+    """A run, or results alone: results by their paths, a row per epoch of training, texts by file name.
+
+    ``unfinished``: such as ``3 of 40 epochs`` if its training was interrupted.
+    """
 
     path: Path
     task: str
     results: dict[str, Any]
     history: list[dict[str, float]] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    unfinished: str | None = None
+
+    @property
+    def interrupted(self) -> list[str]:
+        """The lines that say of the run, or of its results, that training was interrupted."""
+        of_results = [(path, file.unfinished) for path, file in self.results.items()]
+        return interrupted(self.path, self.unfinished, of_results)
 
 
 def read_runs(path: Path, tasks: Mapping[str, Reporting]) -> list[ReportedRun]:
@@ -66,7 +82,10 @@ def _read_run(folder: Path, tasks: Mapping[str, Reporting]) -> ReportedRun:
     history = read_history(folder / METRICS, columns) if has_history else []
     there = [name for name in (CONFIG, ENVIRONMENT) if (folder / name).is_file()]
     texts = {name: read_text(folder / name, MAX_TEXT_BYTES, "a configuration") for name in there}
-    return ReportedRun(folder, task, results, history, texts)
+    epochs = None
+    if has_history:
+        epochs = unfinished(folder, read_config(folder, tasks[task].Config), tasks[task].objective)
+    return ReportedRun(folder, task, results, history, texts, epochs)
 
 
 def _read(path: Path, tasks: Mapping[str, Reporting]) -> ResultsFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from baselines.report.page import configuration, report_page
+from baselines.report.page import configuration, paragraph, report_page, section
 from baselines.report.runs import ReportedRun, read_runs, training
 from baselines.tasks.registry import TASKS
 from clear_gen.core.files import write_text
@@ -27,6 +27,10 @@ def page(runs: Sequence[ReportedRun]) -> str:
     for name, task in TASKS.items():
         if not (of_task := [run for run in runs if run.task == name]):
             continue
+        if lines := [line for run in of_task for line in run.interrupted]:
+            sections.append(
+                section("Interrupted training", "These scores and curves are no final ones.", *map(paragraph, lines))
+            )
         files = [file for run in of_task for file in run.results.values()]
         sections += task.sections(of_task) if files else []
         for run in of_task:

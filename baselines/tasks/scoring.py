@@ -9,8 +9,9 @@ from typing import Any
 
 from baselines.core.predictions import PREDICTIONS, Documented, Predictor, Split, read_predictions, write_predictions
 from baselines.core.results import RESULTS, ResultsFile, scored_from, write_results
-from baselines.core.run import CONFIG, unfinished
+from baselines.core.run import CONFIG
 from baselines.core.run_folders import data_of, name_in, results_folders_in, results_name, runs_in
+from baselines.core.unfinished import scored_after, unfinished
 from baselines.tasks.base import Task
 from baselines.tasks.registry import TASKS, check_options, read_run
 from clear_gen.core.errors import InputError
@@ -37,10 +38,12 @@ class Evaluated:
         return self.task.figures(self.file, self.out, self.name)
 
 
-def evaluate(predictor: Predictor, split: Split, out: Path, name: str | None = None) -> Evaluated:
+def evaluate(
+    predictor: Predictor, split: Split, out: Path, name: str | None = None, epochs: str | None = None
+) -> Evaluated:
     """Run a predictor on a split and score it; writes predictions and results to the folder ``out``.
 
-    ``name``: of both files, the split's if None.
+    ``name``: of both files, the split's if None. ``epochs``: of an interrupted training, as ``unfinished`` gives them.
 
     Raises InputError or CheckFailed as the predictor does, CheckFailed if an item is missing or predicted twice.
     """
@@ -49,8 +52,8 @@ def evaluate(predictor: Predictor, split: Split, out: Path, name: str | None = N
     predictions = write_predictions(path, split, predictor.predict(split))
     about = predictor.about(split) if isinstance(predictor, Documented) else None
     task = TASKS[split.task]
-    file = task.score(split, predictions, scored_from(predictor.name, split.folder, path, out, about))
-    return _written(Evaluated(task, split.folder, file, out, name))
+    file: ResultsFile = task.score(split, predictions, scored_from(predictor.name, split.folder, path, out, about))
+    return _written(Evaluated(task, split.folder, file.model_copy(update={"unfinished": epochs}), out, name))
 
 
 def evaluate_file(path: Path, split: Split, out: Path, model: str | None = None) -> Evaluated:
@@ -93,6 +96,8 @@ def evaluate_runs(
         dataset = data_of(run, config, data)
         split = task.split_of_run(run, dataset, which, opened)
         folder_of_results = run if out is None else out / run.relative_to(folder)
-        done = evaluate(predictors[run], split, folder_of_results, results_name(config, dataset, split.name))
-        done_by_name[name_in(run, folder)] = replace(done, note=unfinished(run, config))
+        epochs = unfinished(run, config, task.objective)
+        done = evaluate(predictors[run], split, folder_of_results, results_name(config, dataset, split.name), epochs)
+        note = None if epochs is None else scored_after(run, epochs)
+        done_by_name[name_in(run, folder)] = replace(done, note=note)
     return done_by_name

@@ -29,6 +29,11 @@ def tokens_of(question: str) -> list[str]:
     return TOKEN.findall(question.lower())
 
 
+def words_of(question: str) -> list[str]:
+    """The tokens of a question without its punctuation."""
+    return [token for token in tokens_of(question) if any(map(str.isalnum, token))]
+
+
 @dataclass(frozen=True)
 class Tokenizer:
     """``words``: id = index, the first four special. ``answers``: class = index."""
@@ -54,6 +59,10 @@ class Tokenizer:
         for number, row in enumerate(rows):
             ids[number, : len(row)] = row
         return ids, lengths
+
+    def unknown(self, words: Iterable[str]) -> list[str]:
+        """Those of the words that no training question has."""
+        return [word for word in words if word not in self._ids]
 
     def classes(self, answers: Iterable[str]) -> np.ndarray:
         """int64 [Q]; -1 for an answer that no training question has."""

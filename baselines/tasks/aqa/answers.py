@@ -6,9 +6,10 @@ Goal: ``"It's an A sharp."`` and ``"a#"`` both mean the answer ``A#``; a text wi
 Conventions:
 
 1. A text equal to one of the type's answers, up to case and surrounding space, is that answer.
-2. If lines begin with ``answer:`` (``Final answer:`` ...), only what follows the last of them is read.
-3. Otherwise the text is split into words, and **every word must be accounted for**: it belongs to an answer of
-the type, or to a short closed list of neutral words ("it", "is", "the", "sound", the words of the
+2. Reasoning, tokens of chat templates, answer tags, boxes and the like are unwrapped first: ``wrapping`` has the rules.
+   Text beside a marked answer is ignored, unless it can be read as another one, or says "the answer is" another one.
+3. The text is split into words, and **every word must be accounted for**: it belongs to an answer of
+   the type, or to a short closed list of neutral words ("it", "is", "the", "sound", the words of the
    question type, ...). Any other word ("not", "or", "maybe", "after") makes the text unparseable, and so do two
    different answers. A yes or no at the beginning may be followed by a sentence in the question's own words ("Yes,
    there is a violin before the cello."), unless that says the opposite.
@@ -21,15 +22,18 @@ the type, or to a short closed list of neutral words ("it", "is", "the", "sound"
 6. "A" is the article before another word; it is the note at the end of a clause ("It is a."), after another article
    ("an A note") and before a word that no article precedes ("A is"). "A sharp sound" and "A C" could be either, and are
    not read; "It's a C" is.
+7. A text that is unparseable for the question's type, but gives an answer of another type, is that answer, of the wrong
+   type: "violin" to a question about a note.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from baselines.tasks.aqa.wrapping import unwrapped
 from clear_gen.questions.language.english import plural
 from clear_gen.questions.language.vocabulary import (
     ABSOLUTE,
@@ -49,14 +53,17 @@ from clear_gen.sounds.attributes import GivenAttribute
 Words = tuple[str, ...]
 
 BREAK = "|"  # stands for punctuation that ends a clause; no word contains it
-MARKER = re.compile(r"^[ \t*_>]*(?:the )?(?:final |correct )?answer[ *_]*:", re.IGNORECASE | re.MULTILINE)
+STATED = re.compile(r"\banswer(?: is| would be| must be| should be|[ *_]*:)", re.IGNORECASE)
+SENTENCE_END = re.compile(r"[.!?\n](?:\s|$)|\n")
+MAX_STATED = 200  # characters of a statement that are read
+QUALIFIED = re.compile(r"\b(?:final|correct|right|best) (?=answer\b)", re.IGNORECASE)
 TOKEN = re.compile(
     r"(?<!\w)[-–]?\d+(?:[.,]\d+)*(?!\w)"  # a number; a minus and decimals are part of it
     r"|[^\W_]+(?:['’][^\W_]+)*[#♯♭]?\d*"  # a word, a note
     r"|\n|\s-(?=\s)|[^\s]"  # a line's end, a dash, a symbol
 )
-CLAUSE_ENDS = frozenset(".,;:!?()[]{}—–/…\n")
-SILENT = frozenset("\"'“”‘’`*_-")
+CLAUSE_ENDS = frozenset(".,;:!?()[]{}—–/…\n。、")
+SILENT = frozenset("\"'“”‘’«»「」『』`*_-")
 
 
 def _set(words: str) -> frozenset[str]:
@@ -129,34 +136,65 @@ def normalise(text: str | None, question_type: str, domain: Domain) -> str | Non
 
 
 def normalise_all(texts: Iterable[str | None], question_types: Iterable[str], domain: Domain) -> list[str | None]:
-    """``normalise`` for many texts, each with the type of its question."""
-    grammars: dict[str, Grammar] = {}
-    known: dict[tuple[str | None, str], str | None] = {}
-    found = []
-    for text, name in zip(texts, question_types, strict=True):
-        if (text, name) not in known:
-            if name not in grammars:
-                grammars[name] = grammar(name, domain)
-            known[text, name] = read(text, grammars[name])
-        found.append(known[text, name])
-    return found
+    """``normalise`` for many texts, each with the type of its question.
+
+    A text without an answer of its type gives that of another type, if it has one: an answer of the wrong type.
+    """
+    names = list(question_types)
+    grammars = {name: grammar(name, domain) for name in dict.fromkeys([*domain.question_types, *names])}
+    pairs = list(zip(texts, names, strict=True))
+    known = {(text, name): _of_any_type(text, name, grammars) for text, name in dict.fromkeys(pairs)}
+    return [known[pair] for pair in pairs]
+
+
+def _of_any_type(text: str | None, name: str, grammars: Mapping[str, Grammar]) -> str | None:
+    """The answer of the type ``name``, or else the first one of another type that is none of this type's."""
+    own = grammars[name]
+    found = (read(text, one) for one in (own, *grammars.values()))
+    first = next(found)
+    if first is not None or text is None:
+        return first
+    return next((answer for answer in found if answer is not None and answer not in own.answers), None)
 
 
 def read(text: str | None, of: Grammar) -> str | None:
     """The answer that ``text`` gives under a grammar, or None."""
     if text is None:
         return None
-    text = unicodedata.normalize("NFC", text).strip()
-    if text in of.answers:
-        return text
-    if (answer := of.small.get(text.casefold())) is not None:
+    if (answer := _itself(unicodedata.normalize("NFC", text), of)) is not None:
         return answer
-    text = text[max((match.end() for match in MARKER.finditer(text)), default=0) :]
-    words = _words(text)
+    said = unwrapped(text)
+    found = {_read_part(part, of) for part in said.parts}
+    if None not in found:
+        found |= {answer for text in said.beside for answer in _stated(text, of)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _itself(text: str, of: Grammar) -> str | None:
+    """The answer that a text is equal to, up to case and surrounding space."""
+    text = text.strip()
+    return text if text in of.answers else of.small.get(text.casefold())
+
+
+def _read_part(text: str, of: Grammar) -> str | None:
+    """The answer in a text without wrapping."""
+    if (answer := _itself(text, of)) is not None:
+        return answer
+    words = _words(QUALIFIED.sub("", text))
     if of.sentence and not _stands_alone(words, of):
         return None
     is_sentence = bool(of.sentence) and words[:1] in of.forms
     return _only_answer(words, of, of.fillers | of.sentence if is_sentence else of.fillers)
+
+
+def _stated(text: str, of: Grammar) -> Iterator[str]:
+    """The answers that a text beside the answer gives, as a whole or after "the answer is"."""
+    if (answer := _read_part(text, of)) is not None:
+        yield answer
+    for match in STATED.finditer(text):
+        clause = SENTENCE_END.split(text[match.end() : match.end() + MAX_STATED], maxsplit=1)[0]
+        if (answer := _read_part(clause, of)) is not None:
+            yield answer
 
 
 def _words(text: str) -> Words:

@@ -13,6 +13,7 @@ import numpy as np
 from baselines.core.intervals import Interval, bootstrap_mean, mcnemar
 from baselines.core.predictions import read_predictions
 from baselines.core.results import RESULTS, read_results
+from baselines.core.unfinished import scored_after
 from baselines.tasks.aqa.evaluate import BOOTSTRAP_SEED, normalised
 from baselines.tasks.aqa.metrics import correct_answers
 from baselines.tasks.aqa.questions import Questions, read_split
@@ -26,7 +27,7 @@ from clear_gen.core.text import shown, table
 class Entry:
     """A model to compare: its name, its predictions and, where results name them, their dataset and its questions.
 
-    ``limit``: number of questions predicted, if not all.
+    ``limit``: number of questions predicted, if not all. ``unfinished``: as in results files.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Entry:
     limit: int | None = None
     data: Path | None = None
     questions_sha256: str | None = None
+    unfinished: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Compared:
-    """The first model's name and accuracy on ``n`` questions, and all others against it."""
+    """The first model's name and accuracy on ``n`` questions, and all others against it.
+
+    ``notes``: lines about models whose training was interrupted.
+    """
 
     model: str
     accuracy: float
     n: int
     questions_sha256: str
     others: list[Comparison]
+    notes: list[str]
 
     def as_dict(self) -> dict[str, Any]:
         """All fields as JSON values."""
@@ -80,7 +86,7 @@ def read_entry(path: Path, split: str) -> Entry:
     if not predictions.is_file() or sha256_file(predictions) != file.hashes.predictions:
         raise InputError(f"{path}: {predictions}: found other predictions or none, expected those that were scored")
     data = path.parent / file.config.data
-    return Entry(file.config.model, predictions, file.config.limit, data, file.hashes.questions)
+    return Entry(file.config.model, predictions, file.config.limit, data, file.hashes.questions, file.unfinished)
 
 
 def _results_in(folder: Path, split: str) -> Path:
@@ -106,9 +112,12 @@ def compare(entries: Sequence[Entry], folder: Path | None, split: str) -> Compar
     whole = read_split(folder, split)
     questions = whole.first(min((one.limit for one in entries if one.limit is not None), default=None))
     correct = [_correct(one, whole)[: len(questions)] for one in entries]
-    first, *names = _distinct_names(entries)
+    first, *names = every = _distinct_names(entries)
     others = [_against(correct[0], this, questions, name) for this, name in zip(correct[1:], names, strict=True)]
-    return Compared(first, float(correct[0].mean()), len(questions), whole.sha256, others)
+    notes = [
+        scored_after(shown(name), one.unfinished) for name, one in zip(every, entries, strict=True) if one.unfinished
+    ]
+    return Compared(first, float(correct[0].mean()), len(questions), whole.sha256, others, notes)
 
 
 def _distinct_names(entries: Sequence[Entry]) -> list[str]:
@@ -145,4 +154,4 @@ def lines(found: Compared) -> list[str]:
             f"{one.p_value:.4f}" if one.p_value >= 1e-4 else "<0.0001",
         ]
         rows.append([name, percent(one.accuracy), difference, between, *counts])
-    return [line.rstrip() for line in table(rows)]
+    return [line.rstrip() for line in [*table(rows), *[""] * bool(found.notes), *found.notes]]

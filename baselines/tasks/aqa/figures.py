@@ -104,7 +104,7 @@ def _bars(axes: Any, scores: Mapping[str, Score]) -> None:
 def _matrix(axes: Any, name: str, matrix: Confusion) -> None:
     shares = row_shares(matrix)
     axes.imshow(shares, vmin=0, vmax=1, cmap="Blues", aspect="auto")
-    _ticks(axes.set_xticks, [*matrix.answers, "unparseable"], rotation=90)
+    _ticks(axes.set_xticks, [*matrix.answers, "wrong type", "unparseable"], rotation=90)
     _ticks(axes.set_yticks, matrix.answers)
     axes.set_title(in_words(name))
     points = 7 if len(matrix.answers) > 8 else 9
@@ -119,6 +119,6 @@ def _ticks(set_ticks: Any, names: Sequence[str], **style: Any) -> None:
 
 
 def row_shares(matrix: Confusion) -> np.ndarray:
-    """Row-normalised matrix: float64 [A, A + 1]; rows without questions are 0."""
-    counts = np.array(matrix.counts, np.float64).reshape(len(matrix.answers), len(matrix.answers) + 1)
+    """Row-normalised matrix: float64 [A, A + 2]; rows without questions are 0."""
+    counts = np.array(matrix.counts, np.float64).reshape(len(matrix.answers), len(matrix.answers) + 2)
     return counts / np.maximum(counts.sum(1, keepdims=True), 1)

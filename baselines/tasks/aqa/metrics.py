@@ -2,9 +2,10 @@
 
 Goal: NAAQA's accuracy, with intervals, by question type, number of relations, length of the scene and correct answer.
 
-Conventions: a prediction is correct if it equals the question's answer. A prediction of None (no answer of the
-question's type could be read, see ``baselines.tasks.aqa.answers``) is wrong, and is also counted as unparseable. Shares
-are fractions 0..1. Intervals cover 95 %: from a bootstrap by scene over all questions, Wilson's within a group.
+Conventions: a prediction is correct if it equals the question's answer. A prediction of None (no answer could be read,
+see ``baselines.tasks.aqa.answers``) is wrong, and is also counted as unparseable; an answer of the dataset that
+questions of this type cannot have is wrong, and is also counted as of the wrong type. Shares are fractions 0..1.
+Intervals cover 95 %: from a bootstrap by scene over all questions, Wilson's within a group.
 
 References: J. Abdelnour, J. Rouat, G. Salvi, "NAAQA: A Neural Architecture for Acoustic Question Answering", TPAMI
 2023, Table 3 (per type) and Figure 4 (per number of relations).
@@ -20,10 +21,10 @@ import numpy as np
 from pydantic import Field
 
 from baselines.core.fields import Count, Share
-from baselines.core.intervals import Interval, bootstrap_mean, wilson
+from baselines.core.intervals import bootstrap_mean, wilson
 from baselines.tasks.aqa.questions import Questions
 from clear_gen.core.errors import InputError
-from clear_gen.questions.language.vocabulary import answers_of_type
+from clear_gen.questions.language.vocabulary import answers, answers_of_type
 
 MAX_BINS = 10
 BIN_WIDTHS_S = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -31,11 +32,13 @@ BIN_WIDTHS_S = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 @dataclass(frozen=True)
 class Score:
-    """Correct (``right``) and unparseable answers among ``n``; the share of correct ones lies in ``low``..``high``."""
+    """Correct (``right``), unparseable and wrong-type answers among ``n``; the share of correct ones lies in
+    ``low``..``high``."""
 
     n: Annotated[int, Field(ge=1)]
     right: Count
     unparseable: Count
+    wrong_type: Count
     accuracy: Share
     low: Share
     high: Share
@@ -43,7 +46,8 @@ class Score:
 
 @dataclass(frozen=True)
 class Confusion:
-    """``counts[i][j]``: questions with answer i that were answered j; after the last answer j, unparseable."""
+    """``counts[i][j]``: questions with answer i that were answered j; after the last answer j, of the wrong type, then
+    unparseable."""
 
     answers: list[str]
     counts: list[list[Count]]
@@ -67,42 +71,44 @@ class Results:
 
 
 def validate(questions: Questions, predictions: Sequence[str | None]) -> None:
-    """Raise InputError unless every question has an answer of its type, and a prediction: None or such an answer."""
+    """Raise InputError unless every question has an answer of its type, and a prediction: None or any answer."""
     if not len(questions):
         raise InputError(f"questions of {questions.split}: found none, expected at least one")
     if len(predictions) != len(questions):
         raise InputError(f"predictions: found {len(predictions)}, expected {len(questions)}, one for every question")
     domain = questions.domain
     allowed = {name: {*answers_of_type(name, domain)} for name in {*questions.question_type}}
+    any_answer = {*answers(domain)}.union(*allowed.values())
     columns = questions.question_id, questions.question_type, questions.answer, predictions
     for question_id, name, answer, predicted in zip(*columns, strict=True):
         expected = f"expected one of: {', '.join(answers_of_type(name, domain))}" if answer not in allowed[name] else ""
         if expected:
             raise InputError(f"questions of {questions.split}: {question_id}: answer: found {answer!r}, {expected}")
-        if predicted is not None and predicted not in allowed[name]:
-            raise InputError(f"predictions: {question_id}: found {predicted!r}, expected None or an answer of {name}")
+        if predicted is not None and predicted not in any_answer:
+            raise InputError(
+                f"predictions: {question_id}: found {predicted!r}, expected None or an answer of a question"
+            )
 
 
 def evaluate(questions: Questions, predictions: Sequence[str | None], rng: np.random.Generator) -> Results:
     """All scores. ``predictions`` as for ``validate``, in the order of ``questions``; ``rng`` draws the resamples."""
     validate(questions, predictions)
-    predicted = np.array(predictions, object)
-    correct = correct_answers(questions, predictions)
-    unparseable = np.array([answer is None for answer in predictions])
-    found = bootstrap_mean(correct, questions.scene, rng)
+    marks = _marks(questions, predictions)
+    found = bootstrap_mean(marks.correct, questions.scene, rng)
     types = questions.question_type
     names = [name for name in questions.domain.question_types if name in {*types}]
     names += sorted({*types} - {*names})
     relations = questions.n_relations.astype(str).astype(object)
     lengths, bins = length_bins(questions.scene_s)
+    predicted = np.array(predictions, object)
     confusion = {name: confusion_matrix(questions, predicted, name) for name in names}
     return Results(
-        overall=_overall(correct, unparseable, found),
+        overall=_score(marks, found.value, found.low, found.high),
         error=found.error,
-        by_type=_scores(correct, unparseable, types, names),
-        by_relations=_scores(correct, unparseable, relations, sorted({*relations}, key=int)),
-        by_length=_scores(correct, unparseable, lengths, bins),
-        by_answer={name: _by_answer(correct, unparseable, questions, name, confusion[name].answers) for name in names},
+        by_type=_scores(marks, types, names),
+        by_relations=_scores(marks, relations, sorted({*relations}, key=int)),
+        by_length=_scores(marks, lengths, bins),
+        by_answer={name: _by_answer(marks, questions, name, confusion[name].answers) for name in names},
         confusion=confusion,
     )
 
@@ -136,32 +142,55 @@ def confusion_matrix(questions: Questions, predictions: np.ndarray, question_typ
     of_type = questions.question_type == question_type
     truth, predicted = questions.answer[of_type], predictions[of_type]
     occurring = {*truth, *predicted}
-    answers = [name for name in answers_of_type(question_type, questions.domain) if name in occurring]
-    place = {name: number for number, name in enumerate(answers)}
+    listed = [name for name in answers_of_type(question_type, questions.domain) if name in occurring]
+    place = {name: number for number, name in enumerate(listed)}
     rows = np.array([place[name] for name in truth], np.int64)
-    columns = np.array([place.get(name, len(answers)) for name in predicted], np.int64)
-    width = len(answers) + 1
-    counts = np.bincount(rows * width + columns, minlength=len(answers) * width)
-    return Confusion(answers, counts.reshape(len(answers), width).tolist())
+    wrong_type, unparseable = len(listed), len(listed) + 1
+    columns = [unparseable if name is None else place.get(name, wrong_type) for name in predicted]
+    width = len(listed) + 2
+    counts = np.bincount(rows * width + np.array(columns, np.int64), minlength=len(listed) * width)
+    return Confusion(listed, counts.reshape(len(listed), width).tolist())
 
 
-def _overall(correct: np.ndarray, unparseable: np.ndarray, found: Interval) -> Score:
-    return Score(len(correct), int(correct.sum()), int(unparseable.sum()), found.value, found.low, found.high)
+@dataclass(frozen=True)
+class _Marks:
+    """Of every question, bool [Q]: whether the prediction is correct, unparseable, or of the wrong type."""
+
+    correct: np.ndarray
+    unparseable: np.ndarray
+    wrong_type: np.ndarray
+
+    def of(self, chosen: np.ndarray) -> _Marks:
+        """Those of the chosen questions, bool [Q]."""
+        return _Marks(self.correct[chosen], self.unparseable[chosen], self.wrong_type[chosen])
 
 
-def _by_answer(
-    correct: np.ndarray, unparseable: np.ndarray, questions: Questions, question_type: str, answers: Sequence[str]
-) -> dict[str, Score]:
+def _marks(questions: Questions, predictions: Sequence[str | None]) -> _Marks:
+    own = {name: {*answers_of_type(name, questions.domain)} for name in {*questions.question_type}}
+    pairs = list(zip(predictions, questions.question_type, strict=True))
+    return _Marks(
+        correct_answers(questions, predictions),
+        np.array([answer is None for answer, _ in pairs]),
+        np.array([answer is not None and answer not in own[name] for answer, name in pairs]),
+    )
+
+
+def _score(marks: _Marks, accuracy: float, low: float, high: float) -> Score:
+    right, unparseable, wrong_type = (int(one.sum()) for one in (marks.correct, marks.unparseable, marks.wrong_type))
+    return Score(len(marks.correct), right, unparseable, wrong_type, accuracy, low, high)
+
+
+def _by_answer(marks: _Marks, questions: Questions, question_type: str, answers: Sequence[str]) -> dict[str, Score]:
     chosen = questions.question_type == question_type
-    return _scores(correct[chosen], unparseable[chosen], questions.answer[chosen], answers)
+    return _scores(marks.of(chosen), questions.answer[chosen], answers)
 
 
-def _scores(correct: np.ndarray, unparseable: np.ndarray, group: np.ndarray, names: Sequence[str]) -> dict[str, Score]:
-    """The score of every group that has questions. Shape: bool [Q], bool [Q], ``group`` object [Q]."""
+def _scores(marks: _Marks, group: np.ndarray, names: Sequence[str]) -> dict[str, Score]:
+    """The score of every group that has questions. Shape: ``marks`` of [Q] questions, ``group`` object [Q]."""
     scores = {}
     for name in names:
-        chosen = group == name
-        n, n_correct = int(chosen.sum()), int(correct[chosen].sum())
+        of_group = marks.of(group == name)
+        n, n_correct = len(of_group.correct), int(of_group.correct.sum())
         if n:
-            scores[name] = Score(n, n_correct, int(unparseable[chosen].sum()), n_correct / n, *wilson(n_correct, n))
+            scores[name] = _score(of_group, n_correct / n, *wilson(n_correct, n))
     return scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,19 @@ import torch
 from baselines.audio.features import features_of
 from baselines.audio.sources import open_scenes
 from baselines.core.predictions import Prediction
+from baselines.models.aqa.tokenizer import Tokenizer, words_of
 from baselines.tasks.aqa.questions import Questions
 from baselines.tasks.aqa.run import load_run, logits_of, split_of
 from clear_gen.core.errors import InputError
 from clear_gen.core.progress import progress
+from clear_gen.core.text import shown
 from clear_gen.dsp.resample import resampled
+
+log = logging.getLogger(__name__)
+
+UNKNOWN_SHARE = 1 / 3  # of a question's words, from which on it is not answered
+LISTED = 10  # unknown words in a message
+EXPECTED = "one in English, such as the training questions; --force answers anyway"
 
 
 class TrainedPredictor:
@@ -67,15 +76,16 @@ class AskedModel:
         self._trained = load_run(run, device)
 
     @torch.no_grad()
-    def __call__(self, waveform: np.ndarray, sample_rate: int, question: str = "") -> Answer:
-        """Answer a question about a recording.
+    def __call__(self, waveform: np.ndarray, sample_rate: int, question: str = "", force: bool = False) -> Answer:
+        """Answer a question about a recording; words that no training question has are named in the log.
 
         ``waveform``: float [n_samples], full scale 1; ``sample_rate``: its rate in Hz, which may differ from the
-        training's. Raises InputError if there is no question, or the recording is not finite or shorter than a window
-        of the spectrogram.
+        training's. ``force``: answer any question, also one that is unlike the training questions.
+
+        Raises InputError if the recording is not finite or shorter than a window of the spectrogram, and, unless
+        ``force``, if the question has no words, or UNKNOWN_SHARE of them are unknown.
         """
-        if not question.strip():
-            raise InputError("question: found none, expected one in English, such as the training questions")
+        unknown = _unknown_words(self._trained.tokenizer, question, force)
         trained, mel = self._trained, self._trained.features.mel
         samples = resampled(np.asarray(waveform, np.float32), sample_rate, mel.sample_rate).astype(np.float32)
         if samples.ndim != 1 or len(samples) <= mel.window or not np.isfinite(samples).all():
@@ -89,7 +99,24 @@ class AskedModel:
         probabilities = trained.model(features.standardised(first), ids, lengths).float().softmax(1)[0].tolist()
         by_answer = dict(zip(trained.tokenizer.answers, probabilities, strict=True))
         ranked = dict(sorted(by_answer.items(), key=lambda pair: (-pair[1], pair[0])))
+        if unknown:
+            log.warning("question: the model does not know %s", unknown)
         return Answer(next(iter(ranked)), ranked)
+
+
+def _unknown_words(tokenizer: Tokenizer, question: str, force: bool) -> str:
+    """The unknown words of a question, for a message.
+
+    Raises InputError, unless ``force``, if there are no words, or UNKNOWN_SHARE of them are unknown.
+    """
+    words = words_of(question)
+    unknown = tokenizer.unknown(words)
+    names = [*dict.fromkeys(unknown)]
+    listed = ", ".join(map(shown, names[:LISTED])) + (", …" if len(names) > LISTED else "")
+    if len(unknown) >= UNKNOWN_SHARE * len(words) and not force:
+        found = f"{len(unknown)} of {len(words)} words that the model does not know ({listed})" if words else "none"
+        raise InputError(f"question: found {found}, expected {EXPECTED}")
+    return listed
 
 
 class _Recording:

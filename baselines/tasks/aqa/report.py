@@ -17,6 +17,7 @@ from baselines.report.page import (
     definitions,
     details,
     matrix,
+    paragraph,
     section,
     side_by_side,
     subsection,
@@ -26,9 +27,10 @@ from baselines.report.runs import ReportedRun
 from baselines.tasks.aqa.figures import row_shares
 from baselines.tasks.aqa.metrics import Confusion, Results, Score
 from baselines.tasks.aqa.published import SOURCE, TABLE_3, share_of_type
-from baselines.tasks.aqa.results import OVERALL, AqaResults, in_words, interval, percent
+from baselines.tasks.aqa.results import OVERALL, AqaResults, by_cause, in_words, interval, percent
 
 Rows = list[list[str]]
+NOT_OF_TYPE = ("unparseable", "wrong type")  # heads of columns
 
 
 def sections(runs: Sequence[ReportedRun]) -> list[Markup]:
@@ -50,17 +52,18 @@ def _names(runs: Sequence[ReportedRun]) -> list[str]:
 
 def _summary(named: Sequence[tuple[str, AqaResults]]) -> Markup:
     about = (
-        "After the share of correct answers: its 95 % interval, from a bootstrap by scene. Questions without a "
-        f"readable answer count as wrong. Paper: {SOURCE}, on its own data; its ± is the deviation of five runs."
+        "After the share of correct answers: its 95 % interval, from a bootstrap by scene. Unparseable answers and "
+        f"answers of another question type count as wrong. Paper: {SOURCE}, on its own data; its ± is the deviation of "
+        "five runs."
     )
-    rows: Rows = [["model", "dataset", "split", "questions", "correct %", "95 %", "paper %", "unparseable"]]
+    rows: Rows = [["model", "dataset", "split", "questions", "correct %", "95 %", "paper %", *NOT_OF_TYPE]]
     for name, file in named:
         config, overall, paper = file.config, file.scores.overall, TABLE_3.get(file.config.model)
         printed = (
             "" if paper is None else f"{paper.accuracy:g}" + ("" if paper.spread is None else f" ±{paper.spread:g}")
         )
         asked = f"{overall.n:,}" + (f" of {file.n_original:,}" if overall.n < file.n_original else "")
-        cells = [percent(overall.accuracy), interval(overall), printed, f"{overall.unparseable:,}"]
+        cells = [percent(overall.accuracy), interval(overall), printed, *_not_of_type(overall)]
         rows.append([name, Path(config.data).name, config.split, asked, *cells])
     return section("Summary", about, table(rows, "wrap"))
 
@@ -94,6 +97,7 @@ def _results(path: str, file: AqaResults) -> Markup:
         bar_keys("correct, with its 95 % interval", f"paper ({SOURCE})" if published else None),
         _intervals(by_type, papers, label),
         table(_type_rows(by_type, papers), set_off=OVERALL),
+        *[paragraph(f"Unparseable: {by_cause(file)}.")] * bool(file.unparseable),
         _groups(file.config.model, scores),
         _confusions(scores),
         _origin(file),
@@ -113,11 +117,16 @@ def _intervals(
 
 def _type_rows(scores: dict[str, Score], papers: dict[str, float | None]) -> Rows:
     has_paper = any(share is not None for share in papers.values())
-    rows: Rows = [["type", "questions", "correct %", "95 %", *["paper %"] * has_paper, "unparseable"]]
+    rows: Rows = [["type", "questions", "correct %", "95 %", *["paper %"] * has_paper, *NOT_OF_TYPE]]
     for name, score in scores.items():
         cells = [f"{score.n:,}", percent(score.accuracy), interval(score), *[percent(papers[name])] * has_paper]
-        rows.append([in_words(name), *cells, f"{score.unparseable:,}"])
+        rows.append([in_words(name), *cells, *_not_of_type(score)])
     return rows
+
+
+def _not_of_type(score: Score) -> list[str]:
+    """The cells below ``NOT_OF_TYPE``."""
+    return [f"{score.unparseable:,}", f"{score.wrong_type:,}"]
 
 
 def _groups(model: str, scores: Results) -> Markup:
@@ -144,7 +153,7 @@ def _matrix(confusion: Confusion, by_answer: dict[str, Score]) -> Markup:
     for number, (answer, shares) in enumerate(zip(confusion.answers, row_shares(confusion).tolist(), strict=True)):
         accuracy = percent(by_answer[answer].accuracy) if answer in by_answer else ""
         rows.append(MatrixRow(answer, accuracy, confusion.counts[number], shares, number))
-    return matrix(["correct answer", "correct %", *confusion.answers, "unparseable"], rows)
+    return matrix(["correct answer", "correct %", *confusion.answers, *NOT_OF_TYPE[::-1]], rows)
 
 
 def _origin(file: AqaResults) -> Markup:

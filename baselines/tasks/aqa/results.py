@@ -12,22 +12,27 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
+from baselines.core.fields import Count
 from baselines.core.publish import markdown_table
 from baselines.core.results import Hashes, ResultsConfig, ResultsFile
 from baselines.tasks.aqa.metrics import Results, Score
 from baselines.tasks.aqa.published import TABLE_3, share_of_type
 from clear_gen.core.text import shown, table
 
-SCORING_VERSION = 1  # incremented when the same predictions would get another score
+SCORING_VERSION = 2  # incremented when the same predictions would get another score
 OVERALL = "all"
 
 
 class AqaConfig(ResultsConfig):
-    """``limit``: only the first so many questions of the split. ``bootstrap_*``: of the interval over all questions."""
+    """``limit``: only the first so many questions of the split. ``bootstrap_*``: of the interval over all questions.
+
+    ``request``: the parameters with which an endpoint was asked, None for other predictors.
+    """
 
     domain: str
     split: str
     limit: int | None = None
+    request: dict[str, Any] | None = None
     bootstrap_seed: int
     bootstrap_resamples: int
 
@@ -39,17 +44,23 @@ class AqaHashes(Hashes):
 
 
 class AqaResults(ResultsFile):
-    """A results file; covers ``scores.overall.n`` of the split's ``n_original`` questions."""
+    """A results file; covers ``scores.overall.n`` of the split's ``n_original`` questions.
+
+    ``unparseable``: the unparseable answers by cause, see ``baselines.tasks.aqa.evaluate.causes``.
+    """
 
     task: Literal["aqa"] = "aqa"
     config: AqaConfig
     hashes: AqaHashes
+    unparseable: dict[str, Count]
     scores: Results
 
     @model_validator(mode="after")
     def _square(self) -> Self:
+        if sum(self.unparseable.values()) != self.scores.overall.unparseable:
+            raise ValueError("a cause in unparseable for every unparseable answer in scores.overall")
         for name, of in self.scores.confusion.items():
-            if len(of.counts) != len(of.answers) or any(len(row) != len(of.answers) + 1 for row in of.counts):
+            if len(of.counts) != len(of.answers) or any(len(row) != len(of.answers) + 2 for row in of.counts):
                 raise ValueError(f"a count for every pair of answers in confusion of {name}")
         return self
 
@@ -77,6 +88,7 @@ def _harness(name: str, score: Score, error: float) -> dict[str, Any]:
         "acc_low,none": score.low,
         "acc_high,none": score.high,
         "unparseable,none": score.unparseable,
+        "wrong_type,none": score.wrong_type,
     }
 
 
@@ -102,7 +114,7 @@ def terminal_table(file: AqaResults) -> list[str]:
     """All scores except those per answer as aligned lines, next to the paper's if it reports the model."""
     published = TABLE_3.get(file.config.model)
     scores = file.scores
-    head = ["", "questions", "right %", "95 %", "unparseable", *["paper %"] * (published is not None)]
+    head = ["", "questions", "right %", "95 %", "unparseable", "wrong type", *["paper %"] * (published is not None)]
     rows: list[list[str]] = []
     for name, score in {**scores.by_type, OVERALL: scores.overall}.items():
         paper = share_of_type(published, None if name == OVERALL else name)
@@ -110,13 +122,21 @@ def terminal_table(file: AqaResults) -> list[str]:
     lines = table([head, *rows])
     groups = {"relations": scores.by_relations, "dry scene, s": scores.by_length}
     for title, group in groups.items():
-        below = [[title, *head[1:5]], *(_cells(name, score) for name, score in group.items())]
+        below = [[title, *head[1:6]], *(_cells(name, score) for name, score in group.items())]
         lines += ["", *table(below)]
+    if file.unparseable:
+        lines += ["", f"unparseable: {by_cause(file)}"]
     return [line.rstrip() for line in lines]
 
 
 def _cells(name: str, score: Score) -> list[str]:
-    return [shown(name), f"{score.n:,}", percent(score.accuracy), interval(score), f"{score.unparseable:,}"]
+    counts = f"{score.unparseable:,}", f"{score.wrong_type:,}"
+    return [shown(name), f"{score.n:,}", percent(score.accuracy), interval(score), *counts]
+
+
+def by_cause(file: AqaResults) -> str:
+    """The unparseable answers by cause, such as ``12 refusal, 3 not recognised``."""
+    return ", ".join(f"{n:,} {shown(in_words(cause))}" for cause, n in file.unparseable.items())
 
 
 def interval(score: Score) -> str:

@@ -62,7 +62,7 @@ class Aqa:
     }
     objective: Objective = AqaLearner.objective
     Results: type[ResultsFile] = AqaResults
-    own_options: Collection[str] = ("endpoint", "limit", "question", "top")
+    own_options: Collection[str] = ("endpoint", "limit", "question", "top", "force")
     state_files: Sequence[str] = (FEATURES, TOKENIZER)
     tag = "acoustic-question-answering"
     usage = (
@@ -115,7 +115,7 @@ class Aqa:
         return score(split, predictions, scored)
 
     def load(self, run: Path, device: str | None) -> AskedModel:
-        """``model(waveform, sample_rate, question)``."""
+        """``model(waveform, sample_rate, question, force=False)``."""
         return AskedModel(run, device)
 
     # --- showing scores -----------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def test_perfect_predictions(
     assert run(["evaluate", "--predictions", "perfect.jsonl", "--data", str(data)]) == DONE
     shown = capsys.readouterr().out
     row = next(line.split() for line in shown.splitlines() if line.startswith("all "))
-    assert row == ["all", str(len(questions)), "100.0", "100.0-100.0", "0"]
+    assert row == ["all", str(len(questions)), "100.0", "100.0-100.0", "0", "0"]
     assert "results: perfect-results/results-test.json" in shown
     out = folder / "perfect-results"
     assert {path.name for path in out.iterdir()} == {
@@ -133,7 +133,50 @@ def test_random_and_free_text(folder: Path, data: Path, questions: Questions, sa
         plain = [one.removeprefix("It is ").removesuffix(".") for one in said[name]]
         assert file.scores.overall.right == sum(np.array(plain, object) == questions.answer)
         assert least < file.scores.overall.accuracy < most
-        assert file.scores.overall.unparseable == (3 if name == "mixed" else 0)
+        assert file.scores.overall.unparseable == sum(file.unparseable.values()) == (3 if name == "mixed" else 0)
+
+
+@pytest.mark.usefixtures("plotless")
+def test_answers_of_another_type_are_told_from_unparseable_ones(
+    folder: Path, data: Path, questions: Questions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a model of a closed vocabulary might: always the same answer; and one that refuses, in a file."""
+    n_note = sum(questions.question_type == "note")
+    write_predictions(folder / "closed.jsonl", questions.question_id.tolist(), ["A#"] * len(questions))
+    assert run(["evaluate", "--predictions", "closed.jsonl", "--data", str(data)]) == DONE
+    overall = read_results(folder / "closed-results/results-test.json").scores.overall
+    assert (overall.unparseable, overall.wrong_type) == (0, len(questions) - n_note)
+    lines = [{"question_id": one, "answer": None, "cause": "refusal"} for one in questions.question_id]
+    (folder / "refused.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    capsys.readouterr()
+    assert run(["evaluate", "--predictions", "refused.jsonl", "--data", str(data)]) == DONE
+    assert f"unparseable: {len(questions):,} refusal\n" in capsys.readouterr().out
+    assert run(["report", "closed-results", "refused-results"]) == DONE
+    page = (folder / "report.html").read_text()
+    assert f"Unparseable: {len(questions):,} refusal." in page
+    assert "wrong type" in page
+
+
+def test_the_file_of_a_dead_endpoint_is_not_scored(
+    folder: Path, data: Path, questions: Questions, complaint: Callable[..., str]
+) -> None:
+    lines = [{"question_id": one, "answer": None, "error": "Connection refused"} for one in questions.question_id]
+    (folder / "dead.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    said = complaint(FAILED, "evaluate", "--predictions", "dead.jsonl", "--data", data)
+    assert f"dead: none of {len(questions)} questions was answered: Connection refused" in said
+    assert not (folder / "dead-results").exists()
+
+
+def test_an_endpoint_where_nobody_is_ends_with_one_line_and_no_results(
+    folder: Path, data: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    command = ["evaluate", "--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--data", str(data), "--retries", "0"]
+    assert run([*command, "--limit", "3", "--out", "dead"]) == FAILED
+    [said] = [line for line in capfd.readouterr().err.splitlines() if line and not line.startswith("questions ")]
+    expected = "http://127.0.0.1:9/v1/chat/completions: none of 3 questions was answered, the first with: "
+    assert said.startswith(f"clear-bench: {expected}")
+    assert not (folder / "dead/results-test.json").exists()
 
 
 @pytest.mark.usefixtures("plotless")
@@ -170,6 +213,13 @@ def test_broken_predictions(folder: Path, data: Path, questions: Questions, comp
         (["run", "--model", "m"], "--model: found it with RUN"),
         (["--predictions", "perfect.jsonl", "--data", "d", "--device", "cpu"], "--device: found it without RUN"),
         (["--predictions", "perfect.jsonl", "--data", "d", "--limit", "3"], "--limit: found it without --endpoint"),
+        (["--predictions", "perfect.jsonl", "--data", "d", "--max-tokens", "3"], "--max-tokens: found it without"),
+        (["run", "--extra-body", "{}"], "--extra-body: found it without --endpoint"),
+        (
+            ["--endpoint", "http://h", "--model", "m", "--data", "d", "--extra-body", "[1]"],
+            "expected a JSON object such",
+        ),
+        (["--endpoint", "http://h", "--model", "m", "--data", "d", "--extra-body", "{"], "found '{', expected a JSON"),
         (["run", "--timeout", "3"], "--timeout: found it without --endpoint"),
         (["run", "--max-failures", "3"], "--max-failures: found it without --endpoint"),
         (["--predictions", "perfect.jsonl", "--data", "nowhere"], "nowhere: found no finished dataset"),
@@ -255,9 +305,16 @@ def test_an_endpoint(
     monkeypatch.setattr(endpoint.Endpoint, "predict", predict)
     command = ["evaluate", "--endpoint", "http://localhost/v1", "--model", "some/model", "--data", str(data)]
     options = ["--limit", "7", "--timeout", "2.5", "--sample-rate", "8000", "--api-key-variable", "KEY", "--cache", "c"]
+    options += ["--max-tokens", "99", "--extra-body", '{"top_k": 1, "x": {"y": null}}']
     assert run([*command, *options]) == DONE
     expected = endpoint.EndpointSettings(
-        "http://localhost/v1", "some/model", 8000, timeout_s=2.5, api_key_variable="KEY"
+        "http://localhost/v1",
+        "some/model",
+        8000,
+        timeout_s=2.5,
+        api_key_variable="KEY",
+        max_tokens=99,
+        extra_body={"top_k": 1, "x": {"y": None}},
     )
     assert asked == [(expected, Path("c"))]
     file = read_results(folder / "some-model-results/results-test.json")

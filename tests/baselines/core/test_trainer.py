@@ -13,8 +13,9 @@ import torch
 from baselines.core import trainer
 from baselines.core.checkpoints import Paused, load_tensors
 from baselines.core.optim import SGD_MOMENTUM, Objective
-from baselines.core.run import read_config, task_of, unfinished
+from baselines.core.run import read_config, task_of
 from baselines.core.trainer import State, train
+from baselines.core.unfinished import scored_after, unfinished
 from clear_gen.core.errors import CheckFailed, InputError
 from tests.baselines.core.learners import LineConfig, LineLearner
 
@@ -207,12 +208,34 @@ def test_a_run_says_its_task(tmp_path: Path) -> None:
         read_config(tmp_path / "run", LineConfig)
 
 
+def left_of(run: Path, **how: Any) -> str | None:
+    """The epochs of a run that asked for more."""
+    return unfinished(run, config_of(**how), LineLearner.objective)
+
+
 def test_a_run_of_fewer_epochs_than_it_asked_for_is_unfinished(tmp_path: Path) -> None:
-    trained(tmp_path / "run")
-    assert unfinished(tmp_path / "run", config_of()) is None
-    assert unfinished(tmp_path / "run", config_of(max_epochs=5)) == (
-        f"{tmp_path / 'run'}: scored after 3 of 5 epochs; clear-bench train --resume goes on"
+    run = tmp_path / "run"
+    trained(run)
+    assert left_of(run) is None
+    assert left_of(run, max_epochs=5) == "3 of 5 epochs"
+    assert left_of(run, max_epochs=5, stop_epochs=6) == "3 of at most 5 epochs"
+    assert left_of(tmp_path / "none", max_epochs=5) is None
+    assert (
+        scored_after(run, "3 of 5 epochs") == f"{run}: scored after 3 of 5 epochs; clear-bench train --resume goes on"
     )
+
+
+def test_a_run_that_stopped_early_is_finished_and_one_epoch_before_it_was_not(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    trained(run, [1.0, 0.5] + 10 * [0.5], stop_epochs=3, max_epochs=12)
+    lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+    assert len(lines) == 8
+    assert left_of(run, stop_epochs=3, max_epochs=12) is None
+    (run / "metrics.jsonl").write_text("".join(lines[:-1]))
+    assert left_of(run, stop_epochs=3, max_epochs=12) == "7 of at most 12 epochs"
+    (run / "metrics.jsonl").write_text('{"epoch": 0}\n')
+    with pytest.raises(InputError, match=r"metrics.jsonl:1: validation_loss: found null, expected a number"):
+        left_of(run, stop_epochs=3, max_epochs=12)
 
 
 def test_an_epoch_shows_how_far_it_is_and_its_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from baselines.core.predictions import write_predictions
 from baselines.predictors import endpoint, endpoint_client
 from baselines.predictors.endpoint import Endpoint, EndpointSettings, clip_of, prompt_of
 from baselines.tasks.aqa.questions import Questions, read_split
+from baselines.tasks.scoring import evaluate, evaluate_file
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE
 from clear_gen.core.errors import CheckFailed, InputError
@@ -36,6 +37,7 @@ from tests.datasets.scenes.published import read_in, write_questions, write_sour
 
 KEY = "sk-test-4f9a51c2/d7+e8=="
 FEW = 8  # questions, of two scenes
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 @pytest.fixture(scope="session")
@@ -63,9 +65,10 @@ def questions(data: Path) -> Questions:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries come soon, and no key of the user's is sent anywhere."""
+    """Retries come soon, no key of the user's is sent anywhere, and no proxy of the user's is asked."""
     monkeypatch.setattr(endpoint_client, "BACKOFF_S", 0.02)
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    for name in ("OPENAI_API_KEY", *PROXIES, *map(str.lower, PROXIES)):
+        monkeypatch.delenv(name, raising=False)
 
 
 def settings_for(chat: Chat, **changes: Any) -> EndpointSettings:
@@ -83,6 +86,13 @@ def ask(
     """Let an endpoint predict, as ``clear-bench evaluate`` does."""
     asked = read_split(folder, split).first(limit)
     write_predictions(out, asked, Endpoint(settings, cache or out.parent / "cache").predict(asked))
+    return out
+
+
+def ask_in_vain(settings: EndpointSettings, folder: Path, out: Path, limit: int) -> Path:
+    """Ask an endpoint that answers no question, which ends in an error, and fewer of them than would end it at once."""
+    with pytest.raises(CheckFailed, match=rf": none of {limit} questions was answered, the first with: [^\n]*$"):
+        ask(settings, folder, "test", out, limit)
     return out
 
 
@@ -238,9 +248,9 @@ def test_nothing_is_asked_twice_unless_something_changed(
         monkeypatch.setattr(endpoint, "PROMPT", "{question} {answers}")
         ask(settings, data, "test", out, limit=2)
         assert len(chat.asked) == 12
-        monkeypatch.setattr(endpoint, "MAX_TOKENS", 5)
-        ask(settings, data, "test", out, limit=2)
-        assert len(chat.asked) == 14
+        for number, changed in enumerate([{"max_tokens": 5}, {"extra_body": {"seed": 1}}, {"extra_body": {"seed": 2}}]):
+            ask(replace(settings, **changed), data, "test", out, limit=2)
+            assert len(chat.asked) == 14 + 2 * number
 
 
 @pytest.mark.parametrize("damage", [b"", b"[]", b"\xff", b'{"format": 1, "key": "0", "raw": "no"}', b'{"raw": 3}'])
@@ -294,11 +304,10 @@ TRANSIENT = {
     "429 and nonsense": Answer(b"slowly", status=429, headers={"Retry-After": "soon"}),
     "no JSON": Answer(b"<html>"),
     "deep JSON": Answer(b"[" * 100_000),
-    "no choices": Answer(b'{"choices": []}'),
+    "no reply": Answer(b'{"object": "list"}'),
     "an error that says it is none": Answer(b'{"error": {"message": "overloaded"}}'),
-    "no text": Answer(said(None)),
-    "no text in parts": Answer(said([{"type": "image"}])),
-    "parts of something": Answer(said([3])),
+    "an error beside choices": Answer(b'{"error": {"message": "overloaded"}, "choices": []}'),
+    "an error in a choice": Answer(b'{"choices": [{"error": {"code": 502}, "message": {"content": ""}}]}'),
     "cut in the body": Answer("yes", cut=20),
     "cut before the body": Answer("yes", cut=0),
     "huge": Answer(OVER),
@@ -334,7 +343,7 @@ def test_a_timeout_is_of_the_whole_attempt(data: Path, tmp_path: Path) -> None:
     """A byte every 50 ms, of headers and body, would last 10 s."""
     start = time.monotonic()
     with chat_server(lambda asked: Answer(drip_s=0.05)) as chat:
-        out = ask(settings_for(chat, timeout_s=0.5, retries=1), data, "test", tmp_path / "p.jsonl", limit=2)
+        out = ask_in_vain(settings_for(chat, timeout_s=0.5, retries=1), data, tmp_path / "p.jsonl", limit=2)
         assert 1 < time.monotonic() - start < 4
     assert [line["error"] for line in lines_of(out)] == ["no reply within 0.5 s, in attempt 2"] * 2
     assert len(chat.asked) == 4
@@ -342,7 +351,7 @@ def test_a_timeout_is_of_the_whole_attempt(data: Path, tmp_path: Path) -> None:
 
 def test_a_reply_has_an_end(data: Path, tmp_path: Path) -> None:
     with chat_server(lambda asked: Answer(OVER)) as chat:
-        out = ask(settings_for(chat, retries=0), data, "test", tmp_path / "p.jsonl", limit=1)
+        out = ask_in_vain(settings_for(chat, retries=0), data, tmp_path / "p.jsonl", limit=1)
     assert lines_of(out)[0]["error"] == "malformed reply: found more than 1,048,576 bytes"
 
 
@@ -375,7 +384,7 @@ def test_retries_come_later_and_later_and_end(
         return Answer(b"oops \x1b[31m\n again", status=500)
 
     with chat_server(answer) as chat, caplog.at_level(logging.WARNING):
-        out = ask(settings_for(chat, retries=3), data, "test", tmp_path / "p.jsonl", limit=1)
+        out = ask_in_vain(settings_for(chat, retries=3), data, tmp_path / "p.jsonl", limit=1)
     gaps = np.diff(times)
     assert len(gaps) == 3
     for k, gap in enumerate(gaps):
@@ -384,16 +393,19 @@ def test_retries_come_later_and_later_and_end(
     assert line["answer"] is None
     assert "raw" not in line
     assert line["error"] == "status 500 Internal Server Error: oops [31m again, in attempt 4"
-    assert "1 of 1 questions have no answer (status 500" in caplog.text
+    assert not caplog.text  # the error says it
 
 
-def test_a_wrong_request_is_not_tried_again_and_the_others_go_on(data: Path, tmp_path: Path) -> None:
+def test_a_wrong_request_is_not_tried_again_and_the_others_go_on(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with chat_server(lambda asked: Answer(b"too long", status=400) if asked.number == 1 else Answer()) as chat:
         out = ask(settings_for(chat, concurrency=1), data, "test", tmp_path / "p.jsonl")
         assert len(chat.asked) == FEW
         lines = lines_of(out)
         assert [line["answer"] for line in lines] == ["yes", None, *["yes"] * (FEW - 2)]
         assert lines[1]["error"] == "status 400 Bad Request: too long"
+        assert f"1 of {FEW} questions have no answer (status 400 Bad Request: too long)" in caplog.text
         ask(settings_for(chat), data, "test", out)  # failures are not kept
         assert len(chat.asked) == FEW + 1
     assert [line["answer"] for line in lines_of(out)] == ["yes"] * FEW
@@ -464,8 +476,198 @@ def test_nobody_is_there(data: Path, tmp_path: Path) -> None:
 def test_a_server_without_tls_is_an_error_like_others(data: Path, tmp_path: Path) -> None:
     with chat_server() as chat:
         settings = settings_for(chat, url=chat.url.replace("http", "https"), retries=0)
-        out = ask(settings, data, "test", tmp_path / "p.jsonl", limit=1)
+        out = ask_in_vain(settings, data, tmp_path / "p.jsonl", limit=1)
     assert "SSL" in lines_of(out)[0]["error"]
+
+
+# --- Replies without an answer ----------------------------------------------------------------------------------------
+
+
+def reply(message: dict[str, Any], finish: str | None = "stop") -> Answer:
+    return Answer(json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": finish}]}).encode())
+
+
+SORRY = "I can't help with that."
+SILENT = {  # cause, raw text, reply
+    "refusal": ("refusal", SORRY, reply({"content": None, "refusal": SORRY})),
+    "refusal in parts": ("refusal", SORRY, reply({"content": [{"type": "refusal", "refusal": SORRY}]})),
+    "content filter": ("content_filter", None, reply({"content": None}, "content_filter")),
+    "content filter, empty": ("content_filter", None, reply({"content": ""}, "content_filter")),
+    "content filter of the prompt": (
+        "content_filter",
+        SORRY,
+        Answer(json.dumps({"error": {"message": SORRY, "code": "content_filter", "param": "prompt"}}).encode(), 400),
+    ),
+    "reasoning_content": ("reasoning_only", "hm", reply({"content": None, "reasoning_content": "hm"})),
+    "reasoning": ("reasoning_only", "hm", reply({"content": "", "reasoning": "hm"})),
+    "reasoning in parts": ("reasoning_only", "hm", reply({"content": [{"type": "thinking", "thinking": "hm"}]})),
+    "reasoning in the text": ("reasoning_only", "<think>yes", reply({"content": "<think>yes"})),
+    "reasoning cut off": ("length", "<think>yes", reply({"content": "<think>yes"}, "length")),
+    "nothing but the limit": ("length", None, reply({"content": ""}, "length")),
+    "tool calls": ("tool_calls", None, reply({"content": None, "tool_calls": [{"id": "1"}]}, "tool_calls")),
+    "audio": ("audio_without_transcript", None, reply({"content": None, "audio": {"data": "", "transcript": ""}})),
+    "null": ("empty", None, reply({"content": None})),
+    "no content": ("empty", None, reply({"role": "assistant"})),
+    "blank": ("empty", None, reply({"content": " \n"})),
+    "no parts": ("empty", None, reply({"content": []})),
+    "another part": ("empty", None, reply({"content": [{"type": "image"}]})),
+    "parts of something": ("empty", None, reply({"content": [3]})),
+    "no choices": ("no_choices", None, Answer(b'{"choices": []}')),
+}
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_a_reply_without_an_answer_is_kept_with_its_cause_and_ends_no_run(
+    data: Path, questions: Questions, tmp_path: Path, name: str
+) -> None:
+    cause, raw, silent = SILENT[name]
+    with chat_server(lambda asked: silent if asked.number < 5 else Answer("yes")) as chat:
+        settings = settings_for(chat, concurrency=1, max_failures=1)
+        out = ask(settings, data, "test", tmp_path / "p.jsonl")
+        assert len(chat.asked) == FEW
+        first, lines = out.read_bytes(), lines_of(out)
+        expected = {"question_id": questions.question_id[0], "answer": None, "cause": cause}
+        assert lines[0] == (expected if raw is None else {**expected, "raw": raw})
+        assert [line["answer"] for line in lines] == [None] * 5 + ["yes"] * 3
+        assert ask(settings, data, "test", out).read_bytes() == first
+        assert len(chat.asked) == FEW
+    done = evaluate(Endpoint(settings, tmp_path / "cache"), questions.first(FEW), tmp_path / "out")
+    assert done.file.unparseable[cause] == 5
+    shown = "\n".join(done.task.lines({"test": done.file}))
+    assert f"5 {cause.replace('_', ' ')}" in shown
+    again = evaluate_file(tmp_path / "out/predictions-test.jsonl", questions.first(FEW), tmp_path / "again")
+    assert again.file.unparseable == done.file.unparseable
+
+
+SPOKEN = {
+    "transcript": {"content": None, "audio": {"id": "1", "data": "AAAA", "transcript": "A#"}},
+    "text parts": {"content": [{"type": "text", "text": "A"}, {"type": "text", "text": "#"}]},
+    "other parts": {"content": [{"type": "thinking", "thinking": "B"}, {"type": "output_text", "text": "A#"}]},
+    "texts": {"content": ["A#"]},
+    "one part": {"content": {"type": "text", "text": "A#"}},
+    "audio part": {"content": [{"type": "audio", "transcript": "A#"}]},
+    "beside reasoning": {"content": "A#", "reasoning_content": "B"},
+    "beside an empty refusal": {"content": "A#", "refusal": None},
+}
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_text_is_found_wherever_it_is(data: Path, tmp_path: Path, name: str) -> None:
+    with chat_server(lambda asked: reply(SPOKEN[name])) as chat:
+        out = ask(settings_for(chat), data, "test", tmp_path / "p.jsonl", limit=1)
+    assert (lines_of(out)[0]["answer"], lines_of(out)[0]["raw"]) == ("A#", "A#")
+
+
+def test_replies_that_were_cut_off_name_the_option(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cut = reply({"content": "", "reasoning_content": "It could be"}, "length")
+    with chat_server(lambda asked: cut if asked.number < 2 else Answer()) as chat:
+        ask(settings_for(chat, concurrency=1), data, "test", tmp_path / "p.jsonl")
+    assert f"2 of {FEW} replies were cut off before an answer; --max-tokens raises the limit" in caplog.text
+
+
+# --- Parameters that a server does not support ------------------------------------------------------------------------
+
+
+def error(message: str, param: str | None = None, code: str | None = None, status: int = 400) -> Answer:
+    return Answer(json.dumps({"error": {"message": message, "param": param, "code": code}}).encode(), status)
+
+
+def picky(asked: Asked) -> Answer:
+    """As OpenAI's reasoning models answer, and one more that knows no seed."""
+    if "max_tokens" in asked.body:
+        text = "Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead."
+        return error(text, "max_tokens", "unsupported_parameter")
+    if "temperature" in asked.body:
+        return error(
+            "Unsupported value: 'temperature' does not support 0 with this model.", "temperature", "unsupported"
+        )
+    if "seed" in asked.body:
+        detail = [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]
+        return Answer(json.dumps({"detail": detail}).encode(), 422)
+    return Answer("yes")
+
+
+def test_unsupported_parameters_are_adapted_to_once(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with chat_server(picky) as chat:
+        settings = settings_for(chat, retries=0, max_failures=1, concurrency=1, max_tokens=77, extra_body={"seed": 5})
+        out = ask(settings, data, "test", tmp_path / "p.jsonl")
+        assert len(chat.asked) == FEW + 3
+        last = {name: value for name, value in chat.asked[-1].body.items() if name != "messages"}
+        assert last == {"model": "some-model", "max_completion_tokens": 77}
+        ask(settings, data, "test", out)
+        assert len(chat.asked) == FEW + 3
+    assert [line["answer"] for line in lines_of(out)] == ["yes"] * FEW
+    said = [one.getMessage() for one in caplog.records]
+    assert said == [
+        f"{chat.url}/chat/completions: the server does not support max_tokens: sending max_completion_tokens instead",
+        f"{chat.url}/chat/completions: the server does not support temperature: leaving it out",
+        f"{chat.url}/chat/completions: the server does not support seed: leaving it out",
+    ]
+
+
+def test_several_requests_at_a_time_adapt_together(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with chat_server(picky) as chat:
+        out = ask(settings_for(chat, retries=0, max_failures=1, concurrency=6), data, "test", tmp_path / "p.jsonl", 20)
+    assert [line["answer"] for line in lines_of(out)] == ["yes"] * 20
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "param"),
+    [
+        ("max_tokens is too large: 32. This model supports at most 16 completion tokens.", "max_tokens"),
+        ("This model does not support audio input.", None),
+        ("temperature: found 0, expected a text", "temperature"),
+    ],
+)
+def test_another_fault_is_not_adapted_to(data: Path, tmp_path: Path, message: str, param: str | None) -> None:
+    with chat_server(lambda asked: error(message, param)) as chat:
+        ask_in_vain(settings_for(chat), data, tmp_path / "p.jsonl", limit=1)
+    assert len(chat.asked) == 1
+
+
+def test_further_parameters_are_part_of_every_request_and_of_the_results(
+    data: Path, questions: Questions, tmp_path: Path
+) -> None:
+    extra = {"temperature": 0.5, "chat_template_kwargs": {"enable_thinking": False}}
+    with chat_server() as chat:
+        settings = settings_for(chat, extra_body=extra, max_tokens=9)
+        done = evaluate(Endpoint(settings, tmp_path / "cache"), questions.first(2), tmp_path / "out")
+        ask(replace(settings, extra_body={"max_completion_tokens": 3}), data, "test", tmp_path / "p.jsonl", limit=1)
+    sent = [{name: value for name, value in one.body.items() if name != "messages"} for one in chat.asked]
+    assert sent[0] == {"model": "some-model", "max_tokens": 9, **extra}
+    assert sent[2] == {"model": "some-model", "temperature": 0, "max_completion_tokens": 3}
+    assert done.file.config.request == {"sample_rate": 16000, "max_tokens": 9, **extra}
+
+
+# --- Proxies ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_proxy_of_the_environment_is_asked(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with chat_server() as chat:  # a proxy is sent the whole address
+        monkeypatch.setenv("HTTP_PROXY", chat.url.removesuffix("/v1"))
+        settings = settings_for(chat, url="http://model.invalid/v1", retries=0)
+        out = ask(settings, data, "test", tmp_path / "p.jsonl", limit=1)
+        assert [asked.path for asked in chat.asked] == ["http://model.invalid/v1/chat/completions"]
+        monkeypatch.setenv("NO_PROXY", "model.invalid")
+        ask_in_vain(settings_for(chat, url="http://model.invalid/v2", retries=0), data, out, limit=1)
+        assert len(chat.asked) == 1
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:secret@host:1", "ftp://me:secret@host:1", "http://me:secret@ho st:x"])
+def test_a_proxy_that_cannot_be_used_is_said(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(InputError, match=r"ALL_PROXY: found [^\n]* expected http://HOST:PORT") as raised:
+        ask(EndpointSettings("http://127.0.0.1:9/v1", "m"), data, "test", tmp_path / "p.jsonl", limit=1)
+    assert "secret" not in str(raised.value)
 
 
 # --- The key ----------------------------------------------------------------------------------------------------------
@@ -540,6 +742,12 @@ def test_a_key_in_the_query_is_not_shown(data: Path, tmp_path: Path) -> None:
         ({"timeout_s": 0}, "timeout: found 0, expected seconds, more than 0"),
         ({"timeout_s": float("nan")}, "timeout: found nan, expected seconds"),
         ({"max_failures": 0}, "max failures: found 0, expected at least 1"),
+        ({"max_tokens": 0}, "max tokens: found 0, expected at least 1"),
+        ({"extra_body": {"messages": []}}, "--extra-body: found 'messages', expected other parameters"),
+        (
+            {"extra_body": {"model": "x"}},
+            "--extra-body: found 'model', expected other parameters: it is set by --model",
+        ),
     ],
 )
 def test_wrong_settings_say_what_is_wrong(data: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:

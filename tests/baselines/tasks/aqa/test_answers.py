@@ -223,10 +223,136 @@ def test_numbers_and_ranks_in_words() -> None:
 def test_many_at_once() -> None:
     assert normalise_all(["a", "a", None, "3"], ["note", "instrument", "note", "count"], CLEAR2) == [
         "A",
-        None,
+        "A",  # an answer, though of the wrong type
         None,
         "3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "answer"),
+    [
+        ("violin", "note", "violin"),
+        ("It is a violin.", "note", "violin"),
+        ("yes", "instrument", "yes"),
+        ("third", "count", "third"),
+        ("<answer>dark</answer>", "loudness", "dark"),
+        ("violin or cello", "note", None),
+        ("kazoo", "note", None),
+        ("yes, compare", "exist", None),  # yes to a count_compare, but of the same answers
+        ("", "note", None),
+    ],
+)
+def test_an_answer_of_another_type_is_that_answer(text: str, name: str, answer: str | None) -> None:
+    assert normalise(text, name, CLEAR2) is None
+    assert normalise_all([text], [name], CLEAR2) == [answer]
+
+
+# --- wrapped answers --------------------------------------------------------------------------------------------------
+
+WRAPS = {
+    "reasoning": "<think>\nviolin? no, yes. 3, C# or dark\n</think>\n\n{}",
+    "empty reasoning": "<think></think>{}",
+    "the end of reasoning": "Either of them.</think>{}",
+    "other tags of reasoning": "<thinking>A or B</thinking><reasoning>yes</reasoning>{}",
+    "reasoning in brackets": "[THINK]no[/THINK]{}",
+    "im_end": "{}<|im_end|>",
+    "ends": "{}</s></s>\n<|endoftext|><|eot_id|><end_of_turn><eos>",
+    "end of sentence": "{}<｜end▁of▁sentence｜>",
+    "a turn": "<|im_start|>assistant\n{}<|im_end|>",
+    "a header": "<|begin_of_text|><|start_header_id|>assistant<|end_header_id|>\n\n{}<|eot_id|>",
+    "channels": "<|channel|>analysis<|message|>A?<|end|><|start|>assistant<|channel|>final<|message|>{}<|return|>",
+    "a tag": "<answer>{}</answer>",
+    "a tag after prose": "I listen carefully, and hear it. <answer>\n{}\n</answer>",
+    "a tag that is not closed": "<Answer>{}",
+    "a tag that was open": "{}</answer>",
+    "a tag opened twice": "<answer>{}<answer>",
+    "a box": "\\boxed{{{}}}",
+    "a box with text": "So the final answer is $\\boxed{{\\text{{{}}}}}$.",
+    "a box in a tag": "<think>x</think><answer>\\boxed{{{}}}</answer>",
+    "a box and the same again": "The answer is {0}. \\boxed{{{0}}}",
+    "bold": "**{}**",
+    "a tag in a sentence": "It is a <answer>{}</answer>.",
+    "HTML": "It is <b>{}</b>.",
+    "quotes": "“{}”",
+    "corner brackets": "「{}」。",
+    "a sentence": "The answer is {}.",
+    "a qualified sentence": "The correct answer is: **{}**",
+    "a marker": "Answer: {}",
+    "a full-width marker": "Answer：{}",
+    "a heading": "### Answer\n{}",
+    "a bold heading": "**Final Answer**\n\n{}",
+    "a response": "### Response:\n{}",
+    "a role": "Assistant: {}",
+    "tokens of a box": "<|begin_of_box|>{}<|end_of_box|>",
+    "code": "`{}`",
+    "a fence": "```text\n{}\n```",
+    "JSON": '```json\n{{"answer": "{}", "confidence": 0.9}}\n```',
+    "an explanation": "{}\n\nExplanation: I listened to the whole recording.",
+    "a reason": "{}. Reason: it is quite loud",
+    "zero width": "\u200b{}\ufeff",
+}
+
+
+def full_width(text: str) -> str:
+    return "".join("\u3000" if letter == " " else chr(ord(letter) + 0xFEE0) for letter in text)
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_a_wrapped_answer_is_that_answer(wrap: str) -> None:
+    for name, answer in ANSWERS:
+        for text in (answer, full_width(answer), answer.upper()):
+            assert read(WRAPS[wrap].format(text), GRAMMARS[name]) == answer, (name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("exist", "<answer>yes</answer><answer>no</answer>"),
+        ("exist", "\\boxed{yes} or \\boxed{no}"),
+        ("note", "<answer>A</answer> \\boxed{B}"),
+        ("exist", "<answer>yes or no</answer>"),
+        ("note", "\\boxed{A or B}"),
+        ("exist", "yes <answer>no</answer>"),
+        ("exist", "The answer is yes. <answer>no</answer>"),
+        ("instrument", "It is a violin. \\boxed{cello}"),
+        ("instrument", "I hear a violin.\n<answer>cello</answer>"),
+        ("exist", "yes\n\nExplanation: no"),
+        ("exist", "yes\n\nExplanation: I hear none, so the answer is no."),
+        ("exist", "yes</s>no"),
+        ("exist", "yes<|im_end|>\n<|im_start|>assistant\nno"),
+        ("exist", "yes <think>or</think> no"),
+        ("exist", '{"answer": "yes", "answer": "no"}'),
+        ("exist", "```\nyes\nno\n```"),
+        ("instrument", "<answer>not violin</answer>"),
+        ("instrument", "<answer></answer>"),
+        ("instrument", "<think>violin</think>"),
+        ("instrument", "<think>violin"),
+        ("instrument", "<|channel|>analysis<|message|>violin<|end|>"),
+        ("count", "1²"),
+        ("count", "①"),
+    ],
+)
+def test_unwrapping_makes_no_answer_of_two_or_none(name: str, text: str) -> None:
+    assert read(text, GRAMMARS[name]) is None
+
+
+@given(
+    st.sampled_from(ANSWERS), st.sampled_from(ANSWERS), st.sampled_from(sorted(WRAPS)), st.sampled_from(sorted(WRAPS))
+)
+def test_two_wrapped_answers_never_give_a_third(
+    one: tuple[str, str], other: tuple[str, str], first: str, second: str
+) -> None:
+    name = one[0]
+    text = f"{WRAPS[first].format(one[1])}\n{WRAPS[second].format(other[1])}"
+    assert read(text, GRAMMARS[name]) in (None, one[1], read(other[1], GRAMMARS[name]))
+
+
+@pytest.mark.parametrize(
+    "part", ["<think>", "</think>", "<answer>", "\\boxed{", "```\n", "<|x|>", "<think", "{", "answer is "]
+)
+def test_a_long_wrapped_text_is_not_read_for_long(part: str) -> None:
+    assert normalise(part * 30_000 + "x", "note", CLEAR2) is None
 
 
 # --- another domain ---------------------------------------------------------------------------------------------------

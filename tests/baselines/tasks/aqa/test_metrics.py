@@ -20,6 +20,7 @@ from clear_gen.scenes.domain import packaged_domain
 from tests.counts import examples
 
 CLEAR2 = packaged_domain("clear2")
+OTHERS = ("violin", "yes", "third", "7")  # each of the wrong type to most questions
 
 
 def questions_of(types: list[str], answers: list[str], seed: int = 0) -> Questions:
@@ -45,24 +46,32 @@ def questions_of(types: list[str], answers: list[str], seed: int = 0) -> Questio
 
 @st.composite
 def asked(draw: st.DrawFn) -> tuple[Questions, list[str | None]]:
-    """Questions and predictions, some right, some wrong, some None."""
+    """Questions and predictions, some right, some wrong, some of the wrong type, some None."""
     types = draw(st.lists(st.sampled_from(CLEAR2.question_types), min_size=1, max_size=40))
     listed = [answers_of_type(name, CLEAR2) for name in types]
     truth = [draw(st.sampled_from(names)) for names in listed]
-    said = [draw(st.sampled_from([one, None, *names])) for one, names in zip(truth, listed, strict=True)]
+    said = [draw(st.sampled_from([one, None, *names, *OTHERS])) for one, names in zip(truth, listed, strict=True)]
     return questions_of(types, truth, draw(st.integers(0, 5))), said
 
 
-def expected(rows: list[tuple[str, str | None]]) -> tuple[int, int, int, float, float, float]:
-    """(n, right, unparseable, accuracy, Wilson's interval) of pairs of right answer and prediction."""
-    right = sum(answer == said for answer, said in rows)
+Told = tuple[int, int, int, int, float, float, float]
+
+
+def is_of_type(answer: str | None, name: str) -> bool:
+    return answer in answers_of_type(name, CLEAR2)
+
+
+def expected(rows: list[tuple[str, str | None, str]]) -> Told:
+    """(n, right, unparseable, wrong type, accuracy, Wilson's interval) of right answer, prediction and type."""
+    right = sum(answer == said for answer, said, _ in rows)
     interval = binomtest(right, len(rows)).proportion_ci(method="wilson")
-    silent = sum(said is None for _, said in rows)
-    return len(rows), right, silent, right / len(rows), interval.low, interval.high
+    silent = sum(said is None for _, said, _ in rows)
+    wrong_type = sum(said is not None and not is_of_type(said, name) for _, said, name in rows)
+    return len(rows), right, silent, wrong_type, right / len(rows), interval.low, interval.high
 
 
-def told(score: Score) -> tuple[int, int, int, float, float, float]:
-    return score.n, score.right, score.unparseable, score.accuracy, score.low, score.high
+def told(score: Score) -> Told:
+    return score.n, score.right, score.unparseable, score.wrong_type, score.accuracy, score.low, score.high
 
 
 @examples(40)
@@ -74,21 +83,26 @@ def test_scores_are_counts(one: tuple[Questions, list[str | None]]) -> None:
     types = list(dict.fromkeys(name for name in CLEAR2.question_types if name in {row[0] for row in rows}))
     assert list(found.by_type) == list(found.confusion) == list(found.by_answer) == types
     for name in types:
-        of = [(row[1], row[2]) for row in rows if row[0] == name]
+        of = [(row[1], row[2], row[0]) for row in rows if row[0] == name]
         assert told(found.by_type[name]) == pytest.approx(expected(of), abs=1e-12)
-        assert set(found.by_answer[name]) == {answer for answer, _ in of}
+        assert set(found.by_answer[name]) == {answer for answer, _, _ in of}
         for answer, score in found.by_answer[name].items():
             assert told(score) == pytest.approx(expected([pair for pair in of if pair[0] == answer]), abs=1e-12)
-        matrix, pairs = found.confusion[name], Counter(of)
-        assert matrix.answers == [a for a in answers_of_type(name, CLEAR2) if a in {x for pair in of for x in pair}]
+        matrix = found.confusion[name]
+        pairs = Counter(
+            (answer, said if said is None or is_of_type(said, name) else "wrong type") for answer, said, _ in of
+        )
+        assert matrix.answers == [a for a in answers_of_type(name, CLEAR2) if a in {x for pair in of for x in pair[:2]}]
         for answer, counts in zip(matrix.answers, matrix.counts, strict=True):
-            assert counts == [pairs[answer, other] for other in [*matrix.answers, None]]
+            assert counts == [pairs[answer, other] for other in [*matrix.answers, "wrong type", None]]
     assert list(found.by_relations) == [str(n) for n in sorted({row[3] for row in rows})]
     for number, score in found.by_relations.items():
-        assert told(score) == pytest.approx(expected([row[1:3] for row in rows if row[3] == int(number)]), abs=1e-12)
+        assert told(score) == pytest.approx(
+            expected([(*row[1:3], row[0]) for row in rows if row[3] == int(number)]), abs=1e-12
+        )
     for name, score in found.by_length.items():
         low, high = map(int, name.split("-"))
-        inside = [pair[1:3] for pair, s in zip(rows, questions.scene_s, strict=True) if low <= s < high]
+        inside = [(*pair[1:3], pair[0]) for pair, s in zip(rows, questions.scene_s, strict=True) if low <= s < high]
         assert told(score) == pytest.approx(expected(inside), abs=1e-12)
     assert sum(score.n for score in found.by_length.values()) == len(rows)
 
@@ -100,7 +114,7 @@ def test_overall_has_the_interval_of_the_bootstrap_by_scene() -> None:
     questions = questions_of(types, truth)
     found = evaluate(questions, said, np.random.default_rng(3))
     interval = bootstrap_mean(np.array([one == "A" for one in said]), questions.scene, np.random.default_rng(3))
-    assert told(found.overall) == (100, 30, 10, 0.3, interval.low, interval.high)
+    assert told(found.overall) == (100, 30, 10, 0, 0.3, interval.low, interval.high)
     assert found.error == interval.error
     assert 0 < interval.low < 0.3 < interval.high < 1
 
@@ -108,9 +122,9 @@ def test_overall_has_the_interval_of_the_bootstrap_by_scene() -> None:
 def test_perfect_and_silent() -> None:
     questions = questions_of(["note", "exist", "count", "note"], ["A", "yes", "3", "B"])
     perfect = evaluate(questions, questions.answer.tolist(), np.random.default_rng(0))
-    assert perfect.overall == Score(4, 4, 0, 1.0, 1.0, 1.0)
+    assert perfect.overall == Score(4, 4, 0, 0, 1.0, 1.0, 1.0)
     silent = evaluate(questions, [None] * 4, np.random.default_rng(0))
-    assert silent.overall == Score(4, 0, 4, 0.0, 0.0, 0.0)
+    assert silent.overall == Score(4, 0, 4, 0, 0.0, 0.0, 0.0)
 
 
 @given(st.lists(st.floats(0, 3600), min_size=1, max_size=50))
@@ -136,10 +150,11 @@ def test_bins_are_no_more_than_may_be_where_lengths_straddle_them() -> None:
 def test_validate() -> None:
     questions = questions_of(["note", "exist"], ["A", "yes"])
     validate(questions, ["A", None])
+    validate(questions, ["A", "A"])  # of the wrong type, which is counted
     with pytest.raises(InputError, match="found 1, expected 2"):
         validate(questions, ["A"])
-    with pytest.raises(InputError, match="test-000001-0: found 'A', expected None or an answer of exist"):
-        validate(questions, ["A", "A"])
+    with pytest.raises(InputError, match="test-000001-0: found 'Z', expected None or an answer of a question"):
+        validate(questions, ["A", "Z"])
     with pytest.raises(InputError, match="found none"):
         validate(questions_of([], []), [])
     with pytest.raises(InputError, match=r"^questions of test: test-000001-0: answer: found 'an orange'"):

@@ -34,16 +34,24 @@ CURVES = "train_loss", "validation_loss", "train_accuracy", "validation_accuracy
 
 
 def made(model: str = MODEL, n: int = 220, **changed: Any) -> AqaResults:
-    """Results on all types; about two thirds right, some unreadable."""
+    """Results on all types; about two thirds right, some unparseable, some of the wrong type."""
     rng = np.random.default_rng(0)
     types = [CLEAR2.question_types[index % 11] for index in range(n)]
     truth = [str(rng.choice(answers_of_type(name, CLEAR2))) for name in types]
     wrong = [None if rng.random() < 0.2 else str(rng.choice(answers_of_type(name, CLEAR2))) for name in types]
     said = [one if rng.random() < 0.6 else other for one, other in zip(truth, wrong, strict=True)]
+    said = ["violin" if index % 20 == 4 and n > 1 else one for index, one in enumerate(said)]
     scores = evaluate(questions_of(types, truth), said, np.random.default_rng(0))
+    unparseable = {"refusal": 1, "not_recognised": scores.overall.unparseable - 1} if n > 1 else {}
     told = {"split": "test", "data": "../data", "predictions": "mine.jsonl", "bootstrap_seed": 0, **changed}
     config = AqaConfig(model=model, domain="clear2", bootstrap_resamples=2000, **told)
-    return AqaResults(config=config, hashes=AqaHashes(questions="a", predictions="b"), n_original=2 * n, scores=scores)
+    return AqaResults(
+        config=config,
+        hashes=AqaHashes(questions="a", predictions="b"),
+        n_original=2 * n,
+        unparseable=unparseable,
+        scores=scores,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +91,8 @@ def test_json_in_the_manner_of_the_harness(file: AqaResults) -> None:
     stored = json.loads(results_json(file))
     overall = stored["results"]["aqa_clear2"]
     assert (overall["acc,none"], overall["acc_stderr,none"]) == (file.scores.overall.accuracy, file.scores.error)
-    assert overall["unparseable,none"] == file.scores.overall.unparseable > 0
+    assert overall["unparseable,none"] == file.scores.overall.unparseable == sum(stored["unparseable"].values()) > 0
+    assert overall["wrong_type,none"] == file.scores.overall.wrong_type > 0
     subtasks = stored["group_subtasks"]["aqa_clear2"]
     assert subtasks == [f"aqa_clear2_{name}" for name in CLEAR2.question_types]
     assert set(stored["results"]) == set(stored["versions"]) == set(stored["n-samples"]) == {"aqa_clear2", *subtasks}
@@ -103,6 +112,7 @@ def test_json_in_the_manner_of_the_harness(file: AqaResults) -> None:
         (lambda stored: stored["scores"]["by_type"]["note"].update(n=0), "scores.by_type.note.n: found 0"),
         (lambda stored: stored["scores"]["by_type"]["note"].update(n="many"), "scores.by_type.note.n: found 'many'"),
         (lambda stored: stored["scores"]["confusion"]["note"]["counts"].pop(), "a count for every pair of answers"),
+        (lambda stored: stored["unparseable"].update(refusal=7), "a cause in unparseable for every unparseable answer"),
         (lambda stored: stored["config"].pop("model"), "config.model: found"),
         (lambda stored: stored["config"].update(model=["x"]), "config.model: found list, expected: text"),
         (lambda stored: stored.pop("config"), "config: found"),
@@ -162,7 +172,8 @@ def test_terminal_table(file: AqaResults) -> None:
         paper = share_of_type(TABLE_3[MODEL], name)
         assert paper is not None
         shown = name.replace("_", " ") if name else "all"
-        assert rows[shown] == [*cells, str(score.unparseable), f"{100 * paper:.1f}"]
+        assert rows[shown] == [*cells, str(score.unparseable), str(score.wrong_type), f"{100 * paper:.1f}"]
+    assert f"unparseable: 1 refusal, {scores.overall.unparseable - 1} not recognised" in text
     assert {*scores.by_relations, *scores.by_length} <= {*rows}
     assert "paper" not in "\n".join(lines({"test": made("mine")}))
     assert all(line.isprintable() for line in lines({"test": made("\x1b[2J\n")}))
@@ -197,8 +208,8 @@ def test_plots_of_a_hostile_name_and_of_one_question(tmp_path: Path) -> None:
 
 
 def test_row_shares() -> None:
-    shares = row_shares(Confusion(["a", "b"], [[3, 0, 1], [0, 0, 0]]))
-    assert shares.tolist() == [[0.75, 0, 0.25], [0, 0, 0]]
+    shares = row_shares(Confusion(["a", "b"], [[3, 0, 0, 1], [0, 0, 0, 0]]))
+    assert shares.tolist() == [[0.75, 0, 0, 0.25], [0, 0, 0, 0]]
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -285,7 +296,7 @@ def test_page_escapes_every_text(tmp_path: Path) -> None:
     named = made(HOSTILE, split=HOSTILE, data=HOSTILE, predictions=HOSTILE)
     score = named.scores.overall
     groups = {"by_type": {HOSTILE: score}, "by_relations": {HOSTILE: score}, "by_length": {HOSTILE: score}}
-    confusion = {HOSTILE: Confusion([HOSTILE], [[1, 2]])}
+    confusion = {HOSTILE: Confusion([HOSTILE], [[1, 2, 3]])}
     scores = replace(named.scores, **groups, by_answer={HOSTILE: {HOSTILE: score}}, confusion=confusion)
     run = run_folder(tmp_path / "run", named.model_copy(update={"scores": scores}))
     back = read_run(run)

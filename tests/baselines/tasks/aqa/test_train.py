@@ -19,13 +19,18 @@ import baselines
 from baselines.cli import run
 from baselines.core import trainer
 from baselines.core.checkpoints import Paused, load_tensors, save_tensors
+from baselines.core.publish import run_shipment
+from baselines.core.results import read_results
 from baselines.core.trainer import Trainer, train
+from baselines.models.aqa.tokenizer import read_tokenizer
 from baselines.models.aqa.visual_film import VisualFilm
 from baselines.models.registry import build
 from baselines.tasks.aqa.learner import AqaLearner, Data, load_data
 from baselines.tasks.aqa.predictor import TrainedPredictor
 from baselines.tasks.aqa.questions import read_split
+from baselines.tasks.aqa.results import AqaResults
 from baselines.tasks.aqa.run import Config, load_run, logits_of, new_model
+from baselines.tasks.registry import TASKS
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.load import load_scenes
@@ -282,6 +287,72 @@ def test_a_recording_gets_the_answer_of_its_scene(dataset: Path, tmp_path: Path,
     assert output.probabilities == pytest.approx(printed["probabilities"], abs=1e-3)  # the file has 16 bits
     assert run(command[:4]) == WRONG_INPUT
     assert "scene.flac: question: found none, expected one in English" in capfd.readouterr().err
+
+
+def test_a_question_unlike_the_training_questions_is_not_answered_unless_forced(
+    unheard: Path, data: Data, tmp_path: Path, capfd: pytest.CaptureFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = trained(config_of(unheard, max_epochs=1), data, tmp_path / "run")
+    soundfile.write(tmp_path / "a.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 32000), 16000)
+    known = read_tokenizer(folder / "tokenizer.json").words
+    question = str(read_split(unheard, "test").question[0])
+    assert not {"capital", "france", "kazoo"} & {*known}
+    command = ["predict", str(folder), "--audio", str(tmp_path / "a.wav"), "--device", "cpu", "--question"]
+    capfd.readouterr()
+    for text, found in {
+        "": "none",
+        " ?! ": "none",
+        "What is the capital of France?": "2 of 6 words that the model does not know (capital, france)",
+        "Bonjour": "1 of 1 words that the model does not know (bonjour)",
+    }.items():
+        assert run([*command, text]) == WRONG_INPUT
+        [line] = capfd.readouterr().err.splitlines()
+        expected = "one in English, such as the training questions; --force answers anyway"
+        assert line == f"clear-bench: {tmp_path / 'a.wav'}: question: found {found}, expected {expected}"
+        caplog.clear()
+        assert run([*command, text, "--force"]) == DONE
+        assert capfd.readouterr().out.startswith("answer")
+        assert ("the model does not know capital, france" in caplog.text) == ("capital" in text)
+    caplog.clear()
+    assert run([*command, question]) == DONE
+    assert not caplog.records
+    assert run([*command, f"{question} kazoo kazoo"]) == DONE
+    assert [one.getMessage() for one in caplog.records] == ["question: the model does not know kazoo"]
+
+
+def test_an_interrupted_training_is_told_wherever_it_is_scored(
+    unheard: Path,
+    data: Data,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trained(config_of(unheard, max_epochs=3), data, Path("run"))
+    trained(config_of(unheard, max_epochs=1), data, Path("whole"))
+    config = Path("run/config.yaml")
+    config.write_text(config.read_text().replace("max_epochs: 3", "max_epochs: 40"))
+    told = "scored after 3 of at most 40 epochs; clear-bench train --resume goes on"
+    capfd.readouterr()
+    for name in ("whole", "run"):
+        assert run(["evaluate", name, "--device", "cpu"]) == DONE
+        assert ("run: " + told in capfd.readouterr().out) == (name == "run")
+        file = read_results(Path(name) / "results-test.json", AqaResults)
+        assert file.unfinished == ("3 of at most 40 epochs" if name == "run" else None)
+        assert ("unfinished" in (Path(name) / "results-test.json").read_text()) == (name == "run")
+        assert run(["report", name]) == DONE
+        assert (f"run/results-test.json: {told}" in Path("report.html").read_text()) == (name == "run")
+        with run_shipment(Path(name), TASKS["aqa"]) as shipment:
+            assert (told in (shipment.folder / "README.md").read_text()) == (name == "run")
+        assert (told in caplog.text) == (name == "run")
+    assert run(["compare", "whole", "run"]) == DONE
+    assert f", run: {told}" in capfd.readouterr().out
+    Path("run/results-test.json").unlink()
+    assert run(["report", "run"]) == DONE
+    assert "run: training was interrupted after 3 of at most 40 epochs" in Path("report.html").read_text()
+    with run_shipment(Path("run"), TASKS["aqa"]):
+        assert "run: training was interrupted after 3 of at most 40 epochs" in caplog.text
 
 
 @pytest.mark.parametrize(
