@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import Field
 
 from baselines.core.fields import Count, Share
-from baselines.core.intervals import bootstrap_mean, wilson
+from baselines.core.intervals import bootstrap_share, wilson
 from baselines.tasks.aqa.questions import Questions
 from clear_gen.core.errors import InputError
 from clear_gen.questions.language.vocabulary import answers, answers_of_type
@@ -94,7 +94,7 @@ def evaluate(questions: Questions, predictions: Sequence[str | None], rng: np.ra
     """All scores. ``predictions`` as for ``validate``, in the order of ``questions``; ``rng`` draws the resamples."""
     validate(questions, predictions)
     marks = _marks(questions, predictions)
-    found = bootstrap_mean(marks.correct, questions.scene, rng)
+    found = bootstrap_share(marks.correct, questions.scene, rng)
     types = questions.question_type
     names = [name for name in questions.domain.question_types if name in {*types}]
     names += sorted({*types} - {*names})

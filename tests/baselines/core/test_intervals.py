@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from baselines.core.intervals import bootstrap_mean, mcnemar, wilson
+from baselines.core.intervals import bootstrap_mean, bootstrap_share, mcnemar, wilson
 
 
 @given(st.integers(1, 5000), st.data())
@@ -101,3 +101,20 @@ def test_paired_difference_is_zero_of_the_same() -> None:
     right = np.arange(50) % 2
     found = bootstrap_mean(right - right, np.arange(50), np.random.default_rng(0))
     assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("correct", [0, 10])
+def test_a_share_of_ten_questions_has_a_width(correct: int) -> None:
+    values = np.arange(10) < correct
+    found = bootstrap_share(values, np.arange(10), np.random.default_rng(0))
+    assert (found.low, found.high) == wilson(correct, 10)
+    assert found.high - found.low > 0.25
+
+
+def test_a_share_is_nowhere_narrower_than_either_interval() -> None:
+    scene = np.arange(400) // 20
+    correct = np.random.default_rng(2).random(20).repeat(20) < 0.5
+    found, plain = (make(correct, scene, np.random.default_rng(0)) for make in (bootstrap_share, bootstrap_mean))
+    assert (found.low, found.high) == (plain.low, plain.high)  # questions of a scene agree: wider than Wilson's
+    low, high = wilson(int(correct.sum()), 400)
+    assert found.low < low < high < found.high

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from baselines.core.intervals import bootstrap_mean
+from baselines.core.intervals import bootstrap_share, wilson
 from baselines.tasks.aqa.metrics import BIN_WIDTHS_S, MAX_BINS, Score, evaluate, length_bins, validate
 from baselines.tasks.aqa.questions import Questions
 from clear_gen.core.errors import InputError
@@ -113,7 +113,7 @@ def test_overall_has_the_interval_of_the_bootstrap_by_scene() -> None:
     said: list[str | None] = ["A", "A", "A", None] * 10 + ["B"] * 60
     questions = questions_of(types, truth)
     found = evaluate(questions, said, np.random.default_rng(3))
-    interval = bootstrap_mean(np.array([one == "A" for one in said]), questions.scene, np.random.default_rng(3))
+    interval = bootstrap_share(np.array([one == "A" for one in said]), questions.scene, np.random.default_rng(3))
     assert told(found.overall) == (100, 30, 10, 0, 0.3, interval.low, interval.high)
     assert found.error == interval.error
     assert 0 < interval.low < 0.3 < interval.high < 1
@@ -122,9 +122,9 @@ def test_overall_has_the_interval_of_the_bootstrap_by_scene() -> None:
 def test_perfect_and_silent() -> None:
     questions = questions_of(["note", "exist", "count", "note"], ["A", "yes", "3", "B"])
     perfect = evaluate(questions, questions.answer.tolist(), np.random.default_rng(0))
-    assert perfect.overall == Score(4, 4, 0, 0, 1.0, 1.0, 1.0)
+    assert perfect.overall == Score(4, 4, 0, 0, 1.0, *wilson(4, 4))
     silent = evaluate(questions, [None] * 4, np.random.default_rng(0))
-    assert silent.overall == Score(4, 0, 4, 0, 0.0, 0.0, 0.0)
+    assert silent.overall == Score(4, 0, 4, 0, 0.0, *wilson(0, 4))
 
 
 @given(st.lists(st.floats(0, 3600), min_size=1, max_size=50))
