@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from baselines.core.optim import Objective, epochs_without_gain
 from baselines.core.run import METRICS, RunConfig
-from clear_gen.core.errors import InputError
-from clear_gen.core.jsonl import json_objects, value_shown
+from clear_gen.core.jsonl import json_objects
 
 RESUME = "clear-bench train --resume goes on"
 
@@ -20,7 +18,7 @@ RESUME = "clear-bench train --resume goes on"
 def unfinished(run: Path, config: RunConfig, objective: Objective) -> str | None:
     """Such as ``3 of 40 epochs``; None if training went to its end, stopped early, or there was nothing to learn.
 
-    Raises InputError if the metrics of the run are malformed.
+    Epochs whose objective is not known show no early stop. Raises InputError if a line of the metrics is no object.
     """
     if not (run / METRICS).is_file():
         return None
@@ -29,8 +27,11 @@ def unfinished(run: Path, config: RunConfig, objective: Objective) -> str | None
         return None
     if config.stop_epochs is None:
         return f"{len(rows)} of {config.max_epochs} epochs"
-    _, n = epochs_without_gain([_number(row, objective.name, at) for at, row in rows], objective)
-    return f"{len(rows)} of at most {config.max_epochs} epochs" if n < config.stop_epochs else None
+    values = [row.get(objective.name) for _, row in rows]
+    known = [value for value in values if isinstance(value, int | float)]
+    _, n = epochs_without_gain(known, objective)
+    stopped = len(known) == len(rows) and n >= config.stop_epochs
+    return None if stopped else f"{len(rows)} of at most {config.max_epochs} epochs"
 
 
 def scored_after(place: object, epochs: str) -> str:
@@ -47,10 +48,3 @@ def interrupted(run: Path, epochs: str | None, results: Iterable[tuple[object, s
     """The lines about a run and about its results, each with the epochs after which it was scored, if interrupted."""
     lines = [scored_after(place, after) for place, after in results if after is not None]
     return lines or ([] if epochs is None else [interrupted_after(run, epochs)])
-
-
-def _number(row: dict[str, Any], name: str, at: str) -> float:
-    value = row.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{at}: {name}: found {value_shown(value)}, expected a number")
-    return float(value)

@@ -234,7 +234,9 @@ def test_a_run_that_stopped_early_is_finished_and_one_epoch_before_it_was_not(tm
     (run / "metrics.jsonl").write_text("".join(lines[:-1]))
     assert left_of(run, stop_epochs=3, max_epochs=12) == "7 of at most 12 epochs"
     (run / "metrics.jsonl").write_text('{"epoch": 0}\n')
-    with pytest.raises(InputError, match=r"metrics.jsonl:1: validation_loss: found null, expected a number"):
+    assert left_of(run, stop_epochs=3, max_epochs=12) == "1 of at most 12 epochs"  # nothing says that it stopped
+    (run / "metrics.jsonl").write_text("[]\n")
+    with pytest.raises(InputError, match=r"metrics.jsonl:1: found a list, expected an object"):
         left_of(run, stop_epochs=3, max_epochs=12)
 
 
