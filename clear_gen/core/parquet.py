@@ -30,13 +30,13 @@ def dataset_schema(fields: list[pa.Field], sample_rate: int, extra: dict[str, An
     return pa.schema(fields, metadata=metadata)
 
 
-def _feature(type_: pa.DataType, sample_rate: int) -> dict[str, Any]:
+def _feature(type_: pa.DataType, sample_rate: int) -> Any:
     if type_ == AUDIO:
         return {"sampling_rate": sample_rate, "decode": False, "_type": "Audio"}
     if pa.types.is_struct(type_):
         return {field.name: _feature(field.type, sample_rate) for field in type_}
     if pa.types.is_list(type_):
-        return {"feature": _feature(type_.value_type, sample_rate), "_type": "List"}
+        return [_feature(type_.value_type, sample_rate)]  # datasets 3 has no "List"; later versions read both
     return {"dtype": {"double": "float64", "float": "float32"}.get(str(type_), str(type_)), "_type": "Value"}
 
 

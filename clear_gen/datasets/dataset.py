@@ -13,7 +13,7 @@ from clear_gen.datasets.mixtures.load import Mixture, load_mixtures
 from clear_gen.datasets.registry import kind_of
 from clear_gen.store.kind import DatasetKind
 from clear_gen.store.layout import IDENTITY
-from clear_gen.store.manifest import read_provenance
+from clear_gen.store.manifest import no_dataset, read_provenance
 from clear_gen.store.rows import Rows
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def open_dataset(folder: str | Path) -> Dataset:
     """
     path = Path(folder) / IDENTITY
     if not path.exists():
-        raise InputError(f"{folder}: found no finished dataset, expected clear.json (clear-gen finish DIR writes it)")
+        raise no_dataset(folder)
     manifest = read_provenance(path)
     kind = kind_of(manifest["identity"], path)
     return Dataset(Path(folder), manifest, kind, kind.settings(manifest["identity"], path))

@@ -11,7 +11,7 @@ from clear_gen.datasets.mixtures.kind import KIND as MIXTURES
 from clear_gen.datasets.scenes.kind import KIND as SCENES
 from clear_gen.store.kind import DatasetKind
 from clear_gen.store.layout import IDENTITY
-from clear_gen.store.manifest import stored_identity
+from clear_gen.store.manifest import no_dataset, stored_identity
 from clear_gen.store.validate import manifest_to_validate
 
 KINDS: dict[str, DatasetKind] = {kind.name: kind for kind in (SCENES, MIXTURES)}
@@ -49,5 +49,5 @@ def kind_in(folder: Path) -> DatasetKind:
     """The kind of the dataset in ``folder``, finished or not. Raises InputError if there is none."""
     identity = stored_identity(folder)
     if identity is None:
-        raise InputError(f"{folder}: found no dataset, expected one made by clear-gen")
+        raise no_dataset(folder, "found no dataset, expected one made by clear-gen")
     return kind_of(identity, folder / IDENTITY)

@@ -18,6 +18,7 @@ from clear_gen.store.manifest import (
     KEPT_SECTIONS,
     environment,
     kept_sections,
+    no_dataset,
     read_provenance,
     read_record,
     stored_identity,
@@ -34,7 +35,7 @@ def finish(folder: Path, kind: DatasetKind) -> None:
     """
     if not is_finished(folder):
         if stored_identity(folder) is None:
-            raise InputError(f"{folder}: found no dataset, expected one begun by clear-gen")
+            raise no_dataset(folder, "found no dataset, expected one begun by clear-gen")
         with at_work(folder):
             finish_locked(folder, kind, read_again=True)
         return

@@ -91,6 +91,16 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+UNFINISHED = "found no finished dataset, expected clear.json (clear-gen finish DIR writes it)"
+
+
+def no_dataset(folder: str | Path, problem: str = UNFINISHED) -> InputError:
+    """Error for a folder that holds no dataset: it does not exist, or has the ``problem``."""
+    if not Path(folder).exists():
+        return InputError(f"{folder}: not found, expected the folder of a dataset")
+    return InputError(f"{folder}: {problem}")
+
+
 def stored_identity(folder: Path, any_format: bool = False) -> dict[str, Any] | None:
     """The identity of a finished or unfinished dataset in ``folder``, or None if there is none.
 

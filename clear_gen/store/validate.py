@@ -13,7 +13,7 @@ from clear_gen.core.files import sha256_file
 from clear_gen.core.streams import STAGE_VALIDATE, stream
 from clear_gen.core.text import table
 from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, Chunk, DataFile, owned_files
-from clear_gen.store.manifest import provenance_text, read_provenance, stored_identity
+from clear_gen.store.manifest import no_dataset, provenance_text, read_provenance, stored_identity
 
 SHOWN_FINDINGS = 200
 # Outcomes of regenerated records
@@ -58,7 +58,7 @@ def manifest_to_validate(folder: Path) -> dict[str, Any]:
             raise CheckFailed(f"{folder}: not finished; run the same command again, or clear-gen finish to see why")
         if owned_files(folder):
             raise CheckFailed(f"{folder / IDENTITY}: missing; run the clear-gen command that made the dataset again")
-        raise InputError(f"{folder}: found no dataset, expected one made by clear-gen")
+        raise no_dataset(folder, "found no dataset, expected one made by clear-gen")
     try:
         return read_provenance(folder / IDENTITY)
     except InputError as error:

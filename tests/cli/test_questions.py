@@ -93,7 +93,7 @@ def test_the_folder_is_clear2_unless_said_otherwise(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Callable[..., str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert said(WRONG_INPUT, "questions").startswith("clear-gen: clear2: found no finished dataset")
+    assert said(WRONG_INPUT, "questions").startswith("clear-gen: clear2: not found, expected the folder of a dataset")
     copy.rename(tmp_path / "clear2")
     assert run(["questions", "--types", "count", *ONE]) == DONE
     assert run(["answer", "--question", QUESTION]) == DONE

@@ -16,7 +16,7 @@ from clear_gen.mixtures.recipes.registry import RECIPES, recipe_named
 from clear_gen.mixtures.rules import MixtureRules
 from clear_gen.mixtures.spec import MixtureSpec, samples_of
 from clear_gen.store.layout import CHUNK_RECORDS, IDENTITY, DataFile, side_by_side
-from clear_gen.store.manifest import FORMAT, GENERATOR, MAX_RECORDS, invalid_identity
+from clear_gen.store.manifest import FORMAT, GENERATOR, MAX_RECORDS, invalid_identity, no_dataset
 
 MAX_FOLDS = 100
 SAMPLE_RATES = (8000, 192_000)
@@ -225,5 +225,5 @@ def label_problem(labels: Sequence[str]) -> str | None:
 def finished_mixtures(folder: Path, identity: dict[str, Any] | None) -> MixtureSettings:
     """The settings of a finished dataset of mixtures. Raises InputError if ``folder`` holds none."""
     if identity is None or not (folder / IDENTITY).exists():
-        raise InputError(f"{folder}: found no finished dataset, expected clear.json (clear-gen finish DIR writes it)")
+        raise no_dataset(folder)
     return mixture_settings_of(identity, folder / IDENTITY)

@@ -19,7 +19,7 @@ from clear_gen.store.build import BuildPlan, Execution, Shard, claim, complete
 from clear_gen.store.chunks import BuildContext
 from clear_gen.store.finish import is_finished
 from clear_gen.store.layout import IDENTITY
-from clear_gen.store.manifest import stored_identity
+from clear_gen.store.manifest import no_dataset, stored_identity
 
 
 def create(
@@ -51,7 +51,7 @@ def add_audio(folder: Path, execution: Execution) -> None:
     """
     identity = stored_identity(folder)
     if identity is None or not (identity.get("audio") or is_finished(folder)):
-        raise InputError(f"{folder}: found no finished dataset, expected one made by clear-gen scenes --no-audio")
+        raise no_dataset(folder, "found no finished dataset, expected one made by clear-gen scenes --no-audio")
     settings = settings_of(identity, folder / IDENTITY)
     banks = read_banks(folder, settings)
     audio_too = {**identity, "audio": True}

@@ -17,7 +17,7 @@ from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.sounds.bank import Bank
 from clear_gen.store.layout import IDENTITY
-from clear_gen.store.manifest import FORMAT, GENERATOR, MAX_RECORDS, invalid_identity, stored_identity
+from clear_gen.store.manifest import FORMAT, GENERATOR, MAX_RECORDS, invalid_identity, no_dataset, stored_identity
 
 
 @dataclass(frozen=True)
@@ -128,5 +128,5 @@ def finished_settings(folder: Path) -> Settings:
     """The settings of a finished dataset of scenes. Raises InputError if ``folder`` holds none."""
     path = folder / IDENTITY
     if not path.exists():
-        raise InputError(f"{folder}: found no finished dataset, expected clear.json (clear-gen finish DIR writes it)")
+        raise no_dataset(folder)
     return settings_of(stored_identity(folder) or {}, path)

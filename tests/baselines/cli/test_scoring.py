@@ -222,7 +222,10 @@ def test_broken_predictions(folder: Path, data: Path, questions: Questions, comp
         (["--endpoint", "http://h", "--model", "m", "--data", "d", "--extra-body", "{"], "found '{', expected a JSON"),
         (["run", "--timeout", "3"], "--timeout: found it without --endpoint"),
         (["run", "--max-failures", "3"], "--max-failures: found it without --endpoint"),
-        (["--predictions", "perfect.jsonl", "--data", "nowhere"], "nowhere: found no finished dataset"),
+        (
+            ["--predictions", "perfect.jsonl", "--data", "nowhere"],
+            "nowhere: not found, expected the folder of a dataset",
+        ),
         (["--predictions", "nothing.jsonl", "--data", "DATA"], "nothing.jsonl: not found"),
         (["--predictions", "perfect.jsonl", "--data", "DATA", "--split", "best"], "split: found 'best'"),
     ],

@@ -208,7 +208,9 @@ def test_no_dataset_an_unfinished_one_and_one_that_lost_its_identity(
     (data / ".partial/clear.json").write_text(json.dumps(json.loads(stored)["identity"]))
     assert run(["validate", str(data)]) == FAILED
     errors = capsys.readouterr().err.splitlines()
-    for error, part in zip(errors, ("found no dataset", "clear.json: missing", "not finished"), strict=True):
+    for error, part in zip(
+        errors, ("not found, expected the folder of a dataset", "clear.json: missing", "not finished"), strict=True
+    ):
         assert part in error
     (data / "clear.json").write_text(stored)
     assert [finding.where for finding in validate(data, 0, 1, silent).findings] == [".partial"]

@@ -41,7 +41,9 @@ from tests.datasets.scenes.questions.commands import (
 def test_unfinished_and_absent_datasets(
     run: Runner, scenes: Scenes, banks: list[str], four: list[str], tmp_path: Path
 ) -> None:
-    one_line(ask(run, tmp_path / "nothing", *four), 2, f"{tmp_path / 'nothing'}: found no finished dataset")
+    one_line(
+        ask(run, tmp_path / "nothing", *four), 2, f"{tmp_path / 'nothing'}: not found, expected the folder of a dataset"
+    )
     folder = tmp_path / "half"
     part = ["--num-shards", "2", "--shard-index", "0", "--workers", "1"]
     assert run("scenes", *FEW, *banks, "--no-audio", *part, "--out", str(folder)).code == 0
