@@ -320,20 +320,26 @@ def _measure(
 def _made_again(
     inspection: MixtureInspection, row: dict[str, Any], graph: MixtureGraph, chunk: Chunk, found: Inspected
 ) -> np.ndarray | None:
-    """Draw a mixture from the seed and compare the graphs; the stored graph rendered, int16 [n], if it can be."""
+    """Draw a mixture from the seed and compare the graphs; the stored graph rendered, int16 [n], if it can be.
+
+    Where no stems are stored, SNRs are measured on what is rendered.
+    """
     maker, at = inspection.maker, _at(chunk, graph.mixture_id)
     if maker is None:
         return None
     index = int(graph.mixture_id.rpartition("-")[2])
     try:
         drawn = next(maker.mixtures(chunk, range(index, index + 1))) if inspection.draws_again else graph
-        expected = to_pcm16(maker.render(graph).mixture)
+        made = maker.render(graph)
     except InputError as error:
         found.findings.append(Finding("rendered again", at, str(error)))
         return None
     if inspection.draws_again:
         _compare_graphs(row, row_of_mixture(drawn), at, found)
-    return expected
+    if not inspection.settings.stems:
+        scale = 10 ** (made.scale_db / 20)
+        _measure(graph, made.background / scale, made.events / scale, 0.0, at, found)
+    return to_pcm16(made.mixture)
 
 
 def _compare_again(

@@ -108,7 +108,7 @@ def test_perfect_predictions(
     assert run(["evaluate", "--predictions", "perfect.jsonl", "--data", str(data)]) == DONE
     shown = capsys.readouterr().out
     row = next(line.split() for line in shown.splitlines() if line.startswith("all "))
-    assert row == ["all", str(len(questions)), "100.0", "100.0-100.0", "0", "0"]
+    assert row == ["all", str(len(questions)), "100.0", "97.1-100.0", "0", "0"]
     assert "results: perfect-results/results-test.json" in shown
     out = folder / "perfect-results"
     assert {path.name for path in out.iterdir()} == {

@@ -303,6 +303,16 @@ def test_labels_that_differ_between_snrs_are_found(data: Path) -> None:
 
 
 def test_other_recordings_are_refused(data: Path, tmp_path: Path) -> None:
-    write_corpus(tmp_path / "other", 4)
+    write_corpus(tmp_path / "other")
+    altered = next(path for path in sorted((tmp_path / "other/events").rglob("*.wav")))
+    samples, rate = soundfile.read(altered)
+    soundfile.write(altered, samples[::-1], rate)
     with pytest.raises(InputError, match="--events: found other recordings"):
         check(data, tmp_path / "other")
+
+
+def test_recordings_that_were_left_out_make_no_difference(data: Path, corpus: Path, tmp_path: Path) -> None:
+    shutil.copytree(corpus, tmp_path / "more")
+    label = next(path for path in sorted((tmp_path / "more/events").iterdir()) if path.is_dir())
+    (label / "broken.wav").write_bytes(b"RIFF")
+    assert check(data, tmp_path / "more").findings == []
