@@ -167,7 +167,7 @@ MUTATIONS = (
         "baselines/core/trainer.py",
         "order[:, processes.rank :: processes.n]",
         "order[:, :: processes.n]",
-        (TRAINING + "test_two_processes_train_one_model",),
+        ("tests/baselines/core/test_trainer.py",),
     ),
     Mutation(
         "Wilson's width",

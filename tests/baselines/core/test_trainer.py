@@ -13,8 +13,9 @@ import torch
 from baselines.core import trainer
 from baselines.core.checkpoints import Paused, load_tensors
 from baselines.core.optim import SGD_MOMENTUM, Objective
+from baselines.core.processes import Processes
 from baselines.core.run import read_config, task_of
-from baselines.core.trainer import State, train
+from baselines.core.trainer import State, Trainer, train
 from baselines.core.unfinished import scored_after, unfinished
 from clear_gen.core.errors import CheckFailed, InputError
 from tests.baselines.core.learners import LineConfig, LineLearner
@@ -56,6 +57,37 @@ def test_the_parts_of_an_accumulated_step_are_one_step(tmp_path: Path, optimizer
         for name, tensor in whole.items():
             torch.testing.assert_close(parts[name], tensor, atol=1e-6, rtol=1e-5)
     assert rows(tmp_path / "whole")[-1]["train_loss"] == pytest.approx(rows(tmp_path / "8")[-1]["train_loss"])
+
+
+class Watched(LineLearner):
+    """Remembers the items of every step."""
+
+    def loss(self, module: torch.nn.Module, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        self.__dict__.setdefault("taken", []).append(rows.tolist())
+        return super().loss(module, rows)
+
+
+class OneOfTwo(Processes):
+    """One of two processes whose other one says nothing."""
+
+    def sum(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor
+
+    def share_buffers(self, model: torch.nn.Module) -> None: ...
+
+    def wait(self) -> None: ...
+
+
+def test_processes_share_the_items_of_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "DistributedDataParallel", lambda module: module)
+    steps: list[list[list[int]]] = []
+    for rank in (0, 1):
+        learner = Watched(config_of())
+        next(Trainer(config_of(), learner, tmp_path / str(rank), OneOfTwo(rank, 2), lambda: False).epochs())
+        steps.append(learner.__dict__["taken"])
+    for first, second in zip(*steps, strict=True):
+        assert (len(first), len(second), len({*first, *second})) == (4, 4, 8)
+    assert len({row for taken in steps for rows in taken for row in rows}) == 24
 
 
 def test_a_step_that_cannot_be_divided_is_one_line(tmp_path: Path) -> None:
