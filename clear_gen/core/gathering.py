@@ -16,16 +16,15 @@ from clear_gen.core.files import atomic_path
 
 SHOWN = 5  # of the items of one cause
 _FIELD = re.compile(r"^(?P<item>.*?): (?P<cause>[a-z_][\w -]*): found ")
-_OTHER = re.compile(r"^(?P<item>.*?): (?P<cause>unreadable|not found|[a-z ]+)")
+_OTHER = re.compile(r"^(?P<item>.*?): (?P<cause>[a-z ]+)")
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class Gathering:
-    """What a reader of many items could not use. ``skip``: it goes on without them; ``what``: what the items are."""
+    """Recordings that a reader of many could not use, by the reason; with ``skip`` it goes on without them."""
 
     skip: bool = False
-    what: str = "recordings"
     reasons: list[str] = field(default_factory=list)
     n_items: int = 0
 
@@ -69,7 +68,7 @@ class Gathering:
             also = f"; also {', '.join(others)}" if others else ""
             more = f" and {len(reasons) - SHOWN:,} more" if len(reasons) > SHOWN else ""
             parts.append(f"{len(reasons):,} by {cause} ({reasons[0]}{also}{more})")
-        return f"{len(self.reasons):,} of {self.n_items:,} {self.what} cannot be used: {', '.join(parts)}"
+        return f"{len(self.reasons):,} of {self.n_items:,} recordings cannot be used: {', '.join(parts)}"
 
     def write(self, path: Path) -> None:
         """Write the items with their reasons as CSV: ``item,cause,reason``."""

@@ -42,6 +42,8 @@ def file_inside(folder: Path, table: Path, row: dict[str, Any], root: Path | Non
 def _as_on_disk(folder: Path, name: str) -> Path:
     """The file of that name, or the one whose name looks the same, as where another system composed its letters."""
     path = folder / name
+    if name.isascii() and " " not in name:  # looks like no other; a folder is not listed for every missing file
+        return path
     try:
         if path.exists() or not seen_name(name):
             return path

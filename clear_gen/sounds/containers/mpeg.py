@@ -47,8 +47,7 @@ class Stream:
     """Frames of one form, one after the other, as one encoder wrote them.
 
     ``data``: the frames' bytes, without tags, the header frame first if there is one. ``stated``: number of frames by
-    the header frame. ``is_constant``: all frames have one size. ``is_cut``: the last frame is not
-    whole.
+    the header frame. ``is_constant``: all frames have one size. ``is_cut``: the last frame is not whole.
     """
 
     data: bytes
@@ -65,7 +64,7 @@ class Stream:
         return self.is_cut or (self.stated is not None and self.stated > self.n_frames + 1)
 
     def with_true_length(self) -> bytes:
-        """The stream, unless libsndfile reads that to its end behind a header frame with the number of frames."""
+        """The stream as libsndfile reads it to its end: behind a header frame with the number of frames, if needed."""
         is_estimate_right = self.is_constant and not self.has_header_frame
         if self.stated == self.n_frames or is_estimate_right or self.first.form[1] != _LAYER_3:
             return self.data
