@@ -27,6 +27,9 @@ demo: $(VENV)/.installed
 	@echo "  $(BIN)/clear-gen scenes --n 1000 --out clear2"
 	@echo "  $(BIN)/clear-gen bank show $(DEMO)/bank/train.parquet --out sounds.html   # and listen"
 
+# Commands that tests start in processes of their own would else compile the packages each time.
+test nightly: export PYTHONDONTWRITEBYTECODE=
+
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,20 +40,35 @@ test: $(VENV)/.installed-dev
 nightly: $(VENV)/.installed-dev
 	CLEAR_NIGHTLY=1 CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest $(PARALLEL) -m "$(MARKERS)"
 
-docs-test: $(VENV)/.installed-dev
+docs-# Commands that tests start in processes of their own would else compile the packages each time.
+test nightly: export PYTHONDONTWRITEBYTECODE=
+
+test: $(VENV)/.installed-dev
 	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m "docs$(if $(wildcard $(SHARED)),, and not shared)"
 
-wheel-test: $(VENV)/.installed-dev
+wheel-# Commands that tests start in processes of their own would else compile the packages each time.
+test nightly: export PYTHONDONTWRITEBYTECODE=
+
+test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m wheel
 
-browser-test: $(VENV)/.installed-dev
+browser-# Commands that tests start in processes of their own would else compile the packages each time.
+test nightly: export PYTHONDONTWRITEBYTECODE=
+
+test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m browser
 
-soundfont-test: $(VENV)/.installed-dev
+soundfont-# Commands that tests start in processes of their own would else compile the packages each time.
+test nightly: export PYTHONDONTWRITEBYTECODE=
+
+test: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install -q -c requirements.lock -e '.[soundfont]'
 	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m soundfont
 
-ray-test: $(VENV)/.installed-dev
+ray-# Commands that tests start in processes of their own would else compile the packages each time.
+test nightly: export PYTHONDONTWRITEBYTECODE=
+
+test: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install -q -c requirements.lock -e '.[ray]'
 	$(BIN)/pytest -m ray
 

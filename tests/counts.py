@@ -22,6 +22,9 @@ def thinned(items: Sequence[Item], step: int = 3) -> Sequence[Item]:
     return items if NIGHTLY or len(items) < step else [*items[:-1:step], items[-1]]
 
 
-def examples(full: int, **options: Any) -> settings:
-    """Settings of a property: ``full`` examples in ``make nightly``; else a twentieth of them, at least 15."""
-    return settings(max_examples=full if NIGHTLY else min(full, max(FEW, full // 20)), deadline=None, **options)
+def examples(full: int, few: int = FEW, **options: Any) -> settings:
+    """Settings of a property: ``full`` examples in ``make nightly``; else a twentieth of them, at least ``few``.
+
+    ``few``: lower than usual where one example takes long.
+    """
+    return settings(max_examples=full if NIGHTLY else min(full, max(few, full // 20)), deadline=None, **options)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +26,7 @@ def module_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
+@cache
 def imports_of(path: Path) -> set[str]:
     """Modules that a file names in its imports; of ``from a.b import c`` both ``a.b`` and ``a.b.c``."""
     found: set[str] = set()
@@ -38,6 +40,7 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+@cache
 def module_graph() -> dict[str, set[str]]:
     """Module -> the modules of both packages whose code it takes. A name taken from a module counts for that module."""
     paths = {module_of(path): path for path in python_files(*PACKAGES)}

@@ -34,6 +34,7 @@ WORDS = {  # type of a validation error -> what was expected; fields in braces a
     "too_short": "at least {min_length} item(s)",
     "too_long": "at most {max_length} item(s)",
 }
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML was built with libyaml
 MAX_YAML_BYTES = 100_000  # fifty times the packaged domain; PyYAML needs about a second to parse it
 MAX_INT_BITS = 256  # of a seed, for instance
 MAX_YAML_DEPTH = 32  # a domain has 5 levels; tree walks recurse once per level
@@ -61,7 +62,7 @@ def parse_yaml(path: Path, clean: Callable[[str], str] = str) -> yaml.Node:
     text = clean(read_text(path, MAX_YAML_BYTES, "a YAML file"))
     try:
         _check_events(text, path)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=LOADER)
     except yaml.reader.ReaderError as error:
         at_line = text.count("\n", 0, error.position) + 1
         raise InputError(f"{path}:{at_line}: not valid YAML: found a control character, expected text") from None
@@ -77,7 +78,7 @@ def parse_yaml(path: Path, clean: Callable[[str], str] = str) -> yaml.Node:
 def _check_events(text: str, path: Path) -> None:
     """Raise InputError for an alias or for deep nesting, before a tree of them is built."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=LOADER):
         at_line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             raise InputError(f"{path}:{at_line}: found an alias *{event.anchor}, expected none")

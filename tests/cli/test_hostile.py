@@ -447,7 +447,7 @@ BAD_YAML = {
     "a tag with a line break": ("seed: !%0A x", ":1: seed: could not determine a constructor for the tag '!\\n'"),
     "a key with a line break": ('"se\\ned": 1', ":1: a key: found 'se\\ned', expected text of one line"),
     "a key with a line break, twice": ('"se\\ned": 1\n"se\\ned": 2', ":1: a key: found 'se\\ned'"),
-    "half a surrogate pair": ('name: "\\ud800"', ":1: name: found '\\ud800', expected text of one line"),
+    "half a surrogate pair": ('name: "\\ud800"', ":1: not valid YAML: found invalid Unicode character escape code"),
     "a colour for the terminal": ('name: "\\e[31m"', ":1: name: found '\\x1b[31m', expected text of one line"),
     "a mapping as a key": ("{a: 1}: 2", ":1: a key: found a list or a mapping"),
 }

@@ -14,6 +14,7 @@ from clear_gen.core.files import sha256_file
 from clear_gen.core.parquet import dataset_schema, open_parquet
 from clear_gen.core.pcm import decode_flac
 from clear_gen.sounds.bank import Bank, build_bank, read_bank, write_bank
+from tests.counts import NIGHTLY
 from tests.sounds import ATTRIBUTES, one_line, scale
 
 
@@ -109,7 +110,7 @@ def test_one_altered_byte_among_the_data_is_found(bank, bank_file, tmp_path):
 def test_one_altered_byte_anywhere_changes_nothing_unseen_and_is_reported_in_one_line(bank, bank_file, tmp_path):
     data, rng = bank_file.read_bytes(), np.random.default_rng(2)
     end_of_data = max(end for _, end in data_pages(bank_file))
-    positions = [*rng.integers(0, len(data), 30), *rng.integers(end_of_data, len(data), 600)]
+    positions = [*rng.integers(0, len(data), 30), *rng.integers(end_of_data, len(data), 600 if NIGHTLY else 150)]
     found = {
         (position, mask): outcome(data, position, mask, tmp_path / "x", content(bank))
         for position in sorted({int(position) for position in positions})

@@ -17,7 +17,7 @@ from tests.fuzz.targets import EDIT, TARGETS, edited
 
 ROOT = Path(__file__).resolve().parents[2]
 FULL = {"manifest": 3000, "domain": 300, "graph": 1000}
-RUNS = FULL if NIGHTLY else {name: n // 6 for name, n in FULL.items()}
+RUNS = FULL if NIGHTLY else {name: n // 15 for name, n in FULL.items()}
 INSTALLED = [name for name in ENGINES if name == "random" or importlib.util.find_spec(name) is not None]
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.sounds.analysis import NOTES, brightness, loudness_lufs, pitch_class, pitch_hz
-from tests.counts import examples
+from tests.counts import NIGHTLY, examples, thinned
 
 ORACLE = json.loads((Path(__file__).parents[1] / "data" / "brightness_oracle.json").read_text(encoding="utf-8"))
 BANKS = {"clear2-official/train": 135, "clear2-official/test": 135, "orchestral": 204}
@@ -25,7 +25,7 @@ quick = examples(40)
 
 
 def recordings(folder: Path) -> Iterator[tuple[dict, np.ndarray, int]]:
-    for sound in json.loads((folder / "elementary_sounds.json").read_text(encoding="utf-8")):
+    for sound in thinned(json.loads((folder / "elementary_sounds.json").read_text(encoding="utf-8"))):
         samples, sample_rate = soundfile.read(folder / sound["filename"], dtype="float32")
         yield sound, samples, sample_rate
 
@@ -72,8 +72,8 @@ def test_brightness_of_the_official_sounds_is_that_of_the_published_package(shar
         pcm_sha256(samples): brightness(samples, sample_rate)
         for _, samples, sample_rate in recordings(shared / "banks" / "clear2-official" / "train")
     }
-    assert measured == pytest.approx(ORACLE["official"], abs=1e-6, rel=0)
-    assert len(measured) == 135
+    assert len(measured) == (135 if NIGHTLY else 46)
+    assert measured == pytest.approx({key: ORACLE["official"][key] for key in measured}, abs=1e-6, rel=0)
 
 
 @given(seed=SEEDS, gain_db=st.floats(-100, 100), sample_rate=RATES)
@@ -223,7 +223,7 @@ def test_pitch_of_every_real_note_is_the_annotated_one(shared, bank):
         semitones_above_c0 = round(12 * np.log2(f0_hz / 440)) + 57
         found[sound["filename"]] = (pitch_class(f0_hz)[0], semitones_above_c0 // 12)
         annotated[sound["filename"]] = (sound["note"], sound["octave"])
-    assert len(found) == BANKS[bank]
+    assert len(found) == BANKS[bank] if NIGHTLY else len(found) > BANKS[bank] // 3
     assert found == annotated
 
 

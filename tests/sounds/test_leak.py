@@ -113,7 +113,7 @@ def test_leaks_are_found_whatever_their_place_and_length():
 
 
 @given(seed=SEEDS, limit=st.floats(0.02, 0.9), swapped=st.booleans())
-@examples(15)
+@examples(15, few=5)
 def test_the_screening_loses_no_pair(seed, limit, swapped):
     rng = np.random.default_rng(seed)
     decays = [np.exp(-np.arange(rng.integers(300, 600)) / 200) for _ in range(5)]
@@ -165,6 +165,7 @@ def test_93_sounds_of_the_published_test_bank_are_training_recordings(shared):
     assert all(residual > 0.07 for _, _, residual in pairs if residual >= RESIDUAL_LIMIT)
 
 
+@pytest.mark.nightly
 @pytest.mark.shared
 def test_the_orchestral_bank_shares_no_recording_with_the_published_one(shared):
     train = recordings(shared / "banks" / "clear2-official" / "train")

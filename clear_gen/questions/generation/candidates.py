@@ -65,8 +65,12 @@ class QuestionPlan:
     domain: Domain
     rules: Rules
     templates: Sequence[Template]
-    skeletons: list[ProgramSkeleton]
     bank: BankLabels
+
+    @cached_property
+    def skeletons(self) -> list[ProgramSkeleton]:
+        """The templates by skeleton; pass 2 does without."""
+        return skeletons_of(self.templates, self.domain)
 
     @property
     def n_slots(self) -> int:
@@ -82,7 +86,7 @@ class QuestionPlan:
 def question_plan(domain: Domain, rules: Rules, templates: Sequence[Template], bank: BankLabels) -> QuestionPlan:
     """The plan for questions of the rules' types."""
     asked = [template for template in templates if template.question_type in rules.types]
-    return QuestionPlan(domain, rules, asked, skeletons_of(asked, domain), bank)
+    return QuestionPlan(domain, rules, asked, bank)
 
 
 def schema(plan: QuestionPlan) -> pa.Schema:

@@ -15,7 +15,7 @@ from typing import Any
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.text import shown
-from clear_gen.questions.language.functions.function import SET, SOUND
+from clear_gen.questions.language.functions.function import SET, SOUND, Function
 from clear_gen.questions.language.functions.table import function_named, functions_of
 from clear_gen.questions.language.vocabulary import RELATION, values_of
 from clear_gen.scenes.domain import Domain
@@ -84,12 +84,18 @@ def check_program(program: Sequence[Node], domain: Domain, at: str = "program") 
         raise InputError(f"{at}: {problem}")
 
 
-def problem_of(program: Sequence[Node], domain: Domain, parameters: dict[str, str] | None = None) -> str | None:
+def problem_of(
+    program: Sequence[Node],
+    domain: Domain,
+    parameters: dict[str, str] | None = None,
+    known: Mapping[str, Function] | None = None,
+) -> str | None:
     """Describe the first type error of a program, or None.
 
-    ``parameters``: name -> kind of the placeholders that a template's nodes may have as values.
+    ``parameters``: name -> kind of the placeholders that a template's nodes may have as values. ``known``:
+    ``functions_of(domain)``, for whoever checks many programs.
     """
-    known = functions_of(domain)
+    known = functions_of(domain) if known is None else known
     outputs: list[str] = []
     used: set[int] = set()
     for number, node in enumerate(program):

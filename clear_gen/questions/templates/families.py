@@ -106,7 +106,7 @@ def load_families(path: Path, domain: Domain) -> list[Template]:
         for family in content.families:
             at = f"families: {family.id}: "
             for template in expansion.templates(family):
-                if problem := check_template(template, domain):
+                if problem := check_template(template, domain, expansion.functions):
                     raise _Problem(f"{template.template_id}: {problem}")
                 if template.template_id in templates:
                     raise _Problem(f"id: found {template.template_id} twice, expected once")
@@ -348,7 +348,8 @@ class _Nodes:
             return self.add(part.phrase, part.scope or {})
         if not isinstance(tree, ast.Call) or tree.keywords:
             raise _Problem(f"found {ast.unparse(tree)!r}, expected a call or a part")
-        return self.call(ast.unparse(tree.func), tree.args, scope)
+        name = tree.func.id if isinstance(tree.func, ast.Name) else ast.unparse(tree.func)
+        return self.call(name, tree.args, scope)
 
     def call(self, function: str, arguments: list[ast.expr], scope: dict[str, _Part]) -> int:
         values = [_value(each, scope) for each in arguments]

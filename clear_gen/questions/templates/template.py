@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -32,6 +32,7 @@ from clear_gen.core.config import Strict, first_wrong
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text
 from clear_gen.core.text import has_controls, seen_text, shown
+from clear_gen.questions.language.functions.function import Function
 from clear_gen.questions.language.functions.table import functions_of
 from clear_gen.questions.language.program import Node, Program, problem_of, question_type
 from clear_gen.scenes.domain import Domain
@@ -63,18 +64,19 @@ class Template:
     different: tuple[tuple[str, str], ...] = ()
 
 
-def check_template(template: Template, domain: Domain) -> str | None:
-    """The first thing that is wrong with a template, in words, or None."""
+def check_template(template: Template, domain: Domain, known: Mapping[str, Function] | None = None) -> str | None:
+    """The first thing that is wrong with a template, in words, or None. ``known``: ``functions_of(domain)``."""
+    functions = functions_of(domain) if known is None else known
     kinds = {parameter.name: parameter.kind for parameter in template.parameters}
     if len(kinds) != len(template.parameters):
         return "params: found a name twice"
-    known = {function.value for function in functions_of(domain).values()} - {None}
+    values = {function.value for function in functions.values()} - {None}
     for parameter in template.parameters:
         if not PLACEHOLDER.fullmatch(parameter.name):
             return f"params: name: found {parameter.name!r}, expected letters and digits in <>"
-        if parameter.kind not in known:
-            return f"params: type of {parameter.name}: found {parameter.kind!r}, expected one of: {_listed(known)}"
-    if problem := problem_of(template.program, domain, kinds):
+        if parameter.kind not in values:
+            return f"params: type of {parameter.name}: found {parameter.kind!r}, expected one of: {_listed(values)}"
+    if problem := problem_of(template.program, domain, kinds, functions):
         return problem
     found = question_type(template.program)
     if found not in domain.question_types:

@@ -31,6 +31,7 @@ from clear_gen.core.pcm import from_pcm16, to_pcm16
 from clear_gen.dsp.resample import resampled
 from clear_gen.scenes.domain import Domain
 from tests.baselines.predictors.chat_server import Answer, Asked, Chat, chat_server, said
+from tests.counts import thinned
 from tests.datasets.runs import RATE, write_banks
 from tests.datasets.scenes.published import question as published_question
 from tests.datasets.scenes.published import read_in, write_questions, write_source
@@ -516,7 +517,7 @@ SILENT = {  # cause, raw text, reply
 }
 
 
-@pytest.mark.parametrize("name", SILENT)
+@pytest.mark.parametrize("name", thinned(list(SILENT)))
 def test_a_reply_without_an_answer_is_kept_with_its_cause_and_ends_no_run(
     data: Path, questions: Questions, tmp_path: Path, name: str
 ) -> None:

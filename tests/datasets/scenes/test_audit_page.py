@@ -36,8 +36,8 @@ SPLITS = {"train": 60, "validation": 20, "test": 20}
 
 
 def make(folder: Path, *options: str, rules: str = "strict", asked: bool = True, audio: bool = False) -> Path:
-    """A dataset with 100 scenes and their questions."""
-    data = make_scenes(folder, "--n", "100", "--splits", "0.6,0.2,0.2", *options, audio=audio)
+    """A dataset with some scenes and their questions."""
+    data = make_scenes(folder, "--n", "60", "--splits", "0.6,0.2,0.2", *options, audio=audio)
     if asked:
         assert run(["questions", str(data), "--workers", "1", "--rules", rules]) == DONE
     return data

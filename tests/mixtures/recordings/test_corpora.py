@@ -334,6 +334,7 @@ def scene_rows(corpus: Corpus) -> list[list[str]]:
     return rows
 
 
+@pytest.mark.nightly
 def test_fsdkaggle_at_its_published_size(tmp_path, good, monkeypatch):
     monkeypatch.undo()
     corpus = CORPORA["fsdkaggle2018"]

@@ -186,6 +186,7 @@ def functions_of(domain: Domain) -> dict[str, Function]:
     return found
 
 
+@lru_cache(maxsize=1024)
 def function_named(name: str) -> Function:
     """The row of a function, or the member of a family, whatever the domain. Raises KeyError if there is none."""
     row = FUNCTIONS.get(name)
