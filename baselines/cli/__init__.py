@@ -9,6 +9,7 @@ import click
 from baselines.cli import models, predicting, publishing, scoring, training
 from clear_gen import __version__
 from clear_gen.cli.common import run_group
+from clear_gen.cli.verbosity import with_verbosity
 
 
 def main() -> None:
@@ -35,3 +36,4 @@ def cli() -> None:
 
 for command in (*models.COMMANDS, *training.COMMANDS, *scoring.COMMANDS, *predicting.COMMANDS, *publishing.COMMANDS):
     cli.add_command(command)
+with_verbosity(cli)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import PATH, busy
+from clear_gen.cli.common import PATH
+from clear_gen.core.progress import busy
 
 if TYPE_CHECKING:
     from baselines.tasks.scoring import Evaluated
@@ -100,10 +101,8 @@ def evaluate(
     assert data is not None
     if predictions is not None:
         opened = _opened(data, which)
-        with busy("scoring"):
-            found = evaluate_file(
-                predictions, opened, out or predictions.with_name(f"{predictions.stem}-results"), model
-            )
+        results = out or predictions.with_name(f"{predictions.stem}-results")
+        found = evaluate_file(predictions, opened, results, model)
     else:
         assert endpoint is not None
         assert model is not None

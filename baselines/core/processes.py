@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from clear_gen.core import progress
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -45,12 +47,17 @@ class Processes:
 
 
 def join_processes(device: torch.device) -> tuple[Processes, torch.device]:
-    """Join the process group if torchrun started one; returns it and this process's device."""
+    """Join the process group if torchrun started one; returns it and this process's device.
+
+    Only the first process shows progress.
+    """
     n = int(os.environ.get("WORLD_SIZE", "1"))
     if n == 1:
         return Processes(), device
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     rank = distributed.get_rank()
+    if rank:
+        progress.hide()
     if device.type == "cuda":
         device = torch.device("cuda", rank % torch.cuda.device_count())
     return Processes(rank, n), device

@@ -217,7 +217,7 @@ class Trainer:
         began = saved = noted = time.monotonic()
         self.replica.train()
         left = n_items - state.step * self.batch
-        with noted_progress(left, n_items, f"epoch {state.epoch + 1}", processes.is_first) as advance:
+        with noted_progress(left, n_items, f"epoch {state.epoch + 1}: {self.learner.unit}") as advance:
             while state.step < self.n_steps:
                 sums = sums + self._step(rows[state.step])
                 state.step += 1

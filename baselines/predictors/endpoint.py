@@ -134,7 +134,7 @@ class Endpoint:
         arriving = _arriving(
             jobs, lambda job: _reply(job, settings, client, self.cache), settings.concurrency, client.stop
         )
-        with progress(n, n, "questions") as advance, closing(arriving):
+        with progress(n, n, "questions asked") as advance, closing(arriving):
             for index, reply in arriving:
                 replies[index] = reply
                 advance(1)

@@ -15,6 +15,7 @@ from baselines.core.unfinished import scored_after, unfinished
 from baselines.tasks.base import Task
 from baselines.tasks.registry import TASKS, check_options, read_run
 from clear_gen.core.errors import InputError
+from clear_gen.core.progress import busy
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def evaluate(
     predictions = write_predictions(path, split, predictor.predict(split))
     about = predictor.about(split) if isinstance(predictor, Documented) else None
     task = TASKS[split.task]
-    file: ResultsFile = task.score(split, predictions, scored_from(predictor.name, split.folder, path, out, about))
+    with busy("scoring"):
+        file: ResultsFile = task.score(split, predictions, scored_from(predictor.name, split.folder, path, out, about))
     return _written(Evaluated(task, split.folder, file.model_copy(update={"unfinished": epochs}), out, name))
 
 
@@ -63,7 +65,8 @@ def evaluate_file(path: Path, split: Split, out: Path, model: str | None = None)
     """
     task = TASKS[split.task]
     predictions = read_predictions(path, split)
-    file = task.score(split, predictions, scored_from(model or path.stem, split.folder, path, out))
+    with busy("scoring"):
+        file = task.score(split, predictions, scored_from(model or path.stem, split.folder, path, out))
     return _written(Evaluated(task, split.folder, file, out, split.name))
 
 

@@ -21,6 +21,7 @@ from baselines.tasks.registry import check_model
 from clear_gen.core.config import first_wrong, load_yaml
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
+from clear_gen.core.progress import is_shown
 
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
@@ -73,7 +74,7 @@ def configured(
 
 
 def train_runs(task: Task, request: Request, say: Callable[[str], None]) -> None:
-    """Train the requested runs on the same data.
+    """Train the requested runs on the same data. ``say`` prints the outcomes and, where progress is shown, every epoch.
 
     Raises InputError if a folder holds a run already and is not to be resumed, or a choice is wrong.
     """
@@ -98,7 +99,7 @@ def train_runs(task: Task, request: Request, say: Callable[[str], None]) -> None
     for run, config in runs.items():
         learner = task.learner(config, shared, device)
         say(f"{run}: {config.model}, seed {config.seed}, {learner.summary}")
-        done = train(config, learner, run, processes, say)
+        done = train(config, learner, run, processes, say if is_shown() else lambda _: None)
         if processes.is_first:
             draw_curves(done.history, run / CURVES, task.panels)
             say(_outcome(run, done, learner.describe))

@@ -9,6 +9,7 @@ import click
 from clear_gen import __version__
 from clear_gen.cli import audit, banks, corpora, datasets, exploring, mixtures, publishing, questions
 from clear_gen.cli.common import run_group
+from clear_gen.cli.verbosity import with_verbosity
 
 
 def main() -> None:
@@ -43,3 +44,4 @@ for command in (
     corpora.corpus,
 ):
     cli.add_command(command)
+with_verbosity(cli)

@@ -7,7 +7,7 @@ from shlex import quote
 
 import click
 
-from clear_gen.cli.common import PATH, busy, cores
+from clear_gen.cli.common import PATH, cores
 
 
 @click.command()
@@ -29,8 +29,7 @@ def audit(folder: Path, out: Path, json_path: Path | None, workers: int | None) 
     from clear_gen.datasets.scenes.audit import console, page
     from clear_gen.datasets.scenes.audit import run as auditing
 
-    with busy("executing the questions again, training the baselines"):
-        found = auditing.audit(folder, workers or cores())
+    found = auditing.audit(folder, workers or cores())
     page.write_page(found, out)
     if json_path is not None:
         write_text(json_path, found.as_json())

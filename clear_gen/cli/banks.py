@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import PATH, ListingCommand, RegistryChoice, busy
+from clear_gen.cli.common import PATH, ListingCommand, RegistryChoice
+from clear_gen.core.progress import busy
 
 if TYPE_CHECKING:
     from clear_gen.sounds.importers.common import Format
@@ -100,10 +101,9 @@ def bank_import(
         raise click.UsageError(f"{out}: exists; choose another --out, or --overwrite")
     rules = load_domain(domain)
     gathering = Gathering(skip_unusable)
-    with busy("measuring the sounds"):
-        chosen = ImportOptions(**options)
-        made = import_bank(format_, source, rules.name, rules.attributes, chosen, labels_from, gathering)
-        write_bank(made, out)
+    chosen = ImportOptions(**options)
+    made = import_bank(format_, source, rules.name, rules.attributes, chosen, labels_from, gathering)
+    write_bank(made, out)
     if gathering.reasons:
         gathering.write(unusable_path(out))
     click.echo(console.counts(made, rules.attributes))
@@ -167,8 +167,7 @@ def bank_verify(train: Path, test: Path | None, domain: str | None) -> None:
     attributes = load_domain(domain or banks["train"].domain).attributes
     for side, found in banks.items():
         check_attributes(found, attributes, str(paths[side]))
-    with busy("listening again to every sound"):
-        findings = verify(banks, attributes)
+    findings = verify(banks, attributes)
     click.echo(console.findings(banks, findings))
     if findings:
         number = f"{len(findings)} finding{'s' * (len(findings) > 1)}"

@@ -1,4 +1,4 @@
-"""Shared by several commands: options, worker pools, and a spinner."""
+"""Shared by several commands: how they are run, options, worker pools."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from clear_gen.cli.verbosity import logging_to_stderr
 
 if TYPE_CHECKING:
     from clear_gen.store.workers import Engine
@@ -24,7 +26,8 @@ def run_group(group: click.Command, name: str, arguments: list[str]) -> int:
     Returns 0 done, 1 a check or a job failed, 2 wrong usage or input, 130 interrupted.
     """
     try:
-        group.main(arguments, prog_name=name, standalone_mode=False)
+        with logging_to_stderr():
+            group.main(arguments, prog_name=name, standalone_mode=False)
         return DONE
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
@@ -156,15 +159,6 @@ def workers_of(engine: str, address: str | None, workers: int | None) -> Iterato
 
     with ray_pool.connected(address) as n:
         yield workers or n, ray_pool.RayPool
-
-
-@contextmanager
-def busy(doing: str) -> Iterator[None]:
-    """A spinner on stderr while something takes seconds."""
-    from rich.console import Console
-
-    with Console(stderr=True).status(doing):
-        yield
 
 
 def cores() -> int:

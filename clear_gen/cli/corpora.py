@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clear_gen.cli.common import PATH, ListingCommand, RegistryChoice, busy
+from clear_gen.cli.common import PATH, ListingCommand, RegistryChoice
 
 if TYPE_CHECKING:
     from clear_gen.mixtures.recordings.corpus import Corpus
@@ -52,8 +52,7 @@ def corpus_check(name: str, folder: Path, decode: bool) -> None:
     from clear_gen.core.errors import CheckFailed
     from clear_gen.mixtures.recordings.check import check_corpus, described
 
-    with busy("looking at every recording"):
-        report = check_corpus(name, folder, decode=decode)
+    report = check_corpus(name, folder, decode=decode)
     click.echo(described(report))
     if number := len(report.problems):
         raise CheckFailed(f"{number:,} problem{'s' * (number > 1)} in {folder}")

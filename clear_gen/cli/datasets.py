@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from clear_gen.cli.common import PATH, busy, cores, engine_options, shard_of_array, shard_options, workers_of
-from clear_gen.core.progress import progress
+from clear_gen.cli.common import PATH, cores, engine_options, shard_of_array, shard_options, workers_of
+from clear_gen.core.progress import busy, counting
 
 
 def _shares(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -73,14 +73,14 @@ def scenes(
     asked, node = options.read_options({name: value for name, value in flags.items() if value is not None}, config)
     with busy("reading the banks"):
         banks, domain = dataset_banks.banks_for(asked)
-        if asked.bank is not None:
-            dataset_banks.check_leaks(banks, asked.allow_leak)
+    if asked.bank is not None:
+        dataset_banks.check_leaks(banks, asked.allow_leak)
     settings = options.settings_from(asked, domain, not no_audio, config, node)
     shard = Shard(*shard_of_array(shard_index, num_shards))
     if overwrite and shard.of > 1:
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
     with workers_of(engine, address, workers) as (n, pool):
-        execution = Execution(n, pool, shard, progress, overwrite)
+        execution = Execution(n, pool, shard, counting("scenes"), overwrite)
         if dry_run:
             with busy("rendering a few scenes"):
                 told = console.plan(settings, banks, execution)
@@ -104,7 +104,7 @@ def render(folder: Path, workers: int | None, engine: str, address: str | None) 
     from clear_gen.store.build import Execution
 
     with workers_of(engine, address, workers) as (n, pool):
-        build.add_audio(folder, Execution(n, pool, progress=progress))
+        build.add_audio(folder, Execution(n, pool, progress=counting("scenes")))
     click.echo(console.summary(folder))
 
 
@@ -258,7 +258,7 @@ def import_(format_: str, source: Path, out: Path, domain: str, overwrite: bool)
     from clear_gen.datasets.scenes.clear_format.importer import import_clear_layout
     from clear_gen.scenes.domain import load_domain
 
-    click.echo(import_clear_layout(source, out, load_domain(domain), progress, overwrite))
+    click.echo(import_clear_layout(source, out, load_domain(domain), counting("scenes imported"), overwrite))
     click.echo(f"next: clear-gen validate {quote(str(out))}")
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from clear_gen.cli.common import PATH, busy
+from clear_gen.cli.common import PATH
+from clear_gen.core.progress import busy, counting
 
 LIMIT = 200
 
@@ -50,10 +51,9 @@ def explore(
     with busy("reading the dataset"):
         library = open_library(folder, predictions)
     if out is not None:
-        from clear_gen.core.progress import progress
         from clear_gen.explore.export import export_page
 
-        click.echo(export_page(library, folder, out, limit or LIMIT, progress, overwrite))
+        click.echo(export_page(library, folder, out, limit or LIMIT, counting("records written"), overwrite))
         return
     from clear_gen.explore.server import Server
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,12 @@ from clear_gen.cli.common import (
     PATH,
     ListingCommand,
     RegistryChoice,
-    busy,
     engine_options,
     shard_of_array,
     shard_options,
     workers_of,
 )
+from clear_gen.core.progress import busy, counting
 
 if TYPE_CHECKING:
     from clear_gen.datasets.mixtures.manifest import MixtureSettings
@@ -93,7 +92,6 @@ def mix(
     Example:
         clear-gen mix --events FSDKaggle2018 --backgrounds TAU2019 --n 8000 --snr 0 --snr 10 --snr 20
     """
-    from clear_gen.core.progress import progress as bar
     from clear_gen.datasets.mixtures import build, console, outlook
     from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
     from clear_gen.store.build import Execution, Shard
@@ -105,9 +103,8 @@ def mix(
     with busy("looking for the recordings"):
         sounds = read_events(events, allow_missing=allow_missing, root=root)
         under = read_backgrounds(backgrounds, allow_missing=allow_missing, root=root)
-    progress = partial(bar, what="mixtures")
     with workers_of(engine, address, workers) as (n, pool):
-        execution = Execution(n, pool, shard, progress, overwrite)
+        execution = Execution(n, pool, shard, counting("mixtures"), overwrite)
         if skip_unusable:
             sounds, under = _usable(out, settings, sounds, under, execution)
         if dry_run:
@@ -127,8 +124,7 @@ def _usable(
     from clear_gen.datasets.mixtures.usable import usable_recordings
 
     gathering = Gathering(skip=True)
-    with busy("reading the recordings"):
-        usable = usable_recordings(settings, events, backgrounds, execution, gathering)
+    usable = usable_recordings(settings, events, backgrounds, execution, gathering)
     gathering.finish()
     if gathering.reasons:
         gathering.write(unusable_path(out))

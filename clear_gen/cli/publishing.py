@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import PATH, busy
+from clear_gen.cli.common import PATH
 
 if TYPE_CHECKING:
     from clear_gen.store.shipment import Shipment
@@ -80,9 +80,7 @@ def publish(
     from clear_gen.datasets import publish
 
     with publish.dataset_shipment(folder, without_audio) as shipment:
-        if not dry_run:
-            with busy("comparing the files with clear.json"):
-                publish.check_whole(folder)
+        publish.check_whole(folder)
         ship(shipment, folder, target, private, revision, dry_run)
 
 

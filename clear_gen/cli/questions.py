@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from clear_gen.cli.common import PATH, busy, engine_options, shard_of_array, workers_of
+from clear_gen.cli.common import PATH, engine_options, shard_of_array, workers_of
+from clear_gen.core.progress import busy, counting
 
 DOMAIN = click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
 TEMPLATES = click.option(
@@ -80,7 +81,6 @@ def questions(
     Example:
         clear-gen questions clear2 --per-scene 4
     """
-    from clear_gen.core.progress import progress
     from clear_gen.datasets.scenes.manifest import finished_settings
     from clear_gen.datasets.scenes.questions import build as asking
     from clear_gen.datasets.scenes.questions import console
@@ -97,7 +97,8 @@ def questions(
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's candidates")
     job = asking.question_job(folder, wanted, read)
     with workers_of(engine, address, workers) as (n, pool):
-        finished = asking.make_questions(job, Execution(n, pool, shard, progress, overwrite), select_only)
+        execution = Execution(n, pool, shard, counting("scenes asked about"), overwrite)
+        finished = asking.make_questions(job, execution, select_only)
     click.echo(console.summary(folder) if finished else console.shard_done(folder))
 
 

@@ -40,6 +40,20 @@ def shown(text: str) -> str:
     return repr(text) if has_controls(text) else text
 
 
+def duration(seconds: float) -> str:
+    """How long something takes, in words.
+
+    >>> duration(0.4), duration(90), duration(7500)
+    ('0.4 s', '1 min 30 s', '2 h 5 min')
+    """
+    if seconds < 10:
+        return f"{round(seconds, 1):g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
 def has_controls(text: str) -> bool:
     """Whether ``text`` holds control characters, line separators or halves of surrogate pairs."""
     return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from clear_gen.core.files import sha256_file, sha256_json
 from clear_gen.core.parquet import AUDIO, metadata_of, open_parquet, parquet_writer, read_row_group
+from clear_gen.core.progress import counted
 from clear_gen.datasets.registry import kind_of
 from clear_gen.store.finish import write_manifest
 from clear_gen.store.layout import CARD, IDENTITY
@@ -27,7 +28,7 @@ def write_without_audio(folder: Path, out: Path) -> None:
     stored = read_provenance(folder / IDENTITY)
     identity = {**stored["identity"], "audio": False}
     hashes = {}
-    for name in sorted(stored["files"].keys() - {CARD}):
+    for name in counted(sorted(stored["files"].keys() - {CARD}), "files copied without audio"):
         (out / name).parent.mkdir(exist_ok=True, parents=True)
         if name.endswith(".parquet") and _has_audio(folder / name):
             _write_null(folder / name, out / name, sha256_json(identity))

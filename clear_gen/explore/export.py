@@ -16,10 +16,10 @@ from typing import Any
 import yaml
 
 from clear_gen.core.files import sha256_json
+from clear_gen.core.progress import Progress
 from clear_gen.datasets.dataset import open_dataset
 from clear_gen.datasets.scenes.exports.audio_folder import parts_of_card
 from clear_gen.explore.library import SITE_FILES, STATIC, Library, about, picture, record, site_file
-from clear_gen.store.build import Progress
 from clear_gen.store.card import cell
 from clear_gen.store.exports import claiming, put
 from clear_gen.store.layout import CARD

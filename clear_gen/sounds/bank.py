@@ -29,6 +29,7 @@ from clear_gen.core.parquet import (
     read_row_group,
 )
 from clear_gen.core.pcm import decode_flac, encode_flac, from_pcm16, sha256_pcm, to_pcm16
+from clear_gen.core.progress import counted
 from clear_gen.core.text import has_controls
 from clear_gen.dsp.levels import at_full_scale
 from clear_gen.dsp.resample import resampled
@@ -132,7 +133,7 @@ def build_bank(
             also = f", also that of {named[sound_id]}" if recording.file else ""
             raise InputError(f"{recording.name}: sound_id: found twice ({sound_id}{also}), expected once in a bank")
         named[sound_id] = recording.name
-    raw = [_analyse(recording, attributes) for recording in recordings]
+    raw = [_analyse(recording, attributes) for recording in counted(recordings, "sounds measured")]
     if thresholds is None:
         thresholds = label_thresholds(raw, attributes)
     sounds = [_labelled(sound, attributes, thresholds) for sound in raw]

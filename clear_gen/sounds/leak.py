@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clear_gen.core.progress import counted
+
 RESIDUAL_LIMIT = 0.05  # relative residual energy below which two sounds are the same recording
 MIN_OVERLAP = 0.5  # of the shorter sound
 SILENT = 1e-6  # share of a sound's energy below which a stretch of it explains nothing: single precision cannot tell
@@ -62,7 +64,8 @@ def find_leaks(
     size = _transform_size(sum(max(map(len, bank), default=1) for bank in (train, test)))
     references, candidates = ([_sound(samples, size, np.float32) for samples in bank] for bank in (train, test))
     leaks = []
-    for test_index, train_index in np.argwhere(_possible(references, candidates, size, limit).T).tolist():
+    pairs = np.argwhere(_possible(references, candidates, size, limit).T).tolist()
+    for test_index, train_index in counted(pairs, "pairs of sounds compared"):
         if min(_residuals(references[train_index], candidates[test_index], size)) < limit + SCREEN_MARGIN:
             pair = (train[train_index], test[test_index])
             residual = min(recording_residual(*pair), recording_residual(*pair[::-1]))

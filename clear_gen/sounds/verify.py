@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from clear_gen.core.progress import counted
 from clear_gen.sounds.analysis import cents_from, pitch_class, pitch_hz
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given, label, measured
 from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound, resampled_bank
@@ -37,7 +38,7 @@ def verify(banks: Mapping[str, Bank], attributes: Mapping[str, Attribute]) -> li
 
 
 def _check_bank(side: str, bank: Bank, attributes: Mapping[str, Attribute]) -> Iterator[Finding]:
-    for sound in bank.sounds:
+    for sound in counted(bank.sounds, f"{side} bank: sounds checked"):
         for name, rule in given(dict(attributes)).items():
             value = sound.attributes.get(name)
             if value not in rule.values:

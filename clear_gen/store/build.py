@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import refresh, sha256_file, write_text
-from clear_gen.core.progress import Advance, silent
+from clear_gen.core.progress import Progress, silent
 from clear_gen.store import chunks
 from clear_gen.store.chunks import BuildContext
 from clear_gen.store.finish import finish_locked, is_finished, remove_leftovers, tidy
@@ -29,9 +29,6 @@ from clear_gen.store.manifest import (
     write_record,
 )
 from clear_gen.store.workers import Engine, Pool
-
-# (remaining records, total records) -> context manager yielding a callback that takes the number of records made
-Progress = Callable[[int, int], AbstractContextManager[Advance]]
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,7 @@ def make_files(context: BuildContext, files: list[DataFile], workers: int, engin
                         check()
                 for file in group:
                     advance(write_file(context, file))
+                    log.debug("%s written", file.name)
                     check()
         return
     with engine(workers, _start_worker, context) as pool:
@@ -173,6 +174,7 @@ def _make_in_pool(context: BuildContext, files: list[DataFile], pool: CallPool, 
             lost.append(result.of(call))
             continue
         advance(result)
+        log.debug("%s written", call.name)
         for file, _ in call.arguments[0] if call.function is write_chunks else ():
             left[file] -= 1
             if left[file] == 0:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_file, sha256_json, write_text
+from clear_gen.core.progress import busy, counted
 from clear_gen.store.chunks import check_file, recorded_hash
 from clear_gen.store.kind import DatasetKind
 from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, DataFile, is_record_file, temporary_files
@@ -59,12 +60,13 @@ def finish_locked(folder: Path, kind: DatasetKind, read_again: bool = False) -> 
     if missing:
         raise CheckFailed(f"{folder}: {len(missing)} of {len(files)} files missing, first {missing[0]}")
     try:
-        for file in files:
+        for file in counted(files, "files read"):
             check_file(folder / file.name, file, sha256_json(identity))
         names = [*(file.name for file in files), *kind.attached(folder, identity, settings)]
         hashes = hashes_when_written(folder, names, read_again)
         made, sections = made_with(folder, files), kept_sections(folder)
-        card = kind.card(folder, {"identity": identity, "environment": made, **sections})
+        with busy("writing the card"):
+            card = kind.card(folder, {"identity": identity, "environment": made, **sections})
     except InputError as error:
         raise CheckFailed(str(error)) from None
     write_manifest(folder, identity, made, sections, hashes, card)
@@ -86,13 +88,13 @@ def write_manifest(
 
 def check_hashes(folder: Path, files: dict[str, Any]) -> None:
     """Raise CheckFailed unless every file except the card has its SHA-256."""
-    for name, expected in files.items():
+    for name, expected in counted(list(files.items()), "files hashed"):
         path = folder / name
         if name != CARD and not (path.is_file() and sha256_file(path) == expected):
             raise CheckFailed(f"{path}: missing or altered since the dataset was finished")
 
 
-def hashes_when_written(folder: Path, names: Iterable[str], read_again: bool) -> dict[str, str]:
+def hashes_when_written(folder: Path, names: Sequence[str], read_again: bool) -> dict[str, str]:
     """SHA-256 of files; for files of records the hash recorded when they were written, if known.
 
     ``read_again`` compares it with the current hash. Files other than records may have been validly replaced since.
@@ -100,7 +102,7 @@ def hashes_when_written(folder: Path, names: Iterable[str], read_again: bool) ->
     Raises CheckFailed naming the first file that is missing or was altered.
     """
     hashes = {}
-    for name in names:
+    for name in counted(names, "files hashed"):
         if not (folder / name).exists():
             raise CheckFailed(f"{folder / name}: missing; delete {folder / PARTIAL / KEPT_SECTIONS} to do without")
         recorded = recorded_hash(folder, name) if is_record_file(name) else None

@@ -14,6 +14,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from glob import escape
@@ -28,6 +29,7 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import disable_progress_bars, validate_repo_id
 
 from clear_gen.core.errors import CheckFailed, InputError, first_line
+from clear_gen.core.progress import busy, is_shown
 from clear_gen.core.text import shown
 from clear_gen.store.manifest import GENERATOR
 from clear_gen.store.shipment import Shipment, listing
@@ -63,7 +65,8 @@ def publish(shipment: Shipment, repo: str, private: bool, revision: str | None) 
     if token is None or not token.isascii():
         what = "none" if token is None else "characters that no token has"
         raise InputError(f"token: found {what}; run hf auth login, or set HF_TOKEN to one that may write")
-    if not sys.stderr.isatty():
+    has_bars = sys.stderr.isatty() and is_shown()
+    if not has_bars:
         disable_progress_bars()
     remote = _Remote(HfApi(), repo, shipment.kind, revision or MAIN)
     url = remote.create(private)
@@ -71,7 +74,8 @@ def publish(shipment: Shipment, repo: str, private: bool, revision: str | None) 
     changed = [name for name in shipment.hashes if _difference(shipment, name, before.get(name))]
     outdated = list(_outdated(shipment, before))
     if changed or outdated:
-        remote.upload(shipment.folder, changed, outdated)
+        with nullcontext() if has_bars else busy(f"uploading {len(changed):,} files"):
+            remote.upload(shipment.folder, changed, outdated)
     listed = remote.listed() if changed or outdated else before
     differences = [
         f"{name}: {found}" for name in shipment.hashes if (found := _difference(shipment, name, listed.get(name)))

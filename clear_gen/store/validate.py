@@ -10,6 +10,7 @@ from typing import Any
 
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_file
+from clear_gen.core.progress import counted
 from clear_gen.core.streams import STAGE_VALIDATE, stream
 from clear_gen.core.text import table
 from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, Chunk, DataFile, owned_files
@@ -82,7 +83,7 @@ def check_manifest(folder: Path, manifest: dict[str, Any], expected: set[str], r
 
 def _check_listed(folder: Path, hashes: dict[str, Any], expected: set[str], result: Validation) -> None:
     """Check that exactly the expected files are listed, each present with its hash."""
-    for name in sorted(expected | set(hashes)):
+    for name in counted(sorted(expected | set(hashes)), "files hashed"):
         result.counts["files"] += 1
         if name not in expected:
             result.find("files", IDENTITY, f"files: found {name}, which is no file of this dataset")

@@ -26,6 +26,7 @@ from clear_gen.core.errors import CheckFailed
 TRIES = 2  # a call whose worker died is tried once more: the machine may have been short of memory for a moment
 
 log = logging.getLogger(__name__)
+PACKAGE_LOG = logging.getLogger("clear_gen")
 
 
 @dataclass(frozen=True)
@@ -94,26 +95,26 @@ def run_calls(
     engine: Engine,
     initialise: Initialise,
     argument: Any,
-    done: Callable[[Any], None] = lambda _: None,
+    done: Callable[[Call, Any], None] = lambda *_: None,
 ) -> dict[Call, Any]:
     """The results of calls, from at most ``n`` workers, or from this process if one is enough.
 
-    ``done`` is called with each result as it arrives. Raises what a call raised; a call whose worker died ``TRIES``
-    times has the result ``Died``.
+    ``done`` is called with each call and its result as it arrives. Raises what a call raised; a call whose worker died
+    ``TRIES`` times has the result ``Died``.
     """
     results = {}
     if len(calls) <= 1 or (n == 1 and engine is Pool):
         state = initialise(argument)
         for call in calls:
             results[call] = call.function(state, *call.arguments)
-            done(results[call])
+            done(call, results[call])
         return results
     with engine(min(n, len(calls)), initialise, argument) as pool:
         for call in calls:
             pool.submit(call)
         for call, result in pool.results():
             results[call] = result
-            done(result)
+            done(call, result)
     return results
 
 
@@ -173,7 +174,8 @@ class Pool:
             worker.call = call
         else:
             ours, theirs = self._context.Pipe()
-            process = self._context.Process(target=_work, args=(theirs, self._initialise, self._argument), daemon=True)
+            arguments = theirs, self._initialise, self._argument, PACKAGE_LOG.getEffectiveLevel()
+            process = self._context.Process(target=_work, args=arguments, daemon=True)
             with _interrupt_blocked():  # until the worker ignores it
                 process.start()
             theirs.close()  # so that the end of the process is the end of the connection
@@ -212,7 +214,8 @@ def _interrupt_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(connection: Connection, initialise: Initialise, argument: Any) -> None:
+def _work(connection: Connection, initialise: Initialise, argument: Any, log_level: int) -> None:
+    PACKAGE_LOG.setLevel(log_level)  # a command that is quiet has quiet workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent lets its workers end
     threading.Thread(target=_end_with_parent, daemon=True).start()
     initialised, state = False, None

@@ -28,7 +28,7 @@ from tests.banks import tone_bank
 RATE = 8000  # Hz, the lowest there is
 ROOT = Path(__file__).parents[2]
 SCENES = tuple(f"clear_gen.datasets.scenes.{name}" for name in ("build", "console", "validate"))
-BAR = re.compile(r"scenes .* \d+/\d+ ")
+COUNTED = re.compile(r"[a-z ]+ [\d,]+/[\d,]+ in ")
 
 
 @cache
@@ -102,9 +102,9 @@ class Done:
 
     @property
     def said(self) -> list[str]:
-        """The lines on stderr besides the progress bar."""
+        """The lines on stderr besides progress."""
         lines = [line.strip() for line in self.err.splitlines()]
-        return [line for line in lines if line and not BAR.match(line)]
+        return [line for line in lines if line and not COUNTED.match(line)]
 
 
 class Runner:

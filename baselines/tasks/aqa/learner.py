@@ -28,7 +28,7 @@ from baselines.models.layers import WithFrozenTrunk
 from baselines.tasks.aqa.questions import read_split
 from baselines.tasks.aqa.run import EVALUATION_BATCH, TOKENIZER, Config, Split, new_model, once_per_scene, split_of
 from clear_gen.core.errors import InputError
-from clear_gen.core.progress import progress
+from clear_gen.core.progress import counted, noted_progress, progress
 from clear_gen.core.streams import STAGE_ROOMS, stream
 from clear_gen.datasets.scenes.manifest import finished_settings
 
@@ -56,7 +56,7 @@ def load_data(config: Config, device: torch.device) -> Data:
     questions = {split: read_split(folder, split) for split in ("train", "validation")}
     scenes = {split: open_scenes(folder, split, config.source) for split in questions}
     n_scenes = sum(len(one.n_samples) for one in scenes.values())
-    with progress(n_scenes, n_scenes) as advance:
+    with progress(n_scenes, n_scenes, "features of scenes") as advance:
         mel = settings_at(scenes["train"].sample_rate, config.log_mel)
         train = training_features(scenes["train"], mel, config.fit, device, advance)
         validation = features_of(scenes["validation"], train.settings, device, advance)
@@ -122,7 +122,9 @@ class AqaLearner:
         if self.data.rooms is None:
             return
         rooms = self.data.rooms(stream(self.config.seed, STAGE_ROOMS, epoch))
-        fresh = features_of(rooms, self.data.features, self.device, lambda _: None)
+        n_scenes = len(rooms.n_samples)
+        with noted_progress(n_scenes, n_scenes, f"epoch {epoch + 1}: scenes in new rooms") as advance:
+            fresh = features_of(rooms, self.data.features, self.device, lambda n: advance(n, None))
         _, self._epoch_split = once_per_scene(
             self.model, split_of(self.data.train.questions, fresh, self.data.tokenizer)
         )
@@ -152,7 +154,7 @@ class AqaLearner:
         module, _, split = self._once
         sums = torch.zeros(3, dtype=torch.float64, device=self.device)
         places = torch.arange(processes.rank, len(split.questions), processes.n, device=self.device)
-        for index in places.split(EVALUATION_BATCH):
+        for index in counted(places.split(EVALUATION_BATCH), "batches of validation questions"):
             logits, classes = self._logits(module, split, index), split.classes[index]
             loss = cross_entropy(logits, classes, ignore_index=NO_ANSWER, reduction="sum")
             known = (classes != NO_ANSWER).sum()

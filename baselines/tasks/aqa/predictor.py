@@ -45,7 +45,7 @@ class TrainedPredictor:
         """The most probable answer to every question. Raises InputError if model and dataset do not fit together."""
         trained = self._trained
         scenes = open_scenes(split.folder, split.split, trained.config.source)
-        with progress(len(scenes.n_samples), len(scenes.n_samples)) as advance:
+        with progress(len(scenes.n_samples), len(scenes.n_samples), "features of scenes") as advance:
             features = features_of(scenes, trained.features, trained.device, advance)
         classes = logits_of(trained.model, split_of(split, features, trained.tokenizer)).argmax(1).tolist()
         for question_id, number in zip(split.item_ids, classes, strict=True):

@@ -18,6 +18,7 @@ from baselines.models.aqa.tokenizer import Tokenizer, read_tokenizer
 from baselines.models.layers import WithFrozenTrunk
 from baselines.models.registry import build
 from baselines.tasks.aqa.questions import Questions
+from clear_gen.core.progress import counted
 from clear_gen.core.streams import STAGE_WEIGHTS, stream
 
 TOKENIZER = "tokenizer.json"
@@ -85,7 +86,8 @@ def once_per_scene(model: nn.Module, split: Split) -> tuple[nn.Module, Split]:
     if not isinstance(model, WithFrozenTrunk):
         return model, split
     scenes = torch.arange(len(split.features.power), device=split.features.power.device).split(TRUNK_BATCH)
-    maps = [model.trunk_maps(split.features.standardised(part)).half() for part in scenes]
+    batches = counted(scenes, "batches of scenes through the frozen trunk")
+    maps = [model.trunk_maps(split.features.standardised(part)).half() for part in batches]
     return model.head, replace(split, maps=torch.cat(maps))
 
 
@@ -127,4 +129,5 @@ def logits_of(model: nn.Module, split: Split, batch: int = EVALUATION_BATCH) -> 
     """Logits of all questions of a split, without dropout: float32 [Q, O]."""
     model, split = once_per_scene(model.eval(), split)
     index = torch.arange(len(split.questions), device=split.tokens.device)
-    return torch.cat([model(*split.inputs(part)).float() for part in index.split(batch)])
+    batches = counted(index.split(batch), "batches of questions answered")
+    return torch.cat([model(*split.inputs(part)).float() for part in batches])

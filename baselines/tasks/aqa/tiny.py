@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clear_gen.core.progress import progress
+from clear_gen.core.progress import counting
 from clear_gen.datasets.scenes.banks import banks_for
 from clear_gen.datasets.scenes.build import create
 from clear_gen.datasets.scenes.manifest import finished_settings
@@ -25,9 +25,9 @@ def make_tiny_dataset(folder: Path) -> None:
         path = PRESETS / "tiny-scenes.yaml"
         asked, node = read_options({}, path)
         banks, domain = banks_for(asked)
-        create(folder, settings_from(asked, domain, False, path, node), banks, Execution(progress=progress))
+        create(folder, settings_from(asked, domain, False, path, node), banks, Execution(progress=counting("scenes")))
     settings = finished_settings(folder)
     if read_questions_manifest(folder, settings) is None:
         templates = read_templates(settings.domain, (PRESETS / "tiny-questions.yaml",))
         rules = checked_rules(settings.domain, 0, PER_SCENE, None, True, (), templates)
-        make_questions(question_job(folder, rules, templates), Execution(progress=progress))
+        make_questions(question_job(folder, rules, templates), Execution(progress=counting("scenes asked about")))

@@ -19,6 +19,7 @@ from baselines.core.trainer import in_precision
 from baselines.models.registry import build
 from clear_gen.core.config import Strict, load_yaml
 from clear_gen.core.errors import InputError
+from clear_gen.core.progress import counted
 from clear_gen.core.streams import STAGE_WEIGHTS, stream
 
 EVALUATION_BATCH = {"cpu": 4, "cuda": 64}
@@ -148,7 +149,7 @@ def hear(model: nn.Module, features: ClipFeatures, log_mel: torch.Tensor, precis
         raise InputError(f"mixtures: found {found} frames, expected {features.n_frames}, as the model was trained on")
     model.eval()
     parts: list[Any] = []
-    for batch in log_mel.split(EVALUATION_BATCH[log_mel.device.type]):
+    for batch in counted(log_mel.split(EVALUATION_BATCH[log_mel.device.type]), "batches of clips heard"):
         with in_precision(precision, log_mel.device):
             output = model(features.standardised(batch))
         parts.append((output.clip.float().cpu().numpy(), output.frames.float().cpu().numpy()))

@@ -60,7 +60,7 @@ class Mixtures:
         """The spectrograms of a fold on a device, with their labels."""
         if (fold, device) not in self._clips:
             n = n_clips(self.settings, fold)
-            with progress(n, n, what=f"fold{fold}") as advance:
+            with progress(n, n, f"fold{fold}: features of mixtures") as advance:
                 self._clips[fold, device] = read_clips(self.folder, self.config, device, advance, fold, self.labels)
         return self._clips[fold, device]
 

@@ -110,7 +110,7 @@ class Sed:
         """All mixtures at the run's SNR, as spectrograms on the device."""
         folder = Path(config.data)
         n = n_clips(_settings(folder), None)
-        with progress(n, n, "mixtures") as advance:
+        with progress(n, n, "features of mixtures") as advance:
             return read_clips(folder, config.snr, device, advance)
 
     def learner(self, config: SedRun, data: Clips, device: torch.device) -> SedLearner:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from clear_gen.core.progress import progress
+from clear_gen.core.progress import counting
 from clear_gen.datasets.mixtures import console, figure, load, validate
 from clear_gen.datasets.mixtures.exports.audio_and_tables import export_mixtures
 from clear_gen.datasets.mixtures.finish import attached_files, card_of
@@ -20,7 +19,7 @@ from clear_gen.store.layout import IDENTITY, DataFile
 from clear_gen.store.rows import Rows
 from clear_gen.store.validate import Validation
 
-BAR = partial(progress, what=MIXTURES)
+WRITTEN = counting("mixtures written")
 
 
 class MixturesKind:
@@ -30,8 +29,8 @@ class MixturesKind:
     record = "mixture"
     folders: tuple[str, ...] = (MIXTURES, f"{MIXTURES}-snr*", STEMS, f"{STEMS}-snr*", SOURCES, ANNOTATIONS)
     exports: Mapping[str, Export] = {
-        "dcase": lambda folder, out, overwrite: export_mixtures(folder, out, "dcase", BAR, overwrite),
-        "jams": lambda folder, out, overwrite: export_mixtures(folder, out, "jams", BAR, overwrite),
+        "dcase": lambda folder, out, overwrite: export_mixtures(folder, out, "dcase", WRITTEN, overwrite),
+        "jams": lambda folder, out, overwrite: export_mixtures(folder, out, "jams", WRITTEN, overwrite),
     }
 
     def settings(self, identity: dict[str, Any], path: Path) -> MixtureSettings:
@@ -71,7 +70,7 @@ class MixturesKind:
                 read_events(recordings.events, allow_missing=True, root=recordings.root),
                 read_backgrounds(recordings.backgrounds, allow_missing=True, root=recordings.root),
             )
-        return validate.validate_mixtures(folder, found, sample, workers, BAR)
+        return validate.validate_mixtures(folder, found, sample, workers, counting("mixtures checked"))
 
     def draw(self, folder: Path, record_id: str | None, config: str | None, out: Path) -> None:
         """See ``DatasetKind.draw``."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from clear_gen.core.parquet import open_parquet, read_row_group
+from clear_gen.core.progress import counted
 from clear_gen.core.text import table
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.datasets.mixtures.records import is_stems
@@ -63,7 +64,7 @@ def mixture_statistics(folder: Path, settings: MixtureSettings) -> MixtureStatis
     nominal, achieved = ({config: _Tally() for config in configs} for _ in range(2))
     turned_down = dict.fromkeys(configs, 0)
     for config in configs:
-        for file in settings.files:
+        for file in counted(settings.files, f"{config}: files summed up"):
             for row in metadata(folder, file) if file.config == config else ():
                 turned_down[config] += row["rendered"]["scale_db"] < 0
                 for event in row["events"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.gathering import Gathering
+from clear_gen.core.progress import progress
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.mixtures.recordings.cache import read_source
 from clear_gen.mixtures.recordings.types import Background, Event
@@ -47,7 +48,12 @@ def _reasons(
     paths = [one.path for one in recordings]
     batches = [tuple(paths[start : start + BATCH]) for start in range(0, len(paths), BATCH)]
     calls = [Call(str(batch[0]), problems, (batch, are_events)) for batch in batches]
-    results = run_calls(calls, execution.workers, execution.engine, _start, need)
+    with progress(len(paths), len(paths), "events read" if are_events else "backgrounds read") as advance:
+
+        def done(call: Call, _: object) -> None:
+            advance(len(call.arguments[0]))
+
+        results = run_calls(calls, execution.workers, execution.engine, _start, need, done)
     found: dict[Path, str] = {}
     for call in calls:
         result = results[call]

@@ -6,15 +6,14 @@ Given the recordings, mixtures are drawn and rendered again, which detects alter
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_json
-from clear_gen.core.progress import Advance
+from clear_gen.core.progress import Progress
 from clear_gen.datasets.mixtures.annotations import LINES, annotation_name
 from clear_gen.datasets.mixtures.checks import InspectedMixtures, MixtureInspection, inspect_mixtures, start, stems_of
 from clear_gen.datasets.mixtures.finish import card_of, labels_of
@@ -55,7 +54,7 @@ def validate_mixtures(
     recordings: Recordings | None,
     sample: int | None,
     workers: int,
-    progress: Callable[[int, int], AbstractContextManager[Advance]],
+    progress: Progress,
 ) -> Validation:
     """Check a finished dataset; with its ``recordings``, ``sample`` mixtures (all if None) are made again.
 
@@ -187,7 +186,7 @@ def _inspect(
     inspection: MixtureInspection,
     sample: int | None,
     workers: int,
-    progress: Callable[[int, int], AbstractContextManager[Advance]],
+    progress: Progress,
     result: Validation,
 ) -> set[tuple[str, str, str]]:
     """Inspect every chunk in workers; returns which recordings occur in which fold."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clear_gen.core.errors import InputError
-from clear_gen.core.progress import progress
+from clear_gen.core.progress import counting
 from clear_gen.datasets.redistribution import forbidden
 from clear_gen.datasets.scenes import console, figure, load, validate
 from clear_gen.datasets.scenes.clear_format.layout import export_clear
@@ -20,6 +20,8 @@ from clear_gen.store.layout import IDENTITY, DataFile
 from clear_gen.store.rows import Rows
 from clear_gen.store.validate import Validation
 
+WRITTEN = counting("scenes written")
+
 
 class ScenesKind:
     """See ``clear_gen.store.kind.DatasetKind``."""
@@ -28,8 +30,8 @@ class ScenesKind:
     record = "scene"
     folders: tuple[str, ...] = (SCENES, BANK, QUESTIONS)
     exports: Mapping[str, Export] = {
-        "clear": lambda folder, out, overwrite: str(export_clear(folder, out, progress, overwrite)),
-        "audiofolder": lambda folder, out, overwrite: str(export_audio_folder(folder, out, progress, overwrite)),
+        "clear": lambda folder, out, overwrite: str(export_clear(folder, out, WRITTEN, overwrite)),
+        "audiofolder": lambda folder, out, overwrite: str(export_audio_folder(folder, out, WRITTEN, overwrite)),
     }
 
     def settings(self, identity: dict[str, Any], path: Path) -> Settings:
@@ -66,7 +68,7 @@ class ScenesKind:
         """See ``DatasetKind.validate``."""
         if recordings is not None:
             raise InputError(f"{folder}: found scenes, expected mixtures where --events and --backgrounds are given")
-        return validate.validate(folder, sample, workers, progress)
+        return validate.validate(folder, sample, workers, counting("scenes checked"))
 
     def draw(self, folder: Path, record_id: str | None, config: str | None, out: Path) -> None:
         """See ``DatasetKind.draw``."""

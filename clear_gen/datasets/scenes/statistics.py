@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from clear_gen.core.parquet import open_parquet
+from clear_gen.core.progress import counted
 from clear_gen.core.text import table
 from clear_gen.scenes.domain import Domain
 from clear_gen.store.layout import DataFile
@@ -39,7 +40,7 @@ def statistics(folder: Path, files: Sequence[DataFile]) -> Statistics:
     n_sounds, sound_s, dry_s = [], [], []
     n_samples, rate = 0, 1
     splits: Counter[str] = Counter()
-    for file in files:
+    for file in counted(files, "files summed up"):
         table = open_parquet(folder / file.name).read(columns=COLUMNS)
         rate = table.column("sample_rate")[0].as_py()
         splits[file.split] += table.num_rows
@@ -48,16 +49,16 @@ def statistics(folder: Path, files: Sequence[DataFile]) -> Statistics:
         sound_s.append(pc.struct_field(flat, "duration_s").to_numpy())
         dry_s.append(table.column("n_samples_dry").to_numpy() / rate)
         n_samples += pc.sum(table.column("n_samples")).as_py()
-    counted = np.concatenate(n_sounds)
+    n_of_scene = np.concatenate(n_sounds)
     quantities = {
-        "sounds_per_scene": counted,
+        "sounds_per_scene": n_of_scene,
         "sound_duration_s": np.concatenate(sound_s),
         "scene_duration_s": np.concatenate(dry_s),
     }
     ranges = {name: (float(x.min()), float(x.mean()), float(x.max())) for name, x in quantities.items()}
-    lengths, counts = np.unique(counted, return_counts=True)
+    lengths, counts = np.unique(n_of_scene, return_counts=True)
     per_length = dict(zip(lengths.tolist(), counts.tolist(), strict=True))
-    return Statistics(ranges, dict(splits), per_length, n_samples / rate / 3600, int(counted.sum()))
+    return Statistics(ranges, dict(splits), per_length, n_samples / rate / 3600, int(n_of_scene.sum()))
 
 
 def statistics_lines(domain: Domain, ranges: dict[str, tuple[float, float, float]]) -> list[str]:

@@ -7,14 +7,12 @@ programs, so that an alteration is found even where somebody has adapted the has
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_json
-from clear_gen.core.progress import Advance
+from clear_gen.core.progress import Progress
 from clear_gen.datasets.scenes.banks import bank_path, needed_banks
 from clear_gen.datasets.scenes.checks import Inspection, InspectionState, inspect_chunk
 from clear_gen.datasets.scenes.finish import card_of
@@ -40,9 +38,7 @@ from clear_gen.store.validate import (
 from clear_gen.store.workers import Call, Died, Pool
 
 
-def validate(
-    folder: Path, sample: int | None, workers: int, progress: Callable[[int, int], AbstractContextManager[Advance]]
-) -> Validation:
+def validate(folder: Path, sample: int | None, workers: int, progress: Progress) -> Validation:
     """Check a finished dataset; ``sample`` scenes (all if None) are rendered again.
 
     Raises InputError if there is no dataset in ``folder``, CheckFailed if it is not finished or its ``clear.json``
@@ -137,7 +133,7 @@ def _inspect(
     files: list[DataFile],
     sample: int | None,
     workers: int,
-    progress: Callable[[int, int], AbstractContextManager[Advance]],
+    progress: Progress,
     result: Validation,
 ) -> None:
     """Let workers look at every chunk: a file so damaged that its reader crashes takes only a worker with it."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import soundfile
 
 from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.progress import counted
 from clear_gen.core.text import shown, table
 from clear_gen.mixtures.recordings.corpora import corpus_named, corpus_parts
 from clear_gen.mixtures.recordings.corpus import PROBLEMS, UNSTATED, Corpus, Form, Part, Problem
@@ -109,7 +110,7 @@ def _recordings(part: Part, form: Form, counts: dict[str, int], decode: bool) ->
             problems.append(Problem("extra", text))
     missing = {clip: None for clip in part.clips if not clip.is_there}  # in the order of the table
     problems += [Problem("missing", f"{clip.path}: not found, expected by {clip.where}") for clip in missing]
-    for clip in part.clips:
+    for clip in counted(part.clips, "recordings looked at"):
         if clip not in missing and (wrong := _audio_problem(clip.path, form, decode)):
             problems.append(Problem("audio", wrong))
     counts[f"{part.prefix}recordings"] = len(part.clips) - len(missing)

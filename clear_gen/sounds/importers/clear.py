@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from clear_gen.core.gathering import Gathering
+from clear_gen.core.progress import counted
 from clear_gen.sounds.attributes import Attribute
 from clear_gen.sounds.importers.common import GOOD_SOUNDS_LICENCE, Format, ImportOptions, recording_of_row, text_of_cell
 from clear_gen.sounds.recording import Recording
@@ -26,7 +27,7 @@ def import_clear(
     """
     table = folder / TABLE
     recordings = []
-    for row in read_rows(table):
+    for row in counted(read_rows(table), "recordings read"):
         with gathering.item() if gathering else nullcontext():
             source = f"Good-Sounds, pack {text_of_cell(row, 'pack', table) or 'unknown'}"
             made = recording_of_row(row, folder, table, attributes, sample_rate, source, GOOD_SOUNDS_LICENCE)

@@ -11,6 +11,7 @@ import numpy as np
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.gathering import Gathering
+from clear_gen.core.progress import counted
 from clear_gen.core.text import shown
 from clear_gen.sounds.attributes import Attribute
 from clear_gen.sounds.importers.common import Format, ImportOptions, excerpt, recording_of_row, text_of_cell
@@ -40,7 +41,7 @@ def import_folder(
     least_s = duration_s[0] if shortest_s is None else shortest_s
     table = table or only_table(folder)
     recordings = []
-    for row in read_rows(table):
+    for row in counted(read_rows(table), "recordings read"):
         length_s = rng.uniform(*duration_s)  # drawn for every row, so that one sound's length never moves another's
         with gathering.item() if gathering else nullcontext():
             recording = _recording(row, folder, table, attributes, sample_rate, licence, root)

@@ -21,6 +21,7 @@ import numpy as np
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.gathering import Gathering
+from clear_gen.core.progress import counted
 from clear_gen.core.text import has_controls
 from clear_gen.dsp.resample import resampled
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given
@@ -73,7 +74,7 @@ def import_good_sounds(
     rules = dict(sorted(given(dict(attributes)).items(), key=lambda item: named.index(item[0])))
     takes = _selected(_joined(_tables(folder, tuple(rules))), selection, rules, folder)
     recordings = []
-    for take in _one_per_note(takes, rules):
+    for take in counted(_one_per_note(takes, rules), "recordings read"):
         length_s = rng.uniform(*duration_s)
         with gathering.item() if gathering else nullcontext():
             recordings.append(excerpt(_recording(take, folder, sample_rate), length_s, duration_s[0]))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.gathering import Gathering
+from clear_gen.core.progress import counted
 from clear_gen.core.streams import STAGE_IMPORT, stream
 from clear_gen.sounds.attributes import Attribute, Thresholds, measured
 from clear_gen.sounds.bank import MIN_DURATION_S, Bank, build_bank, check_recording, read_bank
@@ -54,7 +55,7 @@ def _analysable(
 ) -> list[Recording]:
     """The recordings that can be measured and whose values lie in the domain."""
     usable = []
-    for recording in recordings:
+    for recording in counted(recordings, "recordings checked"):
         with gathering.problem():
             check_recording(recording, attributes)
             usable.append(recording)

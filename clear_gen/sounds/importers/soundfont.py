@@ -26,6 +26,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.extras import how_to_install
 from clear_gen.core.files import content_path
 from clear_gen.core.gathering import Gathering
+from clear_gen.core.progress import counted
 from clear_gen.dsp.offset import without_offset
 from clear_gen.sounds.analysis import NOTES
 from clear_gen.sounds.attributes import Attribute, given
@@ -109,7 +110,7 @@ def import_soundfont(
     with _logged(fluidsynth) as log:
         font = _Font(file, fluidsynth, sample_rate, log)
         sources = _sources(font, plan, presets)
-        for instrument, key, velocity in _notes(plan, attributes):
+        for instrument, key, velocity in counted(list(_notes(plan, attributes)), "notes played"):
             note, octave = note_of_key(key)
             sound_id = f"{instrument}_{octave}_{note}_v{velocity:03d}"
             values: dict[str, str | int] = {"instrument": instrument, "note": note, "octave": octave}

@@ -19,6 +19,7 @@ import pytest
 import clear_gen
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.pcm import sha256_pcm, to_pcm16
+from clear_gen.core.progress import Progress
 from clear_gen.datasets.scenes.banks import needed_banks
 from clear_gen.datasets.scenes.build import add_audio, create
 from clear_gen.datasets.scenes.kind import KIND
@@ -29,7 +30,7 @@ from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.render import render_pcm
 from clear_gen.sounds.bank import Bank, resampled_bank
 from clear_gen.store import chunks
-from clear_gen.store.build import Execution, Progress, Shard, claim, discard
+from clear_gen.store.build import Execution, Shard, claim, discard
 from clear_gen.store.finish import finish
 from tests.datasets.runs import hashes, small_banks, write_banks
 

@@ -14,12 +14,12 @@ from typing import Any, Literal
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import read_row_group
+from clear_gen.core.progress import Progress
 from clear_gen.datasets.mixtures.annotations import LINES, jams_text
 from clear_gen.datasets.mixtures.finish import labels_of
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures
 from clear_gen.datasets.mixtures.records import mixture_file
 from clear_gen.mixtures.graph import mixture_of_row
-from clear_gen.store.build import Progress
 from clear_gen.store.chunks import check_file
 from clear_gen.store.exports import claiming, put
 from clear_gen.store.manifest import stored_identity

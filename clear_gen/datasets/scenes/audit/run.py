@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import open_parquet, read_row_group
+from clear_gen.core.progress import busy, progress
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, scene_files
 from clear_gen.datasets.scenes.load import read_questions
@@ -108,7 +109,8 @@ def audit(folder: Path, workers: int = 1) -> Audit:
         split: figures_of(asked, ablations, settings.domain, types)
         for split, (asked, ablations) in [*found.items(), (ALL, everything)]
     }
-    baselines, readers = _baselines(found)
+    with busy("training the text-only baselines"):
+        baselines, readers = _baselines(found)
     judged = next((split for split in ("test", "validation") if split in found and readers), None)
     return Audit(
         folder=folder.resolve().name,
@@ -196,10 +198,16 @@ def _ablated(
     """Split -> its questions and what executing them again showed; splits without questions are left out."""
     results = {}
     calls = [Call(file.name, examine_file, (file,)) for file in files]
-    for call, result in run_calls(calls, workers, Pool, _AuditState, job).items():
-        if isinstance(result, Died):
-            raise CheckFailed(f"not audited: {result.of(call)}")
-        results[call.name] = result
+    n = sum(file.stop - file.first for file in files)
+    with progress(n, n, "scenes whose questions are executed again") as advance:
+
+        def done(call: Call, _: object) -> None:
+            advance(call.arguments[0].stop - call.arguments[0].first)
+
+        for call, result in run_calls(calls, workers, Pool, _AuditState, job, done).items():
+            if isinstance(result, Died):
+                raise CheckFailed(f"not audited: {result.of(call)}")
+            results[call.name] = result
     found = {}
     for split in job.settings.sizes:
         parts = [results[file.name] for file in files if file.split == split]

@@ -18,7 +18,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import parquet_writer
 from clear_gen.core.pcm import decode_flac, sha256_pcm
-from clear_gen.core.progress import Advance
+from clear_gen.core.progress import Advance, Progress
 from clear_gen.datasets.scenes.clear_format.layout import OWN_KEY, PUBLISHED_SPLITS, audio_folder_path, check_names
 from clear_gen.datasets.scenes.clear_format.question_files import (
     are_there,
@@ -35,7 +35,7 @@ from clear_gen.datasets.scenes.records import SceneMaker
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.store import chunks
-from clear_gen.store.build import Progress, claim
+from clear_gen.store.build import claim
 from clear_gen.store.chunks import BuildContext
 from clear_gen.store.finish import finish_locked, is_finished, tidy
 from clear_gen.store.layout import DataFile

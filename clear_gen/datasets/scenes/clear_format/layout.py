@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
-from clear_gen.core.progress import Advance
+from clear_gen.core.progress import Advance, Progress
 from clear_gen.datasets.scenes.banks import read_banks
 from clear_gen.datasets.scenes.exports.source import (
     ExportSummary,
@@ -42,7 +42,6 @@ from clear_gen.questions.language.functions.table import function_named
 from clear_gen.questions.language.vocabulary import ordinal
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.attributes import Attribute
-from clear_gen.store.build import Progress
 from clear_gen.store.exports import put
 
 PUBLISHED_SPLITS = {"train": "train", "validation": "val", "test": "test"}

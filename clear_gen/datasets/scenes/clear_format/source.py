@@ -12,6 +12,7 @@ from typing import Any
 import soundfile
 
 from clear_gen.core.errors import InputError, first_line
+from clear_gen.core.progress import counted
 from clear_gen.core.text import has_controls
 from clear_gen.datasets.scenes.clear_format.layout import OWN_KEY, audio_folder_path, questions_path, scenes_path
 from clear_gen.datasets.scenes.clear_format.questions import Questions, read_published
@@ -58,7 +59,7 @@ def survey_split(source: Path, split: str, domain: Domain) -> Survey:
     survey.n_scenes = len(raw)
     folder = audio_folder_path(source, split)
     seen: dict[str, int] = {}
-    for index, item in enumerate(raw):
+    for index, item in enumerate(counted(raw, f"{split}: scenes looked at")):
         scene = published_scene_of(item, index, place(survey.path, index), domain)
         if scene.filename in seen:
             raise wrong(scene.at, "scene_filename", scene.filename, f"another than scene {seen[scene.filename]:06d}")

@@ -28,7 +28,7 @@ import yaml
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
-from clear_gen.core.progress import Advance
+from clear_gen.core.progress import Advance, Progress
 from clear_gen.core.records import SPLITS
 from clear_gen.datasets.scenes.exports.source import (
     ExportSummary,
@@ -40,7 +40,6 @@ from clear_gen.datasets.scenes.exports.source import (
     rows,
 )
 from clear_gen.scenes.graph import scene_schema
-from clear_gen.store.build import Progress
 from clear_gen.store.exports import put
 from clear_gen.store.layout import CARD, CHUNK_RECORDS
 

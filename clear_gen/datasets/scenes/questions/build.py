@@ -14,7 +14,7 @@ from typing import Any
 
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import refresh, sha256_json, write_text
-from clear_gen.core.progress import Advance
+from clear_gen.core.progress import Advance, progress
 from clear_gen.core.records import SPLITS
 from clear_gen.datasets.scenes.finish import card_of
 from clear_gen.datasets.scenes.layout import QUESTIONS, questions_name, scene_files
@@ -205,8 +205,8 @@ def _write(folder: Path, stored: dict[str, Any], files: dict[str, str], question
 def _results(job: QuestionJob, calls: list[Call], execution: Execution, advance: Advance) -> dict[Call, Any]:
     """The results of calls. Raises CheckFailed if a worker died over one of them, once the others have ended."""
 
-    def done(result: Any) -> None:
-        advance(result if isinstance(result, int) else 0)
+    def done(_: Call, result: Any) -> None:
+        advance(result if isinstance(result, int) else 1)  # scenes, or a split
 
     results = run_calls(calls, execution.workers, execution.engine, QuestionState, job, done)
     if lost := [result.of(call) for call, result in results.items() if isinstance(result, Died)]:
@@ -218,7 +218,8 @@ def _select(job: QuestionJob, execution: Execution) -> None:
     """Write every split's questions, then the card and ``clear.json``."""
     splits = [split for split, size in job.settings.sizes.items() if size]
     calls = [Call(f"questions of {split}", write_questions, (split,)) for split in splits]
-    results = {call.arguments[0]: found for call, found in _results(job, calls, execution, lambda _: None).items()}
+    with progress(len(splits), len(splits), "splits whose questions are selected") as advance:
+        results = {call.arguments[0]: found for call, found in _results(job, calls, execution, advance).items()}
     stored = read_provenance(job.folder / IDENTITY)
     files_of = {name: sha for name, sha in stored["files"].items() if not name.startswith(f"{QUESTIONS}/")}
     questions = {"identity": job.identity, "splits": {split: asdict(results[split]) for split in splits}}
