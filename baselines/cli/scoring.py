@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import PATH
+from clear_gen.cli.common import OUT_FILE, OUT_FOLDER, PATH
 from clear_gen.core.progress import busy
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _extra_body(_context: click.Context, _parameter: click.Parameter, value: str
 @click.option("--data", type=PATH, metavar="DIR", help="Dataset.  [default for a RUN: its own]")
 @click.option("--split", help="Split of the dataset; of mixtures: fold of the predictions.  [default: test]")
 @click.option("--snr", metavar="DB", help="Mixtures: SNR of the predictions.  [default: the lowest]")
-@click.option("--out", type=PATH, metavar="DIR", help="Folder of the results.  [default: RUN, or <FILE>-results]")
+@click.option("--out", type=OUT_FOLDER, metavar="DIR", help="Folder of the results.  [default: RUN, or <FILE>-results]")
 @DEVICE
 @click.option("--endpoint", metavar="URL", help="Ask an OpenAI-compatible chat endpoint that takes input_audio.")
 @click.option("--model", metavar="NAME", help="Endpoint: the model asked. Predictions: its name in tables.")
@@ -60,7 +60,7 @@ def _extra_body(_context: click.Context, _parameter: click.Parameter, value: str
     help="Endpoint: an object, merged into every request; stored in the results, so no place for keys.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Endpoint: ask only the first so many questions.")
-@click.option("--cache", type=PATH, metavar="DIR", help="Endpoint: replies that need not be asked for again.")
+@click.option("--cache", type=OUT_FOLDER, metavar="DIR", help="Endpoint: replies that need not be asked for again.")
 @click.option("--api-key-variable", metavar="NAME", help="Endpoint: variable with the key.  [default: OPENAI_API_KEY]")
 def evaluate(
     run: Path | None,
@@ -157,6 +157,7 @@ def _asked(url: str, model: str, split: Any, out: Path | None, given: dict[str, 
 
 def _show(found: Mapping[str, Evaluated]) -> None:
     """Print the scores of one evaluation, or of several by name, and the paths of results and plots."""
+    from clear_gen.core.extras import unless_missing
     from clear_gen.core.text import shown
 
     first = next(iter(found.values()))
@@ -166,15 +167,16 @@ def _show(found: Mapping[str, Evaluated]) -> None:
         if one.note is not None:
             click.echo(f"\n{one.note}")
     click.echo(f"\nresults: {' '.join(quote(str(one.path)) for one in found.values())}")
-    if figures := [path for one in found.values() for path in one.figures()]:
-        click.echo(f"plots: {' '.join(quote(str(path)) for path in figures)}")
+    with unless_missing("plots"):
+        if figures := [path for one in found.values() for path in one.figures()]:
+            click.echo(f"plots: {' '.join(quote(str(path)) for path in figures)}")
 
 
 @click.command()
 @click.argument("models", nargs=-1, type=PATH, metavar="A B...")
 @click.option("--data", type=PATH, metavar="DIR", help="Dataset.  [default: the one that the results of A, B... name]")
 @SPLIT
-@click.option("--json", "json_path", type=PATH, metavar="FILE", help="JSON file to write, with every figure.")
+@click.option("--json", "json_path", type=OUT_FILE, metavar="FILE", help="JSON file to write, with every figure.")
 def compare(models: tuple[Path, ...], data: Path | None, split: str, json_path: Path | None) -> None:
     """Compare models of question answering, question by question, each with the first one.
 
@@ -205,7 +207,7 @@ def compare(models: tuple[Path, ...], data: Path | None, split: str, json_path: 
 
 @click.command()
 @click.argument("runs", nargs=-1, type=PATH, metavar="RUN...")
-@click.option("--out", type=PATH, default=Path("report.html"), show_default=True, help="Page to write.")
+@click.option("--out", type=OUT_FILE, default=Path("report.html"), show_default=True, help="Page to write.")
 def report(runs: tuple[Path, ...], out: Path) -> None:
     """Write one page about runs: scores beside the paper's, plots, training curves, configurations.
 
@@ -227,7 +229,9 @@ def report(runs: tuple[Path, ...], out: Path) -> None:
 @click.argument("run", type=PATH)
 @click.argument("clip", required=False)
 @click.option("--data", type=PATH, metavar="DIR", help="Dataset.  [default: the run's own]")
-@click.option("--out", type=PATH, default=Path("clip.png"), show_default=True, help="Picture to write (png, svg, pdf).")
+@click.option(
+    "--out", type=OUT_FILE, default=Path("clip.png"), show_default=True, help="Picture to write (png, svg, pdf)."
+)
 @DEVICE
 def show(run: Path, clip: str | None, data: Path | None, out: Path, device: str | None) -> None:
     """Draw what a model trained on mixtures detects in one of them, CLIP, by default the first of its held-out fold.

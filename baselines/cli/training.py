@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import PATH
+from clear_gen.cli.common import OUT_FOLDER, PATH
 
 if TYPE_CHECKING:
     from baselines.tasks.base import Task
@@ -67,7 +67,7 @@ def _write_options(
 @click.command(cls=TrainCommand)
 @click.argument("data", type=PATH, metavar="[DATA]", required=False)
 @click.option("--model", metavar="NAME", help="One of clear-bench models.")
-@click.option("--out", "run", type=PATH, required=True, metavar="RUN", help="Folder of the run.")
+@click.option("--out", "run", type=OUT_FOLDER, required=True, metavar="RUN", help="Folder of the run.")
 @click.option(
     "--preset",
     help="For two CPU cores. tiny: questions, without DATA also a small dataset; narrow: mixtures.",

@@ -15,6 +15,7 @@ from baselines.core.unfinished import scored_after, unfinished
 from baselines.tasks.base import Task
 from baselines.tasks.registry import TASKS, check_options, read_run
 from clear_gen.core.errors import InputError
+from clear_gen.core.files import check_writable
 from clear_gen.core.progress import busy
 
 
@@ -35,7 +36,7 @@ class Evaluated:
         return self.out / RESULTS.format(self.name)
 
     def figures(self) -> list[Path]:
-        """Draw the plots beside the results. Raises InputError if matplotlib is missing."""
+        """Draw the plots beside the results. Raises ModuleNotFoundError without matplotlib."""
         return self.task.figures(self.file, self.out, self.name)
 
 
@@ -50,6 +51,7 @@ def evaluate(
     """
     name = name or split.name
     path = out / PREDICTIONS.format(name)
+    _check_results(out, name)
     predictions = write_predictions(path, split, predictor.predict(split))
     about = predictor.about(split) if isinstance(predictor, Documented) else None
     task = TASKS[split.task]
@@ -64,10 +66,18 @@ def evaluate_file(path: Path, split: Split, out: Path, model: str | None = None)
     Raises InputError if a file is malformed, CheckFailed if predictions and items do not match.
     """
     task = TASKS[split.task]
+    _check_results(out, split.name)
     predictions = read_predictions(path, split)
     with busy("scoring"):
         file = task.score(split, predictions, scored_from(model or path.stem, split.folder, path, out))
     return _written(Evaluated(task, split.folder, file, out, split.name))
+
+
+def _check_results(out: Path, name: str) -> None:
+    """Raise InputError if the results cannot be written, before anything is predicted."""
+    check_writable(out, is_folder=True)
+    for form in (RESULTS, PREDICTIONS):
+        check_writable(out / form.format(name), is_folder=False)
 
 
 def _written(done: Evaluated) -> Evaluated:
@@ -95,6 +105,8 @@ def evaluate_runs(
     predictors = {run: task.predictor(run, device) for run, (task, _) in read.items()}  # before any of them predicts
     opened: dict[Any, Any] = {}
     done_by_name = {}
+    for run in runs:
+        check_writable(run if out is None else out / run.relative_to(folder), is_folder=True)
     for run, (task, config) in read.items():
         dataset = data_of(run, config, data)
         split = task.split_of_run(run, dataset, which, opened)

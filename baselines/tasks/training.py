@@ -20,6 +20,7 @@ from baselines.tasks.base import Task
 from baselines.tasks.registry import check_model
 from clear_gen.core.config import first_wrong, load_yaml
 from clear_gen.core.errors import InputError
+from clear_gen.core.extras import unless_missing
 from clear_gen.core.files import atomic_path
 from clear_gen.core.progress import is_shown
 
@@ -101,7 +102,8 @@ def train_runs(task: Task, request: Request, say: Callable[[str], None]) -> None
         say(f"{run}: {config.model}, seed {config.seed}, {learner.summary}")
         done = train(config, learner, run, processes, say if is_shown() else lambda _: None)
         if processes.is_first:
-            draw_curves(done.history, run / CURVES, task.panels)
+            with unless_missing(CURVES):
+                draw_curves(done.history, run / CURVES, task.panels)
             say(_outcome(run, done, learner.describe))
     say(f"next: clear-bench evaluate {quote(str(request.run))}")
     processes.leave()

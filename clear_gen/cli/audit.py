@@ -7,13 +7,13 @@ from shlex import quote
 
 import click
 
-from clear_gen.cli.common import PATH, cores
+from clear_gen.cli.common import OUT_FILE, PATH, cores
 
 
 @click.command()
 @click.argument("folder", type=PATH, metavar="DIR", default=Path("clear2"))
-@click.option("--out", type=PATH, default=Path("audit.html"), show_default=True, help="Page to write, with plots.")
-@click.option("--json", "json_path", type=PATH, help="JSON file to write, with every figure.")
+@click.option("--out", type=OUT_FILE, default=Path("audit.html"), show_default=True, help="Page to write, with plots.")
+@click.option("--json", "json_path", type=OUT_FILE, help="JSON file to write, with every figure.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
 def audit(folder: Path, out: Path, json_path: Path | None, workers: int | None) -> None:
     """Look for shortcuts in the questions of a dataset: balance, words and relations that do not matter, and what

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import PATH, ListingCommand, RegistryChoice
+from clear_gen.cli.common import OUT_FILE, PATH, ListingCommand, RegistryChoice
 from clear_gen.core.progress import busy
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _summaries() -> dict[str, str]:
 @bank.command("import", cls=ListingCommand, listing="Formats", summaries=_summaries)
 @click.argument("format_", metavar="FORMAT", type=RegistryChoice(_formats))
 @click.argument("source", type=PATH, metavar="SRC")
-@click.option("--out", type=PATH, required=True, help="Bank to write (one Parquet file).")
+@click.option("--out", type=OUT_FILE, required=True, help="Bank to write (one Parquet file).")
 @click.option("--labels-from", type=PATH, metavar="BANK", help="Label with the thresholds of this training bank.")
 @click.option("--domain", default=DOMAIN, show_default=True, help="Name, or a folder with a domain.yaml.")
 @click.option("--sample-rate", type=click.IntRange(8000, 192000), default=48000, show_default=True, help="In Hz.")
@@ -60,12 +60,14 @@ def _summaries() -> dict[str, str]:
 @click.option(
     "--skip-unusable", is_flag=True, help="Go on without recordings that cannot be used, listed in OUT.unusable.csv."
 )
+@click.option("--dry-run", is_flag=True, help="Read, measure and count the recordings; nothing is written.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def bank_import(
     format_: str,
     source: Path,
     out: Path,
     domain: str,
+    dry_run: bool,
     overwrite: bool,
     labels_from: Path | None,
     skip_unusable: bool,
@@ -103,6 +105,9 @@ def bank_import(
     gathering = Gathering(skip_unusable)
     chosen = ImportOptions(**options)
     made = import_bank(format_, source, rules.name, rules.attributes, chosen, labels_from, gathering)
+    if dry_run:
+        click.echo(console.counts(made, rules.attributes))
+        return
     write_bank(made, out)
     if gathering.reasons:
         gathering.write(unusable_path(out))
@@ -115,7 +120,7 @@ def bank_import(
 @bank.command("show")
 @click.argument("file", type=PATH, metavar="FILE")
 @click.option("--domain", help="Name, or a folder with a domain.yaml.  [default: the bank's]")
-@click.option("--out", type=PATH, help="Also write a page to listen to the sounds.")
+@click.option("--out", type=OUT_FILE, help="Also write a page to listen to the sounds.")
 def bank_show(file: Path, domain: str | None, out: Path | None) -> None:
     """Count a bank's sounds by attribute; with --out, write a page to listen to them sorted by brightness and loudness.
 

@@ -113,6 +113,26 @@ def shard_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+class Output(click.Path):
+    """A path that a command writes to. That it can be written is checked before any work."""
+
+    def __init__(self, is_folder: bool) -> None:
+        super().__init__(path_type=Path)
+        self._is_folder = is_folder
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises InputError if it cannot be written."""
+        from clear_gen.core.files import check_writable
+
+        path = super().convert(value, param, ctx)
+        assert isinstance(path, Path)  # by path_type
+        check_writable(path, self._is_folder)
+        return path
+
+
+OUT_FILE, OUT_FOLDER = Output(is_folder=False), Output(is_folder=True)
+
+
 class RegistryChoice(click.Choice[str]):
     """One of the names in a registry, which is imported only when it is needed: its modules are slow to import."""
 

@@ -8,7 +8,16 @@ from typing import Any
 
 import click
 
-from clear_gen.cli.common import PATH, cores, engine_options, shard_of_array, shard_options, workers_of
+from clear_gen.cli.common import (
+    OUT_FILE,
+    OUT_FOLDER,
+    PATH,
+    cores,
+    engine_options,
+    shard_of_array,
+    shard_options,
+    workers_of,
+)
 from clear_gen.core.progress import busy, counting
 
 
@@ -25,7 +34,7 @@ def _shares(_context: click.Context, _parameter: click.Parameter, value: str | N
 
 
 @click.command()
-@click.option("--out", type=PATH, default=Path("clear2"), show_default=True, help="Folder of the dataset.")
+@click.option("--out", type=OUT_FOLDER, default=Path("clear2"), show_default=True, help="Folder of the dataset.")
 @click.option("--n", type=int, help="Number of scenes in all splits together.  [default: 1000]")
 @click.option("--bank", type=PATH, help="Training bank, also of the validation split.  [default: the embedded one]")
 @click.option("--test-bank", type=PATH, help="Bank of the test split.")
@@ -68,26 +77,26 @@ def scenes(
     """
     from clear_gen.datasets.scenes import banks as dataset_banks
     from clear_gen.datasets.scenes import build, console, options
-    from clear_gen.store.build import Execution, Shard
+    from clear_gen.store.build import Execution, Shard, make
 
     asked, node = options.read_options({name: value for name, value in flags.items() if value is not None}, config)
-    with busy("reading the banks"):
-        banks, domain = dataset_banks.banks_for(asked)
-    if asked.bank is not None:
-        dataset_banks.check_leaks(banks, asked.allow_leak)
-    settings = options.settings_from(asked, domain, not no_audio, config, node)
     shard = Shard(*shard_of_array(shard_index, num_shards))
     if overwrite and shard.of > 1:
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
     with workers_of(engine, address, workers) as (n, pool):
+        with busy("reading the banks"):
+            banks, domain = dataset_banks.banks_for(asked)
+        settings = options.settings_from(asked, domain, not no_audio, config, node)
         execution = Execution(n, pool, shard, counting("scenes"), overwrite)
+        plan = build.plan_dataset(out, settings, banks, execution)
+        if asked.bank is not None:
+            dataset_banks.check_leaks(banks, asked.allow_leak)
         if dry_run:
             with busy("rendering a few scenes"):
-                told = console.plan(settings, banks, execution)
+                click.echo(console.plan(settings, banks, execution))
         else:
-            build.create(out, settings, banks, execution)
-            told = console.summary(out)
-    click.echo(told)
+            make(plan, execution)
+            click.echo(console.summary(out))
 
 
 @click.command()
@@ -179,7 +188,7 @@ def validate(
 @click.option("--mixture", help="Id of the mixture.  [default: the first of the first fold]")
 @click.option("--snr", help="Of mixtures: which SNR in dB, or which config.  [default: the first]")
 @click.option(
-    "--out", type=PATH, default=Path("scene.png"), show_default=True, help="Picture to write (png, svg, pdf)."
+    "--out", type=OUT_FILE, default=Path("scene.png"), show_default=True, help="Picture to write (png, svg, pdf)."
 )
 def show(folder: Path, scene: str | None, mixture: str | None, snr: str | None, out: Path) -> None:
     """Draw a scene (waveform, mel spectrogram and its labelled sounds) or a mixture.
@@ -203,7 +212,7 @@ def show(folder: Path, scene: str | None, mixture: str | None, snr: str | None, 
 
 @click.command()
 @click.argument("folder", type=PATH, metavar="DIR")
-@click.argument("out", type=PATH, metavar="OUT")
+@click.argument("out", type=OUT_FOLDER, metavar="OUT")
 @click.option(
     "--format",
     "format_",
@@ -242,7 +251,7 @@ def export(folder: Path, out: Path, format_: str, overwrite: bool) -> None:
 @click.command("import")
 @click.argument("format_", metavar="FORMAT", type=click.Choice(["clear"]))
 @click.argument("source", type=PATH, metavar="SRC")
-@click.option("--out", type=PATH, required=True, help="Folder of the dataset.")
+@click.option("--out", type=OUT_FOLDER, required=True, help="Folder of the dataset.")
 @click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
 @click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
 def import_(format_: str, source: Path, out: Path, domain: str, overwrite: bool) -> None:

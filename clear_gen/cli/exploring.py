@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from clear_gen.cli.common import PATH
+from clear_gen.cli.common import OUT_FOLDER, PATH
 from clear_gen.core.progress import busy, counting
 
 LIMIT = 200
@@ -17,7 +17,7 @@ LIMIT = 200
 @click.command()
 @click.argument("folder", type=PATH, metavar="[DIR]", default=Path("clear2"))
 @click.option("--predictions", type=PATH, metavar="FILE.jsonl|RUN", help="A model's answers, beside the true ones.")
-@click.option("--export", "out", type=PATH, metavar="OUT", help="Write the page as a folder of files instead.")
+@click.option("--export", "out", type=OUT_FOLDER, metavar="OUT", help="Write the page as a folder of files instead.")
 @click.option("--limit", type=click.IntRange(min=1), help=f"With --export: how many scenes.  [default: {LIMIT}]")
 @click.option("--overwrite", is_flag=True, help="With --export: write into a folder that is not empty.")
 @click.option("--port", type=click.IntRange(0, 65535), help="On this machine.  [default: a free one]")

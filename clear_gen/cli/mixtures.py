@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clear_gen.cli.common import (
+    OUT_FOLDER,
     PATH,
     ListingCommand,
     RegistryChoice,
@@ -38,7 +39,7 @@ def _recipe_summaries() -> dict[str, str]:
 @click.command(cls=ListingCommand, listing="Recipes", summaries=_recipe_summaries)
 @click.option("--events", type=PATH, required=True, help="Labelled recordings: a folder, a CSV table, a corpus.")
 @click.option("--backgrounds", type=PATH, required=True, help="Backgrounds: the same, without labels.")
-@click.option("--out", type=PATH, default=Path("mixtures"), show_default=True, help="Folder of the dataset.")
+@click.option("--out", type=OUT_FOLDER, default=Path("mixtures"), show_default=True, help="Folder of the dataset.")
 @click.option(
     "--n", type=click.IntRange(min=1), default=1000, show_default=True, help="Mixtures in all folds together."
 )
@@ -100,33 +101,38 @@ def mix(
     shard = Shard(*shard_of_array(shard_index, num_shards))
     if overwrite and shard.of > 1:
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
-    with busy("looking for the recordings"):
-        sounds = read_events(events, allow_missing=allow_missing, root=root)
-        under = read_backgrounds(backgrounds, allow_missing=allow_missing, root=root)
     with workers_of(engine, address, workers) as (n, pool):
+        build.check_place(out, settings, overwrite)
+        with busy("looking for the recordings"):
+            sounds = read_events(events, allow_missing=allow_missing, root=root)
+            under = read_backgrounds(backgrounds, allow_missing=allow_missing, root=root)
         execution = Execution(n, pool, shard, counting("mixtures"), overwrite)
         if skip_unusable:
-            sounds, under = _usable(out, settings, sounds, under, execution)
+            sounds, under = _usable(None if dry_run else out, settings, sounds, under, execution)
         if dry_run:
+            build.plan_dataset(out, settings, sounds, under, execution)
             with busy("making a few mixtures"):
-                told = outlook.mixture_outlook(settings, sounds, under, execution)
+                click.echo(outlook.mixture_outlook(settings, sounds, under, execution))
         else:
             build.create_mixtures(out, settings, sounds, under, execution)
-            told = console.mixture_summary(out)
-    click.echo(told)
+            click.echo(console.mixture_summary(out))
 
 
 def _usable(
-    out: Path, settings: MixtureSettings, events: list[Event], backgrounds: list[Background], execution: Execution
+    out: Path | None,
+    settings: MixtureSettings,
+    events: list[Event],
+    backgrounds: list[Background],
+    execution: Execution,
 ) -> tuple[list[Event], list[Background]]:
-    """The recordings that can be used; the others are named, and listed beside the dataset."""
+    """The recordings that can be used; the others are named, and listed beside ``out`` unless it is None."""
     from clear_gen.core.gathering import Gathering, unusable_path
     from clear_gen.datasets.mixtures.usable import usable_recordings
 
     gathering = Gathering(skip=True)
     usable = usable_recordings(settings, events, backgrounds, execution, gathering)
     gathering.finish()
-    if gathering.reasons:
+    if gathering.reasons and out is not None:
         gathering.write(unusable_path(out))
     return usable
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from clear_gen.cli.common import PATH, engine_options, shard_of_array, workers_of
+from clear_gen.cli.common import OUT_FILE, PATH, engine_options, shard_of_array, workers_of
 from clear_gen.core.progress import busy, counting
 
 DOMAIN = click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
@@ -53,6 +53,7 @@ def _combination(
 @engine_options
 @click.option("--num-shards", type=click.IntRange(min=1), help="Jobs that share the candidates.  [default: as scenes]")
 @click.option("--shard-index", type=int, help="Which of them, from 0.  [default: as scenes]")
+@click.option("--dry-run", is_flag=True, help="Print what would be asked; nothing is written.")
 @click.option("--select", "select_only", is_flag=True, help="Only select: every shard has made its candidates.")
 @click.option("--overwrite", is_flag=True, help="Replace the questions that are there.")
 def questions(
@@ -69,6 +70,7 @@ def questions(
     address: str | None,
     num_shards: int | None,
     shard_index: int | None,
+    dry_run: bool,
     select_only: bool,
     overwrite: bool,
 ) -> None:
@@ -98,8 +100,12 @@ def questions(
     job = asking.question_job(folder, wanted, read)
     with workers_of(engine, address, workers) as (n, pool):
         execution = Execution(n, pool, shard, counting("scenes asked about"), overwrite)
-        finished = asking.make_questions(job, execution, select_only)
-    click.echo(console.summary(folder) if finished else console.shard_done(folder))
+        if dry_run:
+            asking.check(job, execution)
+            click.echo(console.plan(job))
+        else:
+            finished = asking.make_questions(job, execution, select_only)
+            click.echo(console.summary(folder) if finished else console.shard_done(folder))
 
 
 @click.command()
@@ -156,7 +162,7 @@ def templates() -> None:
 
 
 @templates.command("export")
-@click.option("--out", type=PATH, required=True, help="JSON file to write.")
+@click.option("--out", type=OUT_FILE, required=True, help="JSON file to write.")
 @TEMPLATES
 @DOMAIN
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")

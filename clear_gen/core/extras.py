@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from clear_gen.core.errors import InputError
+
+log = logging.getLogger(__name__)
 
 EXTRA_OF = {  # by the module that is imported; pyproject.toml, [project.optional-dependencies]
     "torch": "bench",
@@ -25,6 +31,17 @@ def how_to_install(extra: str) -> str:
     "pip install '.[hub]' in a checkout, pip install 'clear-gen[hub]' from a package index"
     """
     return f"pip install '.[{extra}]' in a checkout, pip install 'clear-gen[{extra}]' from a package index"
+
+
+@contextmanager
+def unless_missing(what: str) -> Iterator[None]:
+    """Do something that can be left out: if the module that it needs is not installed, log how to install it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (problem := missing(error)) is None:
+            raise
+        log.warning("no %s: %s", what, problem)
 
 
 def missing(error: ModuleNotFoundError) -> InputError | None:

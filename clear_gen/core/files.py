@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from clear_gen.core.errors import InputError
@@ -74,6 +75,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path, is_folder: bool) -> None:
+    """Raise InputError unless a file, or a folder, can be made or replaced at ``path``: before hours of work for it.
+
+    Tried with a file without a name, which leaves no trace.
+    """
+    at = next(one for one in (path, *path.absolute().parents) if one.exists())
+    if at != path and not at.is_dir():
+        raise InputError(f"{path}: found a file at {at}, expected a folder")
+    if at == path and is_folder and not path.is_dir():
+        raise InputError(f"{path}: found a file, expected a folder")
+    if at == path and not is_folder and not path.is_file():
+        raise InputError(f"{path}: found a {'folder' if path.is_dir() else 'device'}, expected a file")
+    folder = at if at.is_dir() else at.absolute().parent
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({folder}: {error.strerror}); choose another place") from None
 
 
 def refresh(folder: Path) -> None:

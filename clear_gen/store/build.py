@@ -71,6 +71,29 @@ class BuildPlan:
     missing: Callable[[], list[str]]
 
 
+def check(plan: BuildPlan, execution: Execution) -> None:
+    """Raise what ``make`` would refuse before it writes anything; nothing is changed.
+
+    Raises InputError if the folder holds something else, CheckFailed if another run is at work in it.
+    """
+    folder, shard = plan.context.folder, execution.shard
+    check_folder(folder, plan.identity, execution.overwrite)
+    if (folder / PARTIAL / LOCK).exists():
+        with at_work(folder, _numbers(plan, shard)):
+            pass
+    if not execution.overwrite and not _is_complete(plan):
+        _to_write(plan, shard)
+
+
+def make(plan: BuildPlan, execution: Execution) -> None:
+    """Make the dataset, or this shard of it; with ``execution.overwrite`` what is there is removed first.
+
+    Raises InputError and CheckFailed as ``claim`` and ``complete`` do.
+    """
+    claim(plan.context.folder, plan.identity, execution.overwrite)
+    complete(plan, execution)
+
+
 def complete(plan: BuildPlan, execution: Execution) -> None:
     """Make the missing files of this shard under their lock; the last shard finishes the dataset.
 
@@ -82,15 +105,13 @@ def complete(plan: BuildPlan, execution: Execution) -> None:
     if _is_complete(plan):
         tidy(folder)
         return
-    with at_work(folder, [files.index(file) for file in mine] if shard.of > 1 else None) as lock:
+    with at_work(folder, _numbers(plan, shard)) as lock:
         try:  # before anything is written
             check_unchanged(folder, plan.identity)
             if _is_complete(plan):  # by another shard, meanwhile
                 remove_leftovers(folder)
                 return
-            if chunks.missing_files(context, mine):
-                chunks.check_version(context, mine, plan.identity["generator"])
-            to_write = plan.missing()
+            to_write = _to_write(plan, shard)
         except InputError:
             if is_finished(folder):
                 remove_leftovers(folder)
@@ -110,6 +131,20 @@ def complete(plan: BuildPlan, execution: Execution) -> None:
                 finish_locked(folder, plan.kind)
     if is_finished(folder):
         tidy(folder)
+
+
+def _numbers(plan: BuildPlan, shard: Shard) -> list[int] | None:
+    """The numbers of the files that a shard locks; None: all."""
+    mine = shard_of(plan.files, shard.of, shard.index)
+    return [plan.files.index(file) for file in mine] if shard.of > 1 else None
+
+
+def _to_write(plan: BuildPlan, shard: Shard) -> list[str]:
+    """The attached files to write. Raises InputError if files are there, or missing, that this run cannot do with."""
+    mine = shard_of(plan.files, shard.of, shard.index)
+    if chunks.missing_files(plan.context, mine):
+        chunks.check_version(plan.context, mine, plan.identity["generator"])
+    return plan.missing()
 
 
 def _is_complete(plan: BuildPlan) -> bool:

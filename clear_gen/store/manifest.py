@@ -273,6 +273,7 @@ def difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
     """
     left, right = dict(_flat(found)), dict(_flat(expected))
     names = [name for name in {**left, **right} if left.get(name) != right.get(name)]
+    names = ["kind"] if "kind" in names else names  # whose other fields say nothing to each other
     shown = [f"{name}: found {_short(left.get(name))}, asked {_short(right.get(name))}" for name in names[:3]]
     return "; ".join(shown) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
 

@@ -70,9 +70,12 @@ def test_what_cannot_be_counted_is_named_with_its_time(log: pytest.LogCaptureFix
 
 
 def test_an_error_ends_the_lines(log: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(KeyError):
+    def work() -> None:
         for _ in counted("ab", "letters"):
             raise KeyError
+
+    with pytest.raises(KeyError):
+        work()
     n = len(log.messages)
     time.sleep(0.1)
     assert len(log.messages) == n

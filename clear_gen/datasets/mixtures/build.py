@@ -25,8 +25,9 @@ from clear_gen.datasets.mixtures.usable import usable_recordings
 from clear_gen.mixtures.plan import assign_folds, plan_mixtures
 from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.types import Background, Event
-from clear_gen.store.build import BuildPlan, Execution, claim, complete
+from clear_gen.store.build import BuildPlan, Execution, check, make
 from clear_gen.store.chunks import BuildContext
+from clear_gen.store.manifest import check_folder, stored_identity
 
 
 def create_mixtures(
@@ -44,19 +45,38 @@ def create_mixtures(
     Raises InputError if the recordings do not suffice, some cannot be used (all are named by cause) or ``folder`` holds
     something else, CheckFailed if another run is at work in it or a worker died.
     """
-    check_possible(settings, events, backgrounds)
-    tables = source_tables(events, backgrounds, settings.spec.recipe)
-    identity = mixture_identity(settings, {kind: sources_sha256(rows) for kind, rows in tables.items()})
-    claim(folder, identity, execution.overwrite)
-    maker = MixtureMaker(settings, tuple(events), tuple(backgrounds))
+    plan = plan_dataset(folder, settings, events, backgrounds, execution)
     try:
-        complete(_plan(folder, identity, maker, tables), execution)
+        make(plan, execution)
     except InputError as error:
         gathering = Gathering()
         usable_recordings(settings, events, backgrounds, execution, gathering)
         if str(error) in gathering.reasons:
             gathering.finish()
         raise
+
+
+def plan_dataset(
+    folder: Path,
+    settings: MixtureSettings,
+    events: Sequence[Event],
+    backgrounds: Sequence[Background],
+    execution: Execution,
+) -> BuildPlan:
+    """The plan of a dataset that ``make`` carries out. Raises what can be refused before anything is written."""
+    check_possible(settings, events, backgrounds)
+    tables = source_tables(events, backgrounds, settings.spec.recipe)
+    identity = mixture_identity(settings, {kind: sources_sha256(rows) for kind, rows in tables.items()})
+    maker = MixtureMaker(settings, tuple(events), tuple(backgrounds))
+    plan = _plan(folder, identity, maker, tables)
+    check(plan, execution)
+    return plan
+
+
+def check_place(folder: Path, settings: MixtureSettings, overwrite: bool) -> None:
+    """Raise InputError if ``folder`` holds a dataset of other settings, whichever recordings will be used."""
+    if (found := stored_identity(folder, any_format=overwrite)) is not None:
+        check_folder(folder, mixture_identity(settings, found.get("sources", {})), overwrite)
 
 
 def check_possible(settings: MixtureSettings, events: Sequence[Event], backgrounds: Sequence[Background]) -> None:

@@ -15,19 +15,14 @@ from clear_gen.datasets.scenes.layout import bank_name, scene_files
 from clear_gen.datasets.scenes.manifest import Settings, identity_of, settings_of, spec_of
 from clear_gen.datasets.scenes.records import SceneMaker
 from clear_gen.sounds.bank import Bank, write_bank
-from clear_gen.store.build import BuildPlan, Execution, Shard, claim, complete
+from clear_gen.store.build import BuildPlan, Execution, Shard, check, complete, make
 from clear_gen.store.chunks import BuildContext
 from clear_gen.store.finish import is_finished
 from clear_gen.store.layout import IDENTITY
 from clear_gen.store.manifest import no_dataset, stored_identity
 
 
-def create(
-    folder: Path,
-    settings: Settings,
-    banks: dict[str, Bank],
-    execution: Execution,
-) -> None:
+def create(folder: Path, settings: Settings, banks: dict[str, Bank], execution: Execution) -> None:
     """Make this shard's missing files of a new or unfinished dataset, and finish it if they were the last.
 
     With ``execution.overwrite`` a dataset that is there already is removed first, once the banks are known to
@@ -35,11 +30,16 @@ def create(
 
     Raises InputError if ``folder`` holds something else, CheckFailed if another run is at work in it or a worker died.
     """
+    make(plan_dataset(folder, settings, banks, execution), execution)
+
+
+def plan_dataset(folder: Path, settings: Settings, banks: dict[str, Bank], execution: Execution) -> BuildPlan:
+    """The plan of a dataset that ``make`` carries out. Raises what can be refused before anything is written."""
     check_banks(settings, banks)
     check_sampling(settings, banks)
-    identity = identity_of(settings, banks)
-    claim(folder, identity, execution.overwrite)
-    complete(_plan(folder, identity, settings, banks), execution)
+    plan = _plan(folder, identity_of(settings, banks), settings, banks)
+    check(plan, execution)
+    return plan
 
 
 def add_audio(folder: Path, execution: Execution) -> None:

@@ -30,10 +30,10 @@ from clear_gen.questions.generation.candidates import Rules
 from clear_gen.questions.language.vocabulary import values_of
 from clear_gen.questions.templates.template import Template, as_json
 from clear_gen.scenes.domain import Domain
-from clear_gen.store.build import Execution
+from clear_gen.store.build import Execution, Shard
 from clear_gen.store.finish import remove_leftovers, tidy, write_manifest
 from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, DataFile, shard_of
-from clear_gen.store.lock import at_work, let_finish, wait_to_finish
+from clear_gen.store.lock import LOCK, at_work, let_finish, wait_to_finish
 from clear_gen.store.manifest import GENERATOR, difference, read_json, read_provenance
 from clear_gen.store.workers import Call, Died, not_made, run_calls
 
@@ -86,6 +86,17 @@ def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> Q
     return QuestionJob(folder, settings, sha256_json(scenes), rules, tuple(templates), identity)
 
 
+def check(job: QuestionJob, execution: Execution) -> None:
+    """Raise what ``make_questions`` would refuse before it writes anything; nothing is changed.
+
+    Raises InputError if the folder holds other questions, CheckFailed if another run is at work in it.
+    """
+    _check(job, execution.overwrite)
+    if (job.folder / PARTIAL / LOCK).exists():
+        with at_work(job.folder, _numbers(job, execution.shard)):
+            pass
+
+
 def make_questions(job: QuestionJob, execution: Execution, select_only: bool = False) -> bool:
     """Write this shard's missing candidates and, once all exist, the questions; returns whether they are finished.
 
@@ -102,7 +113,7 @@ def make_questions(job: QuestionJob, execution: Execution, select_only: bool = F
     files = scene_files(job.settings.sizes)
     shard = execution.shard
     mine = shard_of(files, shard.of, shard.index)
-    with at_work(job.folder, [files.index(file) for file in mine] if shard.of > 1 else None) as lock:
+    with at_work(job.folder, _numbers(job, shard)) as lock:
         _check(job)  # checked again: another run may have ended meanwhile
         _begin(job)
         let_finish(lock)
@@ -121,6 +132,12 @@ def make_questions(job: QuestionJob, execution: Execution, select_only: bool = F
             if not _is_finished(job):  # else another shard found the candidates complete first
                 _select(job, execution)
         return _is_finished(job)
+
+
+def _numbers(job: QuestionJob, shard: Shard) -> list[int] | None:
+    """The numbers of the files of scenes that a shard locks; None: all."""
+    files = scene_files(job.settings.sizes)
+    return [files.index(file) for file in shard_of(files, shard.of, shard.index)] if shard.of > 1 else None
 
 
 def _batches(files: list[DataFile], per_scene: int) -> list[tuple[DataFile, ...]]:

@@ -15,6 +15,7 @@ from clear_gen.datasets.scenes.layout import questions_name
 from clear_gen.datasets.scenes.load import load_graph, read_questions
 from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.datasets.scenes.questions.files import program_of
+from clear_gen.datasets.scenes.questions.records import QuestionJob
 from clear_gen.questions.language.execute import IllPosed, execute
 from clear_gen.questions.language.program import Program, parse_program, problem_of
 from clear_gen.questions.language.trace import trace
@@ -46,6 +47,14 @@ def summary(folder: Path) -> str:
             f"next: clear-gen audit {path}",
         ]
     )
+
+
+def plan(job: QuestionJob) -> str:
+    """How many questions a run would ask."""
+    sizes, per_scene = job.settings.sizes, job.rules.per_scene
+    n = sum(sizes.values()) * per_scene
+    splits = ", ".join(f"{split} {size * per_scene:,}" for split, size in sizes.items())
+    return f"{n:,} questions: {splits}; from {len(job.templates):,} templates of {len(job.rules.types)} types"
 
 
 def shard_done(folder: Path) -> str:
