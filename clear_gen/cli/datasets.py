@@ -232,7 +232,8 @@ def export(folder: Path, out: Path, format_: str, overwrite: bool) -> None:
         dcase        of mixtures: FLAC files, and tables of strong and weak labels
         jams         of mixtures: FLAC files, and beside each a JAMS file as Scaper writes it
 
-    The same command again continues an export that was interrupted.
+    The same command again continues an export that was interrupted, changes nothing of one that is complete, and
+    makes it anew where DIR has changed since.
 
     \b
     Example:

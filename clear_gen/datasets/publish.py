@@ -14,7 +14,7 @@ from clear_gen.datasets.registry import KINDS, kind_of
 from clear_gen.datasets.without_audio import write_without_audio
 from clear_gen.store.finish import check_hashes, is_finished
 from clear_gen.store.layout import CARD, IDENTITY
-from clear_gen.store.manifest import read_provenance, stored_identity
+from clear_gen.store.manifest import no_dataset, read_provenance, unfinished_section
 from clear_gen.store.shipment import Shipment, check_inside
 
 
@@ -44,12 +44,10 @@ def check_whole(folder: Path) -> None:
 def finished(folder: Path) -> dict[str, Any]:
     """The ``clear.json`` of a finished dataset whose files are there. Raises InputError if there is none."""
     if not is_finished(folder):
-        begun = stored_identity(folder) is not None
-        advice = "; clear-gen finish says what is missing" if begun else ""
-        raise InputError(
-            f"{folder}: found {'an unfinished' if begun else 'no'} dataset, expected a finished one{advice}"
-        )
+        raise no_dataset(folder)
     stored = read_provenance(folder / IDENTITY)
+    if problem := unfinished_section(folder, stored):
+        raise InputError(f"{folder}: {problem}")
     for name in stored["files"]:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise InputError(f"{folder / IDENTITY}: files: found {name[:60]!r}, expected files in the folder")

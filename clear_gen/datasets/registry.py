@@ -49,5 +49,5 @@ def kind_in(folder: Path) -> DatasetKind:
     """The kind of the dataset in ``folder``, finished or not. Raises InputError if there is none."""
     identity = stored_identity(folder)
     if identity is None:
-        raise no_dataset(folder, "found no dataset, expected one made by clear-gen")
+        raise no_dataset(folder)
     return kind_of(identity, folder / IDENTITY)

@@ -18,11 +18,13 @@ from clear_gen.store.lock import at_work
 from clear_gen.store.manifest import (
     KEPT_SECTIONS,
     environment,
+    how_to_go_on,
     kept_sections,
     no_dataset,
     read_provenance,
     read_record,
     stored_identity,
+    unfinished_section,
     write_provenance,
 )
 
@@ -36,12 +38,12 @@ def finish(folder: Path, kind: DatasetKind) -> None:
     """
     if not is_finished(folder):
         if stored_identity(folder) is None:
-            raise no_dataset(folder, "found no dataset, expected one begun by clear-gen")
+            raise no_dataset(folder)
         with at_work(folder):
             finish_locked(folder, kind, read_again=True)
         return
-    tidy(folder)
     manifest = read_provenance(folder / IDENTITY)
+    tidy(folder, sections_too=unfinished_section(folder, manifest) is None)
     check_hashes(folder, manifest["files"])
     kind.settings(manifest["identity"], folder / IDENTITY)
     if not (folder / CARD).exists():
@@ -58,7 +60,8 @@ def finish_locked(folder: Path, kind: DatasetKind, read_again: bool = False) -> 
     files = kind.files(settings)
     missing = [file.name for file in files if not (folder / file.name).exists()]
     if missing:
-        raise CheckFailed(f"{folder}: {len(missing)} of {len(files)} files missing, first {missing[0]}")
+        found = f"{len(missing)} of {len(files)} files missing, first {missing[0]}"
+        raise CheckFailed(f"{folder}: {found}; {how_to_go_on(identity)}")
     try:
         for file in counted(files, "files read"):
             check_file(folder / file.name, file, sha256_json(identity))

@@ -45,15 +45,20 @@ def check_format(identity: dict[str, Any], path: Path) -> None:
     field, found, expected = "format", identity.get("format"), str(FORMAT)
     if found == FORMAT:
         field, found, expected = "kind", identity.get("kind"), "a name"
-    command = "mix ..." if identity.get("kind") == "mixtures" else "scenes ..."
-    if "imported" in identity:
-        command = "import clear SOURCE"
+    command = {"mix": "mix ...", "import": "import clear SOURCE"}.get(command_of(identity), "scenes ...")
     folder = path.parent.parent if path.parent.name == PARTIAL else path.parent
     raise InputError(
         f"{path}: identity.{field}: found {_short(found)} ({shown(str(identity.get('generator')))}), "
         f"expected {expected}; "
         f"make it again: clear-gen {command} --out {quote(str(folder))} --overwrite"
     )
+
+
+def command_of(identity: dict[str, Any]) -> str:
+    """The command that makes datasets of this identity, such as "scenes"."""
+    if "imported" in identity:
+        return "import"
+    return "mix" if identity.get("kind") == "mixtures" else "scenes"
 
 
 def environment() -> dict[str, str]:
@@ -91,14 +96,33 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-UNFINISHED = "found no finished dataset, expected clear.json (clear-gen finish DIR writes it)"
-
-
-def no_dataset(folder: str | Path, problem: str = UNFINISHED) -> InputError:
-    """Error for a folder that holds no dataset: it does not exist, or has the ``problem``."""
+def no_dataset(folder: str | Path) -> InputError:
+    """Error for a folder without a finished dataset: it does not exist, or what it holds, and how to go on."""
     if not Path(folder).exists():
         return InputError(f"{folder}: not found, expected the folder of a dataset")
-    return InputError(f"{folder}: {problem}")
+    identity = stored_identity(Path(folder), any_format=True)
+    if identity is None:
+        return InputError(f"{folder}: found no dataset, expected one made by clear-gen")
+    return InputError(f"{folder}: found an unfinished dataset, expected a finished one; {how_to_go_on(identity)}")
+
+
+def how_to_go_on(identity: dict[str, Any]) -> str:
+    """How a dataset of this identity is finished that was interrupted, for messages."""
+    commands = [command_of(identity)]
+    commands += ["render"] if commands == ["scenes"] and identity.get("audio") else []
+    return f"the clear-gen {' or '.join(commands)} command that began it goes on where it stopped"
+
+
+def unfinished_section(folder: Path, stored: dict[str, Any]) -> str | None:
+    """That a section of the finished dataset with this ``clear.json`` was interrupted, for messages; None if none was.
+
+    Its plan lies under ``.partial`` by its name, such as ``questions.json``.
+    """
+    for path in sorted((folder / PARTIAL).glob("*.json")):
+        if path.name not in (IDENTITY, KEPT_SECTIONS) and path.stem not in stored:
+            expected = f"the clear-gen {path.stem} command that began them goes on where it stopped"
+            return f"found unfinished {path.stem}, expected finished ones; {expected}"
+    return None
 
 
 def stored_identity(folder: Path, any_format: bool = False) -> dict[str, Any] | None:

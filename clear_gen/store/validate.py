@@ -14,7 +14,13 @@ from clear_gen.core.progress import counted
 from clear_gen.core.streams import STAGE_VALIDATE, stream
 from clear_gen.core.text import table
 from clear_gen.store.layout import CARD, IDENTITY, PARTIAL, Chunk, DataFile, owned_files
-from clear_gen.store.manifest import no_dataset, provenance_text, read_provenance, stored_identity
+from clear_gen.store.manifest import (
+    no_dataset,
+    provenance_text,
+    read_provenance,
+    stored_identity,
+    unfinished_section,
+)
 
 SHOWN_FINDINGS = 200
 # Outcomes of regenerated records
@@ -56,10 +62,10 @@ def manifest_to_validate(folder: Path) -> dict[str, Any]:
     """
     if not (folder / IDENTITY).exists():
         if stored_identity(folder) is not None:
-            raise CheckFailed(f"{folder}: not finished; run the same command again, or clear-gen finish to see why")
+            raise CheckFailed(str(no_dataset(folder)))
         if owned_files(folder):
             raise CheckFailed(f"{folder / IDENTITY}: missing; run the clear-gen command that made the dataset again")
-        raise no_dataset(folder, "found no dataset, expected one made by clear-gen")
+        raise no_dataset(folder)
     try:
         return read_provenance(folder / IDENTITY)
     except InputError as error:
@@ -71,7 +77,8 @@ def check_manifest(folder: Path, manifest: dict[str, Any], expected: set[str], r
     if (folder / IDENTITY).read_text(encoding="utf-8") != provenance_text(manifest):
         result.find("provenance", IDENTITY, "altered: its content is not what its sha256 says")
     if (folder / PARTIAL).exists():
-        result.find("provenance", PARTIAL, "found unfinished work; run clear-gen finish")
+        problem = unfinished_section(folder, manifest) or f"found what a run left; clear-gen finish {folder} removes it"
+        result.find("provenance", PARTIAL, problem)
     result.counts["provenance"] = 1
     _check_listed(folder, manifest["files"], expected, result)
     folders = {folder / name.partition("/")[0] for name in expected if "/" in name}

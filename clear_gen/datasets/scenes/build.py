@@ -51,7 +51,7 @@ def add_audio(folder: Path, execution: Execution) -> None:
     """
     identity = stored_identity(folder)
     if identity is None or not (identity.get("audio") or is_finished(folder)):
-        raise no_dataset(folder, "found no finished dataset, expected one made by clear-gen scenes --no-audio")
+        raise no_dataset(folder)
     settings = settings_of(identity, folder / IDENTITY)
     banks = read_banks(folder, settings)
     audio_too = {**identity, "audio": True}

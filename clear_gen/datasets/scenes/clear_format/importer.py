@@ -37,6 +37,7 @@ from clear_gen.scenes.sampler import SceneSpec
 from clear_gen.store import chunks
 from clear_gen.store.build import claim
 from clear_gen.store.chunks import BuildContext
+from clear_gen.store.exports import check_exported
 from clear_gen.store.finish import finish_locked, is_finished, tidy
 from clear_gen.store.layout import DataFile
 from clear_gen.store.lock import at_work
@@ -79,6 +80,7 @@ def import_clear_layout(
     CheckFailed if another run is at work in ``out``.
     """
     check_names(domain.attributes)
+    check_exported(source)
     if out.resolve().is_relative_to(source.resolve()):
         raise InputError(f"{out}: lies inside {source}, expected a folder outside of it")
     surveys = {split: survey_split(source, split, domain) for split in PUBLISHED_SPLITS}

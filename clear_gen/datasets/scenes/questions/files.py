@@ -21,7 +21,7 @@ from clear_gen.questions.generation.records import FIELDS, FORMAT, NEEDS_HOLDOUT
 from clear_gen.questions.language.program import Node, Program, problem_of, question_type
 from clear_gen.scenes.domain import Domain
 from clear_gen.store.layout import IDENTITY
-from clear_gen.store.manifest import read_provenance
+from clear_gen.store.manifest import read_provenance, unfinished_section
 
 KIND = "questions"
 ROWS_PER_GROUP = 5000
@@ -128,8 +128,14 @@ def _checked(model: type[Model], value: Any, at: str) -> Model:
 
 
 def read_questions_manifest(folder: Path, settings: Settings) -> QuestionsManifest | None:
-    """The questions section of a finished dataset; None if it has none. Raises InputError if it is malformed."""
-    section = read_provenance(folder / IDENTITY).get("questions")
+    """The questions section of a finished dataset; None if it has none.
+
+    Raises InputError if it is malformed, or the questions were interrupted.
+    """
+    stored = read_provenance(folder / IDENTITY)
+    if problem := unfinished_section(folder, stored):
+        raise InputError(f"{folder}: {problem}")
+    section = stored.get("questions")
     return None if section is None else questions_manifest_of(section, settings, folder / IDENTITY)
 
 
