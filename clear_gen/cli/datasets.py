@@ -150,6 +150,7 @@ def finish_(folder: Path) -> None:
 @click.option("--events", type=PATH, help="The events of mixtures, to make some again.")
 @click.option("--backgrounds", type=PATH, help="Their backgrounds.")
 @click.option("--root", type=PATH, metavar="DIR", help="Where paths in their CSV tables may lead.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with every finding (docs/validate.md).")
 def validate(
     folder: Path,
     sample: int,
@@ -158,11 +159,12 @@ def validate(
     events: Path | None,
     backgrounds: Path | None,
     root: Path | None,
+    as_json: bool,
 ) -> None:
     """Check a dataset: every hash, every graph (drawn again from the seed), every scene's audio, the banks, and some
     scenes rendered again. Of mixtures also SNRs, folds, annotations and stems.
 
-    Exit code 1, with the list of what is wrong, if anything is.
+    Exit code 1 if anything is wrong, with the first findings of every cause.
 
     \b
     Example:
@@ -171,13 +173,13 @@ def validate(
     from clear_gen.core.errors import CheckFailed
     from clear_gen.datasets.registry import kind_to_validate
     from clear_gen.store.kind import SourcePaths
-    from clear_gen.store.validate import outcome_lines
+    from clear_gen.store.validate import outcome_json, outcome_lines
 
     if (events is None) != (backgrounds is None):
         raise click.UsageError("--events and --backgrounds: found one of them, expected both or none")
     recordings = None if events is None or backgrounds is None else SourcePaths(events, backgrounds, root)
     result = kind_to_validate(folder).validate(folder, recordings, None if all_ else sample, workers or cores())
-    click.echo("\n".join(outcome_lines(result)))
+    click.echo(outcome_json(result, folder) if as_json else "\n".join(outcome_lines(result)))
     if n_findings := len(result.findings):
         raise CheckFailed(f"{folder}: {n_findings} finding{'s' * (n_findings > 1)}")
 

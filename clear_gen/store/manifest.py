@@ -103,7 +103,9 @@ def no_dataset(folder: str | Path) -> InputError:
     identity = stored_identity(Path(folder), any_format=True)
     if identity is None:
         return InputError(f"{folder}: found no dataset, expected one made by clear-gen")
-    return InputError(f"{folder}: found an unfinished dataset, expected a finished one; {how_to_go_on(identity)}")
+    missing = f"clear-gen finish {quote(str(folder))} says what is missing"
+    expected = f"expected a finished one; {how_to_go_on(identity)}, {missing}"
+    return InputError(f"{folder}: found an unfinished dataset, {expected}")
 
 
 def how_to_go_on(identity: dict[str, Any]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,9 @@ from clear_gen.store.manifest import (
     unfinished_section,
 )
 
-SHOWN_FINDINGS = 200
+SHOWN_CAUSES, SHOWN_EXAMPLES = 100, 4
+# What differs between findings of one cause: quoted values, words with digits, labels, what was drawn
+VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|\S*\d\S*|(?<=unknown label: ).*|(?<=found ).*(?=, the seed gives )")
 # Outcomes of regenerated records
 DRAWN = ("identical", "within rounding", "different")
 RENDERED = ("identical", "within 1 LSB", "different")
@@ -136,13 +140,57 @@ def made_again(counts: Counter[str]) -> dict[str, str]:
     }
 
 
+# --- reporting --------------------------------------------------------------------------------------------------------
+
+
+def cause_of(problem: str) -> str:
+    """A description of a problem without the values that differ from one finding to the next.
+
+    >>> cause_of("answer: found 'ninth', but step 6 found 2 sounds")
+    'answer: found …, but step … found … sounds'
+    """
+    return VALUES.sub("…", problem)
+
+
+def causes(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """The findings in groups of one check and one cause, in the order of their first."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.check, cause_of(finding.problem)), []).append(finding)
+    return list(groups.values())
+
+
 def outcome_lines(result: Validation) -> Iterator[str]:
-    """A table of what each check inspected, the remarks, and one line per finding."""
+    """A table of what each check inspected, the remarks, and one line per cause, with the first findings of it."""
     wrong = Counter(finding.check for finding in result.findings)
     rows = [[name, at, str(wrong[name])] for name, at in result.looked_at.items()]
     yield from table([["check", "looked at", "wrong"], *rows])
     yield from (f"note: {remark}" for remark in result.remarks)
-    for finding in result.findings[:SHOWN_FINDINGS]:
-        yield f"{finding.check}: {finding.where}: {finding.problem}"
-    if len(result.findings) > SHOWN_FINDINGS:
-        yield f"and {len(result.findings) - SHOWN_FINDINGS:,} more"
+    groups = causes(result.findings)
+    for first, *others in groups[:SHOWN_CAUSES]:
+        also = ", ".join(finding.where for finding in others[:SHOWN_EXAMPLES]) + ", …" * (len(others) > SHOWN_EXAMPLES)
+        more = f" (and {len(others):,} more such: {also})" if others else ""
+        yield f"{first.check}: {first.where}: {first.problem}{more}"
+    if len(groups) > SHOWN_CAUSES:
+        yield f"and {len(groups) - SHOWN_CAUSES:,} more causes; --json lists all"
+
+
+def outcome_json(result: Validation, folder: Path) -> str:
+    """The outcome as JSON, with every finding (docs/validate.md)."""
+    wrong = Counter(finding.check for finding in result.findings)
+    content = {
+        "format": 1,
+        "dataset": folder.resolve().name,
+        "valid": not result.findings,
+        "checks": [{"check": name, "looked_at": at, "wrong": wrong[name]} for name, at in result.looked_at.items()],
+        "remarks": result.remarks,
+        "causes": [
+            {"check": group[0].check, "n": len(group), "findings": [_as_json(finding) for finding in group]}
+            for group in causes(result.findings)
+        ],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def _as_json(finding: Finding) -> dict[str, str]:
+    return {"where": finding.where, "problem": finding.problem}

@@ -39,17 +39,17 @@ def work(fails: bool) -> None:
 with_verbosity(group)
 
 
-def _leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
     if isinstance(command, click.Group):
         for name, one in command.commands.items():
-            yield from _leaves(one, (*path, name))
+            yield from leaves(one, (*path, name))
     else:
         yield " ".join(path), command
 
 
 @pytest.mark.parametrize(("name", "program"), [("clear-gen", gen), ("clear-bench", bench)])
 def test_every_command_takes_them(name: str, program: click.Command) -> None:
-    commands = dict(_leaves(program))
+    commands = dict(leaves(program))
     assert len(commands) > 5
     for command in commands.values():
         options = {option for parameter in command.params for option in parameter.opts}

@@ -393,7 +393,7 @@ def test_secrets_that_an_answer_repeats_are_not_printed(client: Client, data: Pa
         ("", "it", WRONG_INPUT, "--repo: found it, expected USER/NAME"),
         ("", "me/../it", WRONG_INPUT, "--repo: found me/../it"),
         ("clear.json", "me/it", WRONG_INPUT, "found no dataset"),
-        (".partial", "me/it", WRONG_INPUT, "found an unfinished dataset, expected a finished one; clear-gen finish"),
+        (".partial", "me/it", WRONG_INPUT, "found an unfinished dataset, expected a finished one; the clear-gen"),
         ("bank/test.parquet", "me/it", FAILED, "bank/test.parquet: missing; run clear-gen finish"),
         ("altered", "me/it", FAILED, "questions/test-00000-of-00001.parquet: missing or altered"),
         ("hostile", "me/it", WRONG_INPUT, "files: found '../secret'"),

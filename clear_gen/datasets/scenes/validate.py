@@ -64,6 +64,7 @@ def validate(folder: Path, sample: int | None, workers: int, progress: Progress)
     digest, same_environment = sha256_json(stored["identity"]), stored["environment"] == environment()
     inspection = Inspection(folder, settings, digest, usable and same_generator, usable, same_environment, asked)
     _inspect(inspection, files, sample if usable else 0, workers, progress, result)
+    _check_imported_audio(settings, result)
     if same_environment:
         check_exactness("scene", result)
     if same_generator and not result.findings and (usable or settings.imported):
@@ -164,6 +165,19 @@ def _inspect(
     for _, inspected in sorted(found, key=lambda pair: pair[0]):
         result.findings += inspected.findings
         result.counts += inspected.counts
+
+
+def _check_imported_audio(settings: Settings, result: Validation) -> None:
+    """An imported dataset has as many scenes with audio as its source had."""
+    n_scenes, n_without = result.counts["scenes"], result.counts["without audio"]
+    if not settings.imported or not settings.audio or n_scenes < sum(settings.sizes.values()):
+        return
+    if n_without:
+        result.remarks.append(f"imported: {n_without:,} of {n_scenes:,} scenes came without audio")
+    expected = (settings.imported.get("audio_files") or {}).get("n")
+    if n_scenes - n_without != expected:
+        problem = f"found {n_scenes - n_without:,} scenes with audio, expected {expected} of its source"
+        result.find("audio", IDENTITY, problem)
 
 
 def _asked_about(inspection: Inspection) -> list[str]:

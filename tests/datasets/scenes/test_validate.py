@@ -32,7 +32,7 @@ from clear_gen.scenes.graph import scene_schema
 from clear_gen.sounds.bank import Bank, write_bank
 from clear_gen.store.finish import finish
 from clear_gen.store.manifest import write_provenance
-from clear_gen.store.validate import SHOWN_FINDINGS, Validation, chosen_places, outcome_lines
+from clear_gen.store.validate import SHOWN_CAUSES, Validation, chosen_places, outcome_lines
 from tests.counts import NIGHTLY
 from tests.datasets.inline import Inline
 from tests.datasets.runs import RATE, hashes, make_scenes, small_banks
@@ -209,7 +209,9 @@ def test_no_dataset_an_unfinished_one_and_one_that_lost_its_identity(
     assert run(["validate", str(data)]) == FAILED
     errors = capsys.readouterr().err.splitlines()
     for error, part in zip(
-        errors, ("not found, expected the folder of a dataset", "clear.json: missing", "not finished"), strict=True
+        errors,
+        ("not found, expected the folder of a dataset", "clear.json: missing", "found an unfinished dataset"),
+        strict=True,
     ):
         assert part in error
     (data / "clear.json").write_text(stored)
@@ -595,14 +597,36 @@ def test_another_version_of_the_generator_is_remarked_and_nothing_drawn_again(
 
 
 @pytest.mark.usefixtures("inline")
-def test_many_findings_are_counted_and_the_first_shown() -> None:
+def test_findings_are_summed_up_by_cause() -> None:
     result = Validation(looked_at={"graph": "205 scenes"})
-    for number in range(SHOWN_FINDINGS + 5):
-        result.find("graph", f"train-{number:06d}", "wrong")
-    lines = list(outcome_lines(result))
-    assert lines[-1] == "and 5 more"
-    assert len([line for line in lines if line.startswith("graph: train-")]) == SHOWN_FINDINGS
-    assert next(line for line in lines if line.startswith("graph ")).endswith("205")
+    for number in range(200):
+        result.find("graph", f"train-{number:06d}", f"n_samples: found {number}, expected {number + 1}")
+    result.find("graph", "train-000200", "sounds[0]: found no sound_id")
+    table, rest = list(outcome_lines(result))[:2], list(outcome_lines(result))[2:]
+    assert table[1].endswith("201")
+    assert rest == [
+        "graph: train-000000: n_samples: found 0, expected 1 "
+        "(and 199 more such: train-000001, train-000002, train-000003, train-000004, …)",
+        "graph: train-000200: sounds[0]: found no sound_id",
+    ]
+
+
+def test_of_very_many_causes_the_first_are_shown() -> None:
+    result = Validation()
+    for number in range(SHOWN_CAUSES + 5):
+        result.find(f"check {number}", "train-000000", "wrong")
+    assert list(outcome_lines(result))[-1] == "and 5 more causes; --json lists all"
+
+
+@pytest.mark.usefixtures("inline")
+def test_json_lists_every_finding(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "scenes/more.parquet").write_bytes(b"more")
+    assert run(["validate", str(data), "--json"]) == FAILED
+    found = json.loads(capsys.readouterr().out)
+    assert (found["format"], found["dataset"], found["valid"]) == (1, data.name, False)
+    assert {"check": "files", "looked_at": "6 files", "wrong": 1} in found["checks"]
+    finding = {"where": "scenes/more.parquet", "problem": "found a file that is none of this dataset's"}
+    assert found["causes"] == [{"check": "files", "n": 1, "findings": [finding]}]
 
 
 def test_a_clear_json_of_something_else_fails_in_one_line(data: Path) -> None:

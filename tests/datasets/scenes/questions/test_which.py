@@ -48,7 +48,9 @@ def test_unfinished_and_absent_datasets(
     part = ["--num-shards", "2", "--shard-index", "0", "--workers", "1"]
     assert run("scenes", *FEW, *banks, "--no-audio", *part, "--out", str(folder)).code == 0
     before = hashes(folder)
-    one_line(ask(run, folder, *four), 2, "found no finished dataset", "clear-gen finish")
+    one_line(
+        ask(run, folder, *four), 2, "found an unfinished dataset", "the clear-gen scenes command", "clear-gen finish"
+    )
     assert hashes(folder) == before
     assert not (tmp_path / "nothing").exists()
 
