@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clear_gen.core import progress
 from clear_gen.scenes.domain import Domain, load_domain
 from clear_gen.sounds.bank import Bank
 from clear_gen.sounds.default import default_banks
@@ -66,6 +67,14 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     cache = made_once(tmp_path_factory, "cache", lambda _: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_lines_by_the_clock() -> Iterator[None]:
+    """What a command says does not depend on how fast the machine is: lines of progress come at ends alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "FIRST_S", 1e6)
         yield
 
 

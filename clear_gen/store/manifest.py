@@ -100,6 +100,8 @@ def no_dataset(folder: str | Path) -> InputError:
     """Error for a folder without a finished dataset: it does not exist, or what it holds, and how to go on."""
     if not Path(folder).exists():
         return InputError(f"{folder}: not found, expected the folder of a dataset")
+    if not Path(folder).is_dir():
+        return InputError(f"{folder}: found a file, expected the folder of a dataset")
     identity = stored_identity(Path(folder), any_format=True)
     if identity is None:
         return InputError(f"{folder}: found no dataset, expected one made by clear-gen")

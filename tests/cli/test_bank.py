@@ -107,6 +107,17 @@ def test_import_refuses_to_overwrite_unless_told(cli, folder, tmp_path):
     assert len(read_bank(out).sounds) == 2
 
 
+def test_a_dry_run_counts_the_sounds_and_writes_nothing(cli, folder, tmp_path):
+    out = tmp_path / "bank.parquet"
+    result = cli("bank", "import", "clear", folder, "--out", out, *rate(), "--dry-run")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("2 sounds, clear2, 16000 Hz")
+    assert "next:" not in result.out
+    assert not out.exists()
+    out.write_bytes(b"precious")
+    assert cli("bank", "import", "clear", folder, "--out", out, *rate(), "--dry-run").code == 2
+
+
 def test_a_failed_import_leaves_the_old_bank_even_when_told_to_overwrite(cli, folder, tmp_path):
     out = tmp_path / "bank.parquet"
     out.write_bytes(b"precious")

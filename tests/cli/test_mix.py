@@ -12,6 +12,7 @@ from clear_gen.cli import run
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.core.pcm import decode_flac, sha256_pcm, to_pcm16
 from clear_gen.datasets.mixtures.load import load_mixture
+from tests.datasets.runs import hashes
 from tests.mixtures.data import RATE, RULES, write_corpus
 
 SMALL = ["--folds", "3", "--sample-rate", str(RATE), "--workers", "1"]
@@ -85,7 +86,11 @@ def test_show_and_export(
     ]
     assert len(list((tmp_path / "jams").rglob("*.jams"))) == 12
     capsys.readouterr()
-    refused(["export", out, str(tmp_path / "jams"), "--format", "jams"], "found files in it", capsys=capsys)
+    before = hashes(tmp_path / "jams")
+    assert run(["export", out, str(tmp_path / "jams"), "--format", "jams"]) == DONE
+    capsys.readouterr()
+    refused(["export", out, str(tmp_path / "jams"), "--format", "dcase"], "found an export of another", capsys=capsys)
+    assert hashes(tmp_path / "jams") == before
     assert run(["export", out, str(tmp_path / "jams"), "--format", "jams", "--overwrite"]) == DONE
     capsys.readouterr()
     refused(["export", out, str(tmp_path / "x"), "--format", "clear"], "expected dcase or jams", capsys=capsys)
@@ -123,6 +128,9 @@ def test_dry_run_prints_the_plan_and_writes_nothing(
     assert "mixtures-snr5/fold1-00001-of-00003.parquet  1,200 mixtures" in shown
     assert not list(tmp_path.iterdir())
     refused([*command, "--folds", "4"], "label bell", capsys=capsys)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/notes.txt").write_text("mine")
+    refused(command, "found files that are no clear-gen dataset", capsys=capsys)
 
 
 @pytest.mark.parametrize(

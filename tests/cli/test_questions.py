@@ -21,6 +21,7 @@ from clear_gen.questions.language.execute import execute
 from clear_gen.scenes.domain import Domain, packaged_domain
 from clear_gen.sounds.bank import write_bank
 from tests.banks import tone_bank
+from tests.datasets.runs import hashes
 
 ONE = ["--workers", "1"]
 TRAIN = "questions/train-00000-of-00001.parquet"
@@ -87,6 +88,29 @@ def test_questions_prints_a_table_and_what_to_type_next(copy: Path, capsys: pyte
     assert f"{copy}: {len(rows_of(copy))} of 80 questions" in shown.out
     assert f"next: clear-gen audit {copy}" in shown.out
     assert "20/20" in shown.err
+
+
+def test_a_dry_run_counts_what_would_be_asked_and_refuses_what_the_run_would(
+    asked: Path, copy: Path, said: Callable[..., str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = hashes(copy)
+    assert run(["questions", str(copy), *ONE, "--types", "note,count", "--dry-run"]) == DONE
+    assert "80 questions: train 80, validation 0, test 0; from " in capfd.readouterr().out
+    assert hashes(copy) == before
+    assert "holds other questions" in said(WRONG_INPUT, "questions", asked, "--per-scene", "2", "--dry-run")
+
+
+def test_interrupted_questions_are_no_dataset_without_questions(
+    copy: Path, said: Callable[..., str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    (copy / ".partial").mkdir()
+    (copy / ".partial/questions.json").write_text("{}")
+    out = copy.parent / "out"
+    for arguments in (["export", copy, out, "--format", "clear"], ["publish", copy, "--dry-run"], ["audit", copy]):
+        line = said(WRONG_INPUT, *arguments)
+        assert "found unfinished questions, expected finished ones; the clear-gen questions command that" in line
+    assert run(["validate", str(copy), *ONE]) == FAILED
+    assert "provenance: .partial: found unfinished questions" in capfd.readouterr().out
 
 
 def test_the_folder_is_clear2_unless_said_otherwise(

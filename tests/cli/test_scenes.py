@@ -14,6 +14,7 @@ import pytest
 import clear_gen
 from clear_gen.cli import cli, run
 from clear_gen.cli.common import DONE, FAILED, INTERRUPTED, WRONG_INPUT
+from clear_gen.core.errors import InputError
 from clear_gen.sounds.bank import Bank, write_bank
 from clear_gen.store import ray_pool
 
@@ -48,6 +49,18 @@ def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path, capsys: pyte
     assert "scenes/train-00001-of-00030.parquet  1,200 scenes" in shown
     assert " GB in all" in shown
     assert tree(tmp_path) == set()
+
+
+def test_dry_run_refuses_what_the_run_would(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["scenes", *FEW, "--out", str(tmp_path), "--no-audio"]
+    assert run(command) == DONE
+    before = tree(tmp_path)
+    assert run([*command, "--dry-run"]) == DONE
+    capsys.readouterr()
+    assert run([*command, "--seed", "2", "--dry-run"]) == WRONG_INPUT
+    assert "holds another dataset (seed: found 0, asked 2)" in capsys.readouterr().err
+    assert run([*command, "--seed", "2", "--overwrite", "--dry-run"]) == DONE
+    assert tree(tmp_path) == before
 
 
 def test_overwrite_replaces_and_its_absence_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,6 +127,13 @@ def test_unfinished_and_absent_datasets(tmp_path: Path, capsys: pytest.CaptureFi
     assert "this shard is done, others are not" in capsys.readouterr().out
     assert run(["finish", str(tmp_path)]) == FAILED
     assert "1 of 3 files missing" in capsys.readouterr().err
+    for command in ("show", "questions", "audit", "publish --dry-run", "export --format clear {out}", "validate"):
+        name, *rest = command.format(out=tmp_path / "out").split()
+        assert run([name, str(tmp_path), *rest]) == (FAILED if name == "validate" else WRONG_INPUT)
+        line = capsys.readouterr().err.splitlines()[-1]
+        assert f"{tmp_path}: found an unfinished dataset, expected a finished one; the clear-gen scenes" in line
+    with pytest.raises(InputError, match="found an unfinished dataset"):
+        clear_gen.open_dataset(tmp_path)
 
 
 @pytest.mark.parametrize(

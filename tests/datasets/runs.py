@@ -28,7 +28,7 @@ from tests.banks import tone_bank
 RATE = 8000  # Hz, the lowest there is
 ROOT = Path(__file__).parents[2]
 SCENES = tuple(f"clear_gen.datasets.scenes.{name}" for name in ("build", "console", "validate"))
-COUNTED = re.compile(r"[a-z ]+ [\d,]+/[\d,]+ in ")
+PROGRESS = re.compile(r"[\w: ]+ [\d,]+/[\d,]+($| in |, )|[a-z ]+, (\d+ min )?\d+ s$")
 
 
 @cache
@@ -104,7 +104,7 @@ class Done:
     def said(self) -> list[str]:
         """The lines on stderr besides progress."""
         lines = [line.strip() for line in self.err.splitlines()]
-        return [line for line in lines if line and not COUNTED.match(line)]
+        return [line for line in lines if line and not PROGRESS.match(line)]
 
 
 class Runner:

@@ -24,6 +24,7 @@ from baselines.tasks.scoring import evaluate_file
 from clear_gen.cli import run as generate
 from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.core.errors import CheckFailed
+from clear_gen.core.extras import how_to_install
 from clear_gen.core.files import sha256_file
 from clear_gen.questions.language.vocabulary import answers_of_type
 from tests.datasets.runs import write_banks
@@ -121,6 +122,30 @@ def test_perfect_predictions(
     assert file.config.model == "perfect"
     assert (out / file.config.predictions).resolve() == folder / "perfect.jsonl"
     assert (out / file.config.data).resolve() == data.resolve()
+
+
+def test_without_matplotlib_there_are_results_and_a_line_instead_of_plots(
+    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert run(["evaluate", "--predictions", "perfect.jsonl", "--data", str(data)]) == DONE
+    shown = capsys.readouterr()
+    assert "results: perfect-results/results-test.json" in shown.out
+    assert f"no plots: matplotlib: not installed; {how_to_install('figures')}" in shown.err.splitlines()
+    assert [path.name for path in (folder / "perfect-results").iterdir()] == ["results-test.json"]
+
+
+def test_results_that_cannot_be_written_are_found_before_scoring(
+    folder: Path, data: Path, monkeypatch: pytest.MonkeyPatch, complaint: Callable[..., str]
+) -> None:
+    monkeypatch.setattr("baselines.tasks.scoring.read_predictions", pytest.fail)
+    (folder / "perfect-results").write_text("")
+    line = complaint(WRONG_INPUT, "evaluate", "--predictions", "perfect.jsonl", "--data", data)
+    assert line == "clear-bench: perfect-results: found a file, expected a folder"
+    (folder / "results/results-test.json").mkdir(parents=True)
+    line = complaint(WRONG_INPUT, "evaluate", "--predictions", "perfect.jsonl", "--data", data, "--out", "results")
+    assert line == "clear-bench: results/results-test.json: found a folder, expected a file"
 
 
 @pytest.mark.usefixtures("plotless")

@@ -61,6 +61,19 @@ def test_they_are_left_out_and_written_down(
     assert {row["cause"] for row in rows} == {"duration", "samples", "unreadable"}
 
 
+def test_other_settings_are_refused_before_any_recording_is_read_and_a_dry_run_writes_nothing(
+    corpus: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*corpus, "--skip-unusable", "--out", str(tmp_path / "out")]
+    assert run([*command, "--dry-run"]) == DONE
+    assert not (tmp_path / "out.unusable.csv").exists()
+    assert run(command) == DONE
+    capsys.readouterr()
+    assert run([*command, "--seed", "3", "--dry-run"]) == WRONG_INPUT
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "holds another dataset (seed: found 0, asked 3)" in line
+
+
 def test_one_alone_is_said_as_it_is(corpus: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("shorter.wav", "padded.wav", "broken.wav", "silent.flac"):
         next((tmp_path / "events").rglob(name)).unlink()

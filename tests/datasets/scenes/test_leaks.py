@@ -53,6 +53,20 @@ def test_a_leak_is_refused_or_named_in_the_card(
     assert run(["validate", str(tmp_path / "data"), "--workers", "1"]) == DONE
 
 
+def test_the_folder_comes_before_the_long_search_for_leaks(
+    leaking: tuple[Bank, Bank], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = options(tmp_path, *leaking)
+    assert run([*command, "--dry-run"]) == WRONG_INPUT
+    assert "--test-bank: found 2 of 40 test sounds" in capsys.readouterr().err
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/notes.txt").write_text("mine")
+    for how in ([], ["--dry-run"]):
+        assert run([*command, *how]) == WRONG_INPUT
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "found files that are no clear-gen dataset" in line
+
+
 def test_the_same_bank_twice_is_a_leak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train = small_banks()["train"]
     assert run(options(tmp_path, train, train)) == WRONG_INPUT
