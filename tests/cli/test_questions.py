@@ -178,7 +178,7 @@ def test_no_type_at_all(copy: Path, said: Callable[..., str]) -> None:
 
 
 def test_a_file_in_the_place_of_the_folder(scenes: Path, said: Callable[..., str]) -> None:
-    assert "found no finished dataset" in said(WRONG_INPUT, "questions", scenes / "clear.json")
+    assert "found a file, expected the folder of a dataset" in said(WRONG_INPUT, "questions", scenes / "clear.json")
 
 
 @pytest.mark.parametrize("path", ["questions", "questions/train-00000-of-00001.parquet"])
@@ -254,7 +254,7 @@ def test_answers_where_there_are_no_questions(scenes: Path, tmp_path: Path, said
     line = said(WRONG_INPUT, "answer", scenes, "--question", QUESTION)
     assert "found no questions" in line or "not found" in line
     assert f"clear-gen questions {scenes}" in line
-    assert "found no finished dataset" in said(WRONG_INPUT, "answer", tmp_path, "--question", QUESTION)
+    assert "found no dataset" in said(WRONG_INPUT, "answer", tmp_path, "--question", QUESTION)
     assert "--question" in said(WRONG_INPUT, "answer", scenes)
 
 
@@ -554,7 +554,7 @@ def test_lint_names_what_is_wrong(by_hand: Path, capsys: pytest.CaptureFixture[s
 def test_export_to_places_where_it_cannot_be_written(tmp_path: Path, said: Callable[..., str]) -> None:
     (tmp_path / "file").write_text("mine")
     assert str(tmp_path) in said(WRONG_INPUT, "templates", "export", "--out", tmp_path)
-    assert str(tmp_path / "file") in said(FAILED, "templates", "export", "--out", tmp_path / "file/x.json")
+    assert str(tmp_path / "file") in said(WRONG_INPUT, "templates", "export", "--out", tmp_path / "file/x.json")
     assert "--out" in said(WRONG_INPUT, "templates", "export")
     assert "templates/nope" in said(WRONG_INPUT, "templates", "export", "--domain", "nope", "--out", tmp_path / "x")
 

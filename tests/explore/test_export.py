@@ -96,7 +96,7 @@ def test_a_folder_in_use_and_datasets_that_are_none(
     (tmp_path / "mine.txt").write_text("mine")
     assert "found files in it" in refused(heard, "--export", tmp_path)
     assert "lies inside the dataset" in refused(heard, "--export", heard / "page")
-    assert "found no finished dataset" in refused(tmp_path)
+    assert "found no dataset" in refused(tmp_path)
     broken = shutil.copytree(heard, tmp_path / "broken")
     path = broken / "scenes/test-00000-of-00001.parquet"
     path.write_bytes(path.read_bytes()[:-100])

@@ -110,7 +110,7 @@ def test_what_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
         data.scenes("validation")
     with pytest.raises(InputError, match="config: found 'mixtures', expected scenes or questions"):
         data.rows("mixtures", "train")
-    with pytest.raises(InputError, match="found no finished dataset"):
+    with pytest.raises(InputError, match="found no dataset"):
         open_dataset(tmp_path)
 
 

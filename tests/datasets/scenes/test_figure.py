@@ -160,7 +160,7 @@ def test_unknown_suffix(dataset, tmp_path, name):
 
 
 def test_no_dataset(tmp_path):
-    with pytest.raises(InputError, match="found no finished dataset"):
+    with pytest.raises(InputError, match="found no dataset"):
         draw_scene(tmp_path, None, tmp_path / "scene.png")
 
 

@@ -108,7 +108,7 @@ def test_what_is_not_there_is_refused_at_once(data: Path, tmp_path: Path) -> Non
             read("train")
     with pytest.raises(InputError, match="found a dataset of scenes, expected one of mixtures"):
         opened.mixtures()
-    with pytest.raises(InputError, match="found no finished dataset"):
+    with pytest.raises(InputError, match="found no dataset"):
         clear_gen.open_dataset(tmp_path)
 
 
