@@ -149,7 +149,7 @@ def test_load_gives_what_the_graph_says(reference: Path, settings: Settings, ban
 def test_load_names_the_splits_there_are(reference: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found 'val', expected one of: train, validation, test"):
         clear_gen.open_dataset(reference).scenes("val")
-    with pytest.raises(InputError, match="found an unfinished dataset"):
+    with pytest.raises(InputError, match="found no dataset"):
         clear_gen.open_dataset(tmp_path).scenes("train")
 
 
