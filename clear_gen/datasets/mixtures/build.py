@@ -10,6 +10,7 @@ from typing import Any
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.gathering import Gathering
+from clear_gen.core.progress import counted
 from clear_gen.datasets.mixtures.kind import KIND
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, check_settings, label_problem, mixture_identity
 from clear_gen.datasets.mixtures.records import MixtureMaker
@@ -89,7 +90,7 @@ def check_possible(settings: MixtureSettings, events: Sequence[Event], backgroun
         raise InputError(f"events: {problem}")
     spec, assignments = settings.spec, assign_folds(events, backgrounds, settings.spec)
     if recipe_named(spec.recipe).may_not_fit(spec):
-        for assignment in assignments:
+        for assignment in counted(assignments, "folds planned"):
             plan_mixtures(assignment, spec, range(spec.n_per_fold))
 
 

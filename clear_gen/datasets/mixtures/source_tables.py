@@ -13,6 +13,7 @@ import pyarrow as pa
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path, sha256_json
 from clear_gen.core.parquet import dataset_schema, metadata_of, open_parquet, parquet_writer
+from clear_gen.core.progress import counted
 from clear_gen.core.text import shown
 from clear_gen.datasets.mixtures.layout import SOURCES
 from clear_gen.mixtures.recipes.registry import recipe_named
@@ -56,7 +57,10 @@ def source_name(kind: str) -> str:
 
 def source_tables(events: Sequence[Event], backgrounds: Sequence[Background], recipe: str) -> dict[str, SourceTable]:
     """The tables of recordings, by kind: in their order where the recipe goes by it, else by id."""
-    tables = {EVENTS: tuple(map(_row, events)), BACKGROUNDS: tuple(map(_row, backgrounds))}
+    tables = {
+        EVENTS: tuple(map(_row, counted(events, "events fingerprinted"))),
+        BACKGROUNDS: tuple(map(_row, counted(backgrounds, "backgrounds fingerprinted"))),
+    }
     if recipe_named(recipe).keeps_table_order:
         return tables
     return {kind: tuple(sorted(rows, key=lambda row: row.source_id)) for kind, rows in tables.items()}
