@@ -108,6 +108,7 @@ def mix(
             under = read_backgrounds(backgrounds, allow_missing=allow_missing, root=root)
         execution = Execution(n, pool, shard, counting("mixtures"), overwrite)
         if skip_unusable:
+            build.check_possible(settings, sounds, under)  # before all of them are read
             sounds, under = _usable(None if dry_run else out, settings, sounds, under, execution)
         if dry_run:
             build.plan_dataset(out, settings, sounds, under, execution)
