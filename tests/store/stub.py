@@ -18,7 +18,7 @@ from clear_gen.cli.common import run_group
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json, write_text
 from clear_gen.core.parquet import AUDIO, dataset_schema
-from clear_gen.core.progress import progress
+from clear_gen.core.progress import counting
 from clear_gen.core.streams import stream
 from clear_gen.store.build import BuildPlan, Execution, Shard, claim, complete
 from clear_gen.store.chunks import BuildContext
@@ -138,7 +138,7 @@ def make_command(
     """Make a dataset."""
     of_split = {split: int(size) for split, size in zip(SPLITS, sizes.split(","), strict=True) if int(size)}
     shard = Shard(shard_index, num_shards)
-    execution = Execution(workers=workers, shard=shard, progress=progress, overwrite=overwrite)
+    execution = Execution(workers=workers, shard=shard, progress=counting("records"), overwrite=overwrite)
     make(folder, of_split, execution, seed, pause_s)
 
 
