@@ -44,6 +44,7 @@ from baselines.tasks.aqa.results import AqaResults, in_words
 from baselines.tasks.aqa.run import TOKENIZER, Config
 from baselines.tasks.scoring import evaluate
 from clear_gen.cli import run as clear_gen
+from clear_gen.cli.common import run_group
 from clear_gen.core.files import write_text
 
 AGAIN = 75  # EX_TEMPFAIL: run the same command again
@@ -324,4 +325,4 @@ def forward_flops(job: Job, run: tuple[str, str, int]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_group(main, "reproduce_table3", sys.argv[1:]))
