@@ -25,31 +25,31 @@ class _Stderr(logging.Handler):
         print(self.format(record), file=sys.stderr, flush=True)
 
 
+_STDERR = _Stderr()
+
+
 @contextmanager
 def logging_to_stderr() -> Iterator[None]:
-    """Print warnings and progress on stderr while a command runs."""
-    handler = _Stderr()
-    before = {name: logging.getLogger(name).level for name in ("", *LOGGERS)}
-    for name in LOGGERS:
-        logging.getLogger(name).addHandler(handler)
+    """Print warnings and progress on stderr while a command runs, also one that another command runs."""
+    loggers = [logging.getLogger(name) for name in ("", *LOGGERS)]
+    before = [(logger, logger.level, _STDERR in logger.handlers) for logger in loggers]
+    for logger in loggers[1:]:
+        logger.addHandler(_STDERR)
     _set_level(logging.INFO)
     try:
         yield
     finally:
         logging.captureWarnings(False)
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
-        for name in LOGGERS:
-            logging.getLogger(name).removeHandler(handler)
+        for logger, level, had_it in before:
+            logger.setLevel(level)
+            if not had_it:
+                logger.removeHandler(_STDERR)
 
 
 def _set_level(level: int) -> None:
-    form = logging.Formatter("%(asctime)s %(message)s" if level == logging.DEBUG else "%(message)s")
-    for logger in map(logging.getLogger, LOGGERS):
-        logger.setLevel(level)
-        for handler in logger.handlers:
-            if isinstance(handler, _Stderr):
-                handler.setFormatter(form)
+    _STDERR.setFormatter(logging.Formatter("%(asctime)s %(message)s" if level == logging.DEBUG else "%(message)s"))
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(level)
     if level > logging.WARNING:  # of other packages neither
         logging.getLogger().setLevel(level)
         logging.captureWarnings(True)

@@ -36,6 +36,13 @@ def work(fails: bool) -> None:
     click.echo("result")
 
 
+@group.command()
+def outer() -> None:
+    run_group(group, "program", ["work", "--quiet"])
+    with progress(1, 1, "outer") as advance:
+        advance(1)
+
+
 with_verbosity(group)
 
 
@@ -86,6 +93,11 @@ def test_verbose_adds_every_step_with_the_time(capsys: pytest.CaptureFixture[str
         "reading took 0 s",
         "left out: 3 recordings",
     ]
+
+
+def test_a_command_that_runs_another_says_its_lines_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_group(group, "program", ["outer"]) == DONE
+    assert capsys.readouterr().err == "outer 1/1 in 0 s\n"
 
 
 def test_both_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
