@@ -95,6 +95,7 @@ def test_verbose_adds_every_step_with_the_time(capsys: pytest.CaptureFixture[str
     ]
 
 
+@pytest.mark.filterwarnings("ignore:deprecated")
 def test_a_command_that_runs_another_says_its_lines_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_group(group, "program", ["outer"]) == DONE
     assert capsys.readouterr().err == "outer 1/1 in 0 s\n"

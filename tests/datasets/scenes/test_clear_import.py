@@ -13,15 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
 from clear_gen.core.errors import CheckFailed, InputError
+from clear_gen.core.files import sha256_file
 from clear_gen.core.pcm import encode_flac
 from clear_gen.datasets.scenes.clear_format.importer import import_clear_layout
 from clear_gen.datasets.scenes.clear_format.layout import export_clear
+from clear_gen.datasets.scenes.validate import validate
 from clear_gen.scenes.domain import Domain
 from clear_gen.store.lock import at_work
+from clear_gen.store.manifest import provenance_text
 from tests.datasets.scenes.published import (
     RATE,
     altered,
@@ -102,6 +107,26 @@ def test_scenes_without_flac_are_counted(tmp_path: Path, clear2: Domain) -> None
     assert [row["audio"] is None for row in rows(tmp_path / "data")] == [False, True, False]
     assert [row["rendered"] is None for row in rows(tmp_path / "data")] == [False, True, False]
     assert {row["sample_rate"] for row in rows(tmp_path / "data")} == {RATE}
+
+
+def test_scenes_that_came_without_flac_are_not_wrong_and_those_that_lost_theirs_are(
+    tmp_path: Path, clear2: Domain
+) -> None:
+    source, data = write_source(tmp_path / "clear", val=3), tmp_path / "data"
+    (source / "audio/val/CLEAR_val_000001.flac").unlink()
+    read_in(source, data, clear2)
+    result = validate(data, 0, 1, silent)
+    assert result.findings == []
+    assert "imported: 1 of 3 scenes came without audio" in result.remarks
+    path = next((data / "scenes").glob("*.parquet"))
+    table = pq.read_table(path)
+    kept = [{**row, "audio": None, "rendered": None} if number == 2 else row for number, row in enumerate(rows(data))]
+    pq.write_table(pa.Table.from_pylist(kept, table.schema), path)
+    stored = json.loads((data / "clear.json").read_text())
+    stored["files"][f"scenes/{path.name}"] = sha256_file(path)
+    (data / "clear.json").write_text(provenance_text(stored))
+    problems = [(finding.check, finding.problem) for finding in validate(data, 0, 1, silent).findings]
+    assert problems == [("audio", "found 1 scenes with audio, expected 2 of its source")]
 
 
 def test_a_source_without_any_audio_is_taken_at_48_khz(tmp_path: Path, clear2: Domain) -> None:
@@ -205,6 +230,7 @@ def test_a_second_import_at_the_same_time_is_refused(tmp_path: Path, clear2: Dom
 import sys
 from pathlib import Path
 from clear_gen.store.lock import at_work
+from clear_gen.store.manifest import provenance_text
 with at_work(Path(sys.argv[1])):
     print("at work", flush=True)
     sys.stdin.read()
