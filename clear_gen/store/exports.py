@@ -1,4 +1,8 @@
-"""Exports in third-party layouts: claiming, continuing or overwriting a folder, and writing files into it."""
+"""Exports in third-party layouts: claiming, continuing or overwriting a folder, and writing files into it.
+
+A hidden file says of which dataset the export is, so that only our own exports are continued or made anew. Readers of
+the layouts do not see it.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from clear_gen.datasets.scenes.exports.audio_folder import export_audio_folder
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.bank import Bank
-from clear_gen.store.exports import MARKER
+from clear_gen.store.exports import DONE, MARKER
 from tests.datasets.scenes.published import RATE, edit, make, silent, write_source
 
 SIZES = {"train": 6, "validation": 2, "test": 3}
@@ -80,7 +80,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory, settings: Settings, embedded:
 def test_datasets_loads_the_same_values(ours: Path, tmp_path: Path) -> None:
     summary = export_audio_folder(ours, tmp_path / "out", silent)
     assert summary.with_audio == SIZES
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", *sorted(SIZES)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [DONE, "README.md", *sorted(SIZES)]
     lines = (tmp_path / "out/train/metadata.jsonl").read_text().splitlines()
     assert [json.loads(line)["file_name"] for line in lines] == [f"train-{k:06d}.flac" for k in range(6)]
     found = loaded(tmp_path / "out", tmp_path / "cache")

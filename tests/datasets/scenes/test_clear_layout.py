@@ -19,7 +19,7 @@ from clear_gen.datasets.scenes.clear_format.layout import PublishedBank, answers
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.scenes.domain import Domain
 from clear_gen.sounds.bank import Bank
-from clear_gen.store.exports import MARKER
+from clear_gen.store.exports import DONE, MARKER
 from tests.datasets.scenes.published import (
     RATE,
     altered,
@@ -126,7 +126,7 @@ def test_without_our_key_onsets_stay_within_a_millisecond(
 
 def test_a_reader_that_knows_only_the_published_fields(ours: Path, exported: Path, embedded: dict[str, Bank]) -> None:
     """Looks fields up as the published question generator and model code do, and compares with the truth."""
-    assert sorted(path.name for path in exported.iterdir()) == ["attributes.json", "audio", "questions", "scenes"]
+    assert sorted(path.name for path in exported.iterdir()) == [DONE, "attributes.json", "audio", "questions", "scenes"]
     families = json.loads((exported / "attributes.json").read_text())
     assert all(answer.lower() for values in families.values() for answer in values)
     for split, name in NAMES.items():
