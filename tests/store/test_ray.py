@@ -20,7 +20,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.store import ray_pool
 from clear_gen.store.layout import PARTIAL
 from clear_gen.store.workers import Call, Died
-from tests.datasets.runs import BAR, hashes, write_banks
+from tests.datasets.runs import PROGRESS, hashes, write_banks
 from tests.mixtures.data import RATE, RULES, write_corpus
 from tests.store.test_workers import die, die_once, fail, note, start, twice
 
@@ -102,7 +102,7 @@ def on_ray(cluster: Any, tmp_path: Path) -> Callable[..., subprocess.Popen[bytes
 def said(folder: Path) -> list[str]:
     """The lines on stderr besides the progress bar, Ray's news of its nodes among them."""
     lines = [line.strip() for line in (folder / "err").read_text().splitlines()]
-    return [line for line in lines if line and not BAR.match(line)]
+    return [line for line in lines if line and not PROGRESS.match(line)]
 
 
 # --- whole commands ---------------------------------------------------------------------------------------------------
