@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from clear_gen.store.manifest import (
     write_record,
 )
 from clear_gen.store.workers import Engine, Pool
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ def complete(plan: BuildPlan, execution: Execution) -> None:
         begin(folder, plan.identity)
         chunks.remove_damaged(context, mine)
         for name in to_write:
+            if (folder / name).exists():
+                log.warning("%s: damaged; writing it again", folder / name)
             plan.attached[name](folder / name)
             write_record(folder, name, sha256_file(folder / name), environment())
         let_finish(lock)

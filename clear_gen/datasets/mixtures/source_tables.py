@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +21,6 @@ from clear_gen.mixtures.recordings.types import Background, Event
 EVENTS, BACKGROUNDS = "events", "backgrounds"
 KINDS = (EVENTS, BACKGROUNDS)
 PIECE_BYTES = 1 << 16  # of a recording, three of which tell it from others
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -122,8 +120,7 @@ def missing_sources(folder: Path, tables: dict[str, SourceTable]) -> list[str]:
         path = folder / source_name(kind)
         try:
             found = sources_sha256(read_sources(path)) if path.exists() else None
-        except InputError as error:
-            log.warning("%s; writing it again", error)
+        except InputError:
             found = None
         if found not in (None, sources_sha256(rows)):
             raise InputError(f"{path}: found other sources than the dataset's; move the file away and run again")

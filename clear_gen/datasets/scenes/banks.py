@@ -102,8 +102,7 @@ def missing_banks(folder: Path, banks: dict[str, Bank]) -> list[str]:
         path = bank_path(folder, side)
         try:
             found = read_bank(path).sha256 if path.exists() else None
-        except InputError as error:
-            log.warning("%s; writing it again", error)
+        except InputError:
             found = None
         if found not in (None, bank.sha256):
             raise InputError(f"{path}: found another bank than the dataset's; move the file away and run again")

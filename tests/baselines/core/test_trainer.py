@@ -276,8 +276,8 @@ def test_an_epoch_shows_how_far_it_is_and_its_loss(tmp_path: Path, monkeypatch: 
     shown: list[tuple[int, str | None]] = []
 
     class Bar:
-        def __init__(self, left: int, total: int, what: str, shown: bool) -> None:
-            assert (total, shown) == (24, True)
+        def __init__(self, left: int, total: int, what: str) -> None:
+            assert (total, what) == (24, f"epoch 1: {LineLearner.unit}")
 
         def __enter__(self) -> Any:
             return lambda n, note: shown.append((n, note))
