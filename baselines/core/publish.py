@@ -23,7 +23,9 @@ from baselines.core.unfinished import interrupted, unfinished
 from clear_gen import __version__
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_file, write_text
+from clear_gen.datasets.dataset import open_dataset
 from clear_gen.store.card import cell
+from clear_gen.store.layout import IDENTITY
 from clear_gen.store.shipment import Shipment, check_inside
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,7 @@ class Publishable(Protocol):
 def run_shipment(run: Path, task: Publishable) -> Iterator[Shipment]:
     """The files of a run to publish, with a generated model card unless the folder has one.
 
+    Warns of an interrupted training and, where its dataset is still there, of recordings whose licence is unknown.
     Raises InputError naming the file that is missing or malformed, or a link out of the folder.
     """
     needed = (CONFIG, BEST, *task.state_files)
@@ -66,7 +69,8 @@ def run_shipment(run: Path, task: Publishable) -> Iterator[Shipment]:
     names = [*needed, *(path.name for path in results)]
     names += [name for name in (CARD, *TAKEN_ALONG) if (run / name).is_file()]
     check_inside(run, names)
-    rewritten = _without_paths(run, read_config(run, task.Config), results)
+    config = read_config(run, task.Config)
+    rewritten = _without_paths(run, config, results)
     with TemporaryDirectory(prefix="clear-bench-") as staged:
         folder = Path(staged)
         for name in names:
@@ -77,7 +81,7 @@ def run_shipment(run: Path, task: Publishable) -> Iterator[Shipment]:
         if CARD not in names:
             write_text(folder / CARD, model_card(run, task, results))
         hashes = {name: sha256_file(folder / name) for name in sorted({CARD, *names})}
-        for line in interrupted_lines(run, task, results):
+        for line in [*interrupted_lines(run, task, results), *_unlicensed(Path(config.data))]:
             log.warning("%s", line)
         yield Shipment(folder, "model", hashes, (CARD, *needed, *TAKEN_ALONG, RESULTS.format("*")))
 
@@ -106,6 +110,17 @@ def interrupted_lines(run: Path, task: Publishable, results: Sequence[Path]) -> 
     return interrupted(
         Path(run.name), epochs, [(path.name, read_results(path, task.Results).unfinished) for path in results]
     )
+
+
+def _unlicensed(folder: Path) -> list[str]:
+    """What is known of the training data's recordings without a licence; nothing if the dataset is elsewhere now."""
+    if not (folder / IDENTITY).is_file():
+        return []
+    try:
+        data = open_dataset(folder)
+        return [f"trained on {line}" for line in data.kind.unlicensed(folder, data.manifest)]
+    except InputError as error:
+        return [f"{error}; the licences of what it was trained on are not known"]
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -17,18 +18,23 @@ from clear_gen.store.layout import CARD, IDENTITY
 from clear_gen.store.manifest import no_dataset, read_provenance, unfinished_section
 from clear_gen.store.shipment import Shipment, check_inside
 
+log = logging.getLogger(__name__)
+
 
 @contextmanager
 def dataset_shipment(folder: Path, without_audio: bool) -> Iterator[Shipment]:
     """The files of a finished dataset to publish; ``without_audio``: graphs, questions and hashes only.
 
-    Raises InputError if it is not finished or its audio must not be redistributed, CheckFailed if a file is missing.
+    Warns of recordings whose licence is unknown. Raises InputError if the dataset is not finished or its audio must not
+    be redistributed, CheckFailed if a file is missing.
     """
     stored = finished(folder)
     if not without_audio:
         kind = kind_of(stored["identity"], folder / IDENTITY)
         if why := kind.unpublishable(folder, stored):
             raise InputError(f"{why}, expected one that allows to publish; --without-audio ships the rest")
+        for line in kind.unlicensed(folder, stored):
+            log.warning("%s; --without-audio ships the rest", line)
         yield _shipment(folder)
         return
     with TemporaryDirectory(prefix="clear-gen-") as name:

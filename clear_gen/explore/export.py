@@ -10,6 +10,7 @@ OUT/records/<config>/<id>.json, audio/<config>/<id>.flac, spectrograms/<config>/
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from clear_gen.store.layout import CARD
 from clear_gen.store.manifest import stored_identity
 
 DATASET, LISTS = "dataset.json", "lists.json"
+log = logging.getLogger(__name__)
+
 FOLDERS = {"records": "json", "audio": "flac", "spectrograms": "png"}
 PATTERNS = (CARD, DATASET, LISTS, *SITE_FILES, *(f"{name}/*/*.{suffix}" for name, suffix in FOLDERS.items()))
 
@@ -53,9 +56,12 @@ def export_page(
         put(out / CARD, card.encode())
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     data = open_dataset(folder)
+    written = f"{out}: {len(shown):,} records, {size / 1e6:,.0f} MB"
     if why := data.kind.unpublishable(folder, data.manifest):
-        return f"{out}: {len(shown):,} records, {size / 1e6:,.0f} MB; keep it to yourself: {why}"
-    return f"{out}: {len(shown):,} records, {size / 1e6:,.0f} MB; any server of files shows it"
+        return f"{written}; keep it to yourself: {why}"
+    for line in data.kind.unlicensed(folder, data.manifest):
+        log.warning("%s", line)
+    return f"{written}; any server of files shows it"
 
 
 def _write_record(library: Library, out: Path, config: str, name: str) -> None:

@@ -79,3 +79,6 @@ class DatasetKind(Protocol):
 
     def unpublishable(self, folder: Path, manifest: dict[str, Any]) -> str | None:
         """The reason, with file and licence, why the audio must not be published; None if publishing is allowed."""
+
+    def unlicensed(self, folder: Path, manifest: dict[str, Any]) -> list[str]:
+        """A line for each file that names recordings, heard in the audio, whose licence is unknown."""

@@ -96,6 +96,9 @@ class Squares:
     def unpublishable(self, folder: Path, manifest: dict[str, Any]) -> str | None:
         return None
 
+    def unlicensed(self, folder: Path, manifest: dict[str, Any]) -> list[str]:
+        return []
+
 
 def build(folder: Path, limit: int = 10_000) -> None:
     sizes = {"train": 1300, "test": 10}

@@ -12,7 +12,7 @@ from clear_gen.datasets.mixtures.exports.audio_and_tables import export_mixtures
 from clear_gen.datasets.mixtures.finish import attached_files, card_of
 from clear_gen.datasets.mixtures.layout import ANNOTATIONS, MIXTURES, SOURCES, STEMS
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, mixture_settings_of
-from clear_gen.datasets.redistribution import forbidden
+from clear_gen.datasets.redistribution import forbidden, unlicensed
 from clear_gen.mixtures.recordings.read import read_backgrounds, read_events
 from clear_gen.store.kind import Export, SourcePaths
 from clear_gen.store.layout import IDENTITY, DataFile
@@ -78,8 +78,17 @@ class MixturesKind:
 
     def unpublishable(self, folder: Path, manifest: dict[str, Any]) -> str | None:
         """See ``DatasetKind.unpublishable``."""
-        has_audio = manifest["identity"].get("audio", True)
-        return forbidden(folder, [name for name in manifest["files"] if name.startswith(f"{SOURCES}/") and has_audio])
+        return forbidden(folder, _heard_tables(manifest))
+
+    def unlicensed(self, folder: Path, manifest: dict[str, Any]) -> list[str]:
+        """See ``DatasetKind.unlicensed``."""
+        return unlicensed(folder, _heard_tables(manifest), "source_id")
+
+
+def _heard_tables(manifest: dict[str, Any]) -> list[str]:
+    """The tables of the recordings that the audio holds; none where it was left out."""
+    has_audio = manifest["identity"].get("audio", True)
+    return [name for name in manifest["files"] if name.startswith(f"{SOURCES}/") and has_audio]
 
 
 KIND = MixturesKind()

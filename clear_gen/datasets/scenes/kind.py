@@ -8,7 +8,8 @@ from typing import Any
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.progress import counting
-from clear_gen.datasets.redistribution import forbidden
+from clear_gen.core.text import shown
+from clear_gen.datasets.redistribution import forbidden, is_unknown, unlicensed
 from clear_gen.datasets.scenes import console, figure, load, validate
 from clear_gen.datasets.scenes.clear_format.layout import export_clear
 from clear_gen.datasets.scenes.exports.audio_folder import export_audio_folder
@@ -78,7 +79,19 @@ class ScenesKind:
 
     def unpublishable(self, folder: Path, manifest: dict[str, Any]) -> str | None:
         """See ``DatasetKind.unpublishable``."""
-        return forbidden(folder, [name for name in manifest["files"] if name.startswith(f"{BANK}/")])
+        return forbidden(folder, _bank_tables(manifest))
+
+    def unlicensed(self, folder: Path, manifest: dict[str, Any]) -> list[str]:
+        """See ``DatasetKind.unlicensed``."""
+        settings = settings_of(manifest["identity"], folder / IDENTITY)
+        if settings.imported and is_unknown(str(settings.imported.get("licence") or "")):
+            counted = f"{sum(settings.sizes.values()):,} scenes of {shown(str(settings.imported.get('name')))}"
+            return [f"{folder / IDENTITY}: imported: licence unknown for {counted}"] if settings.audio else []
+        return unlicensed(folder, _bank_tables(manifest), "source")
+
+
+def _bank_tables(manifest: dict[str, Any]) -> list[str]:
+    return [name for name in manifest["files"] if name.startswith(f"{BANK}/")]
 
 
 LEFT_OUT = """## Audio
