@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
 import clear_gen as cg
+from tests.api.conftest import SIZES
 
 N_QUESTIONS = 835
+README = Path(__file__).parents[2] / "README.md"
 
 
 def waveform_sum(question: cg.Question) -> float:
@@ -47,3 +51,19 @@ def test_records_reach_workers_however_they_are_started(data: Path, context: str
     shards = [scenes.shard(index, 2) for index in range(2)]
     loaded = [scene.graph for shard in shards for scene in DataLoader(shard, batch_size=None, num_workers=1)]
     assert loaded == [scene.graph for scene in scenes]
+
+
+def test_the_python_of_the_readme_reads_the_same_audio_with_either_library(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("datasets")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    (tmp_path / "clear2").symlink_to(data)
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    assert len(capsys.readouterr().out.splitlines()) == SIZES["train"]
+    last = cg.open_dataset(data).scenes("train")[-1]
+    assert found["row"]["scene_id"] == last.graph.scene_id
+    assert found["tensor"].dtype == torch.float32
+    assert torch.equal(torch.round(found["tensor"] * 32768), torch.round(torch.from_numpy(last.waveform) * 32767))

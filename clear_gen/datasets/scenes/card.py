@@ -219,21 +219,46 @@ def _use(settings: Settings, banks: dict[str, Bank], asked: QuestionsManifest | 
         else ""
     )
     loop = _questions_loop(settings, split) if asked else _scenes_loop(settings, split)
-    questions = f'\nquestions = datasets.load_dataset("this/folder", "questions", streaming=True)["{split}"]'
+    load = HEARD_QUESTIONS if asked and _is_all_heard(settings) else LOAD_QUESTIONS if asked else LOAD_SCENES
     return f"""```python
 import clear_gen
 
 {loop}
 
-import datasets
-
-scenes = datasets.load_dataset("this/folder", "scenes", streaming=True)["{split}"]{questions if asked else ""}
+{load.replace("SPLIT", split)}
 ```
 
 Config `scenes` has one row per scene: its graph, what rendering found out, and the audio, which
 `soundfile.read(io.BytesIO(row["audio"]["bytes"]))` decodes{JOINED if asked else ""}{bank}."""
 
 
+def _is_all_heard(settings: Settings) -> bool:
+    """Whether every scene has audio in the dataset."""
+    n = sum(settings.sizes.values())
+    return settings.audio and (settings.imported is None or settings.imported["audio_files"]["n"] == n)
+
+
+LOAD_SCENES = """import datasets
+
+scenes = datasets.load_dataset("this/folder", "scenes", streaming=True)["SPLIT"]"""
+LOAD_QUESTIONS = f"""{LOAD_SCENES}
+questions = datasets.load_dataset("this/folder", "questions", streaming=True)["SPLIT"]"""
+HEARD_QUESTIONS = """import io
+
+import datasets
+import soundfile
+
+scenes = datasets.load_dataset("this/folder", "scenes", split="SPLIT")
+questions = datasets.load_dataset("this/folder", "questions", split="SPLIT")
+row_of = {scene_id: row for row, scene_id in enumerate(scenes["scene_id"])}
+
+
+def with_audio(batch):
+    audio = [scenes[row_of[scene_id]]["audio"] for scene_id in batch["scene_id"]]
+    return {**batch, "waveform": [soundfile.read(io.BytesIO(one["bytes"]), dtype="float32")[0] for one in audio]}
+
+
+questions = questions.with_transform(with_audio)  # the scene's audio, decoded when a question is read"""
 JOINED = """; config `questions` one row per question:
 text, answer, type, template and program, and the `scene_id` of its scene"""
 
