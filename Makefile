@@ -13,7 +13,7 @@ MARKERS := not peers and not ray and not wheel and not soundfont and not browser
 JOBS ?= 2
 PARALLEL := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test nightly docs-test wheel-test browser-test soundfont-test ray-test fuzz peers-test lock clean
+.PHONY: demo test nightly docs-test wheel-test floors-test browser-test soundfont-test ray-test fuzz peers-test lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/clear-gen scenes --n 100 --out $(DEMO)
@@ -40,35 +40,29 @@ test: $(VENV)/.installed-dev
 nightly: $(VENV)/.installed-dev
 	CLEAR_NIGHTLY=1 CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest $(PARALLEL) -m "$(MARKERS)"
 
-docs-# Commands that tests start in processes of their own would else compile the packages each time.
-test nightly: export PYTHONDONTWRITEBYTECODE=
-
-test: $(VENV)/.installed-dev
+docs-test: $(VENV)/.installed-dev
 	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m "docs$(if $(wildcard $(SHARED)),, and not shared)"
 
-wheel-# Commands that tests start in processes of their own would else compile the packages each time.
-test nightly: export PYTHONDONTWRITEBYTECODE=
-
-test: $(VENV)/.installed-dev
+wheel-test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m wheel
 
-browser-# Commands that tests start in processes of their own would else compile the packages each time.
-test nightly: export PYTHONDONTWRITEBYTECODE=
+# The oldest versions that pyproject.toml promises. Old versions warn of what newer ones of others have deprecated.
+FLOORS := $(VENV)-floors
+floors-test:
+	$(PYTHON) -m venv $(FLOORS)
+	$(PYTHON) -m tests.floors constraints > $(FLOORS)/constraints.txt
+	$(FLOORS)/bin/python -m pip install -q -c $(FLOORS)/constraints.txt -e '.[dev,formats,ray,soundfont]'
+	CLEAR_SHARED=$(abspath $(SHARED)) $(FLOORS)/bin/python -m pytest -W default \
+		-m "not nightly and not peers$(if $(wildcard $(SHARED)),, and not shared)" $$($(PYTHON) -m tests.floors modules)
 
-test: $(VENV)/.installed-dev
+browser-test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m browser
 
-soundfont-# Commands that tests start in processes of their own would else compile the packages each time.
-test nightly: export PYTHONDONTWRITEBYTECODE=
-
-test: $(VENV)/.installed-dev
+soundfont-test: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install -q -c requirements.lock -e '.[soundfont]'
 	CLEAR_SHARED=$(abspath $(SHARED)) $(BIN)/pytest -m soundfont
 
-ray-# Commands that tests start in processes of their own would else compile the packages each time.
-test nightly: export PYTHONDONTWRITEBYTECODE=
-
-test: $(VENV)/.installed-dev
+ray-test: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install -q -c requirements.lock -e '.[ray]'
 	$(BIN)/pytest -m ray
 
@@ -110,4 +104,4 @@ $(VENV)/.installed-dev: pyproject.toml requirements.lock | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) $(VENV)-peers $(DEMO) build dist *.egg-info
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-floors $(DEMO) build dist *.egg-info

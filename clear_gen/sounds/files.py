@@ -123,6 +123,8 @@ def _read_with_ffmpeg(path: Path) -> tuple[np.ndarray, int]:
         raise InputError(f"{path}: unreadable without pydub: {needed}") from None
     try:
         segment = AudioSegment.from_file(path)
+    except IndexError:  # of the streams in the file
+        raise InputError(f"{path}: found no audio, expected a recording") from None
     except (CouldntDecodeError, OSError) as error:
         raise InputError(f"{path}: unreadable ({first_line(error)})") from None
     integers = np.array(segment.get_array_of_samples()).reshape(-1, segment.channels)

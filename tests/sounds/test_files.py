@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -171,3 +173,40 @@ def test_parts_of_different_rates_are_refused(tmp_path: Path) -> None:
 def test_an_offset_does_not_count_as_sound(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "x.wav", sound() + 0.004, RATE, subtype="FLOAT")
     np.testing.assert_allclose(read_audio(tmp_path / "x.wav")[0], sound()[:, 0], atol=1e-3)
+
+
+FFMPEG = f"""#!{sys.executable}
+import pathlib, sys
+sys.stdout.buffer.write(pathlib.Path(sys.argv[sys.argv.index("-i") + 1]).with_suffix(".decoded").read_bytes())
+"""
+FFPROBE = """#!/bin/sh
+echo '{}'
+"""
+
+
+@pytest.fixture
+def m4a(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that ffmpeg, or what takes its place here, decodes to the ``.decoded`` beside it."""
+    pytest.importorskip("pydub")
+    for name, script in {"ffmpeg": FFMPEG, "ffprobe": FFPROBE}.items():
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    (tmp_path / "a.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
+    return tmp_path / "a.m4a"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pydub's audioop
+@pytest.mark.parametrize("channels", [1, 2])
+def test_other_formats_are_what_ffmpeg_makes_of_them(m4a: Path, channels: int) -> None:
+    m4a.with_suffix(".decoded").write_bytes(encoded("WAV", "PCM_16", channels))
+    samples, rate = read_audio(m4a)
+    assert rate == RATE
+    assert samples == pytest.approx(sound()[:, 0], abs=1 / 32768)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_film_without_sound_is_no_recording(m4a: Path) -> None:
+    (m4a.parent / "ffprobe").write_text(FFPROBE.replace("{}", '{"streams": []}'))
+    with pytest.raises(InputError, match=r"a\.m4a: found no audio"):
+        read_audio(m4a)
