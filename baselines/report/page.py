@@ -99,13 +99,17 @@ def configuration(run: Path, texts: Mapping[str, str]) -> Markup:
 # --- charts -----------------------------------------------------------------------------------------------------------
 
 
-def bar_chart(bars: Mapping[str, Bar], label: str, width: int = WIDE) -> Markup:
-    """Bars by name with their ranges, and a diamond at each published share. ``label`` says what the chart shows."""
+def bar_chart(bars: Mapping[str, Bar], label: str, percent: bool, width: int = WIDE) -> Markup:
+    """Bars by name with their ranges, and a diamond at each published share. ``label`` says what the chart shows.
+
+    ``percent``: the unit of the axis, else fractions.
+    """
     rows = []
     for name, bar in bars.items():
-        paper = [] if bar.paper is None else [Mark(DIAMOND, bar.paper, f"paper: {100 * bar.paper:.1f} %")]
+        said = "" if bar.paper is None else f"{100 * bar.paper:.1f} %" if percent else f"{bar.paper:.4f}"
+        paper = [] if bar.paper is None else [Mark(DIAMOND, bar.paper, f"paper: {said}")]
         rows.append(Row(name, paper, bar.share, (bar.low, bar.high), note=bar.note, tip=bar.tip))
-    return _report().bar_chart(rows, label, width)
+    return _report().bar_chart(rows, label, width, percent)
 
 
 def bar_keys(bar: str, paper: str | None) -> Markup:
@@ -113,9 +117,12 @@ def bar_keys(bar: str, paper: str | None) -> Markup:
     return _report().bar_keys(bar, paper)
 
 
-def curves(lines: Mapping[str, Sequence[float]], label: str, is_share: bool) -> Markup:
-    """Values per epoch, the first epoch being 1, as lines of different strokes; ``is_share``: in per cent of 1."""
-    return _report().curves(lines, label, is_share)
+def curves(lines: Mapping[str, Sequence[float]], label: str, is_share: bool, percent: bool = True) -> Markup:
+    """Values per epoch, the first epoch being 1, as lines of different strokes.
+
+    ``is_share``: the axis ends at 1; it is in per cent of that, or fractions, as ``percent`` says.
+    """
+    return _report().curves(lines, label, is_share, percent)
 
 
 def curve_keys(names: Iterable[str]) -> Markup:

@@ -116,19 +116,29 @@ def _number(row: dict[str, Any], name: str, at: str) -> float:
     return float(value)
 
 
-def training(run: ReportedRun, panels: Mapping[str, Sequence[str]], objective: Objective) -> Markup:
-    """The section about a run's training: its best epoch, and the columns of each panel over the epochs."""
+def training(run: ReportedRun, panels: Mapping[str, Sequence[str]], objective: Objective, percent: bool) -> Markup:
+    """The section about a run's training: its best epoch, and the columns of each panel over the epochs.
+
+    ``percent``: the unit of shares, else fractions.
+    """
     columns = {name: [row[name] for row in run.history] for name in run.history[0]}
     values = columns[objective.name]
     best = values.index(max(values) if objective.better == "max" else min(values))
     extreme = "highest" if objective.better == "max" else "lowest"
-    about = f"{len(values)} epochs; the {extreme} {_words(objective.name)}, {values[best]:.4f}, in epoch {best + 1}."
+    in_percent = percent and are_shares([objective.name])
+    value = f"{100 * values[best]:.1f} %" if in_percent else f"{values[best]:.4f}"
+    about = f"{len(values)} epochs; the {extreme} {_words(objective.name)}, {value}, in epoch {best + 1}."
     parts = []
     for title, names in panels.items():
         lines = {_words(name): columns[name] for name in names}
-        is_share = all(name.endswith(SHARES) for name in names)
-        parts.append(subsection(title.capitalize(), curve_keys(lines), curves(lines, f"{title} per epoch", is_share)))
+        drawn = curves(lines, f"{title} per epoch", are_shares(names), percent)
+        parts.append(subsection(title.capitalize(), curve_keys(lines), drawn))
     return section(f"Training of {run.path}", about, side_by_side(*parts))
+
+
+def are_shares(names: Sequence[str]) -> bool:
+    """Whether columns of metrics.jsonl are shares, 0..1."""
+    return all(name.endswith(SHARES) for name in names)
 
 
 def _words(name: str) -> str:

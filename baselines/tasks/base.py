@@ -47,7 +47,8 @@ class Task(Protocol):
 
     ``Results``: the schema of results files. ``own_options``: options of ``evaluate`` and ``predict`` that not every
     task takes. ``state_files``: what a trained model needs besides weights and configuration. ``tag``: on the Hub;
-    ``usage``: commands that use a published model. ``report_note``: what the figures of the report are.
+    ``usage``: commands that use a published model. ``report_note``: what the figures of the report are. ``percent``:
+    whether shares are given in per cent, on every axis too, else as fractions.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Task(Protocol):
     tag: str
     usage: str
     report_note: str
+    percent: bool
 
     # --- training -----------------------------------------------------------------------------------------------------
 

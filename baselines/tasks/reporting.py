@@ -34,7 +34,7 @@ def page(runs: Sequence[ReportedRun]) -> str:
         files = [file for run in of_task for file in run.results.values()]
         sections += task.sections(of_task) if files else []
         for run in of_task:
-            sections += [training(run, task.panels, task.objective)] if run.history else []
+            sections += [training(run, task.panels, task.objective, task.percent)] if run.history else []
             sections += [configuration(run.path, run.texts)] if run.texts else []
         models = dict.fromkeys(file.config.model for file in files) or [str(run.path) for run in of_task]
         titles.append(f"{task.title.capitalize()}: {', '.join(models)}")

@@ -16,6 +16,7 @@ from baselines.core.processes import join_processes
 from baselines.core.run import CONFIG, CURVES, Config, RunConfig
 from baselines.core.trainer import State, train
 from baselines.models.registry import with_options
+from baselines.report.runs import are_shares
 from baselines.tasks.base import Task
 from baselines.tasks.registry import check_model
 from clear_gen.core.config import first_wrong, load_yaml
@@ -103,7 +104,7 @@ def train_runs(task: Task, request: Request, say: Callable[[str], None]) -> None
         done = train(config, learner, run, processes, say if is_shown() else lambda _: None)
         if processes.is_first:
             with unless_missing(CURVES):
-                draw_curves(done.history, run / CURVES, task.panels)
+                draw_curves(done.history, run / CURVES, task.panels, task.percent)
             say(_outcome(run, done, learner.describe))
     say(f"next: clear-bench evaluate {quote(str(request.run))}")
     processes.leave()
@@ -130,8 +131,13 @@ def _outcome(run: Path, done: State, describe: Callable[[Mapping[str, Any]], str
     )
 
 
-def draw_curves(history: Sequence[Mapping[str, float]], path: Path, panels: Mapping[str, Sequence[str]]) -> None:
-    """Plot metrics over the epochs to a PNG: one panel for each of ``panels``, showing columns of ``history``."""
+def draw_curves(
+    history: Sequence[Mapping[str, float]], path: Path, panels: Mapping[str, Sequence[str]], percent: bool
+) -> None:
+    """Plot metrics over the epochs to a PNG: one panel for each of ``panels``, showing columns of ``history``.
+
+    ``percent``: the unit of shares, as the task gives them everywhere.
+    """
     from matplotlib.figure import Figure
 
     if not history:
@@ -139,9 +145,10 @@ def draw_curves(history: Sequence[Mapping[str, float]], path: Path, panels: Mapp
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     epochs = [row["epoch"] + 1 for row in history]
     for axes, (title, names) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        unit, words = (100, f"{title} (%)") if percent and are_shares(names) else (1, title)
         for name in names:
-            axes.plot(epochs, [row[name] for row in history], label=name.replace("_", " "), marker=".")
-        axes.set(xlabel="epoch", ylabel=title)
+            axes.plot(epochs, [unit * row[name] for row in history], label=name.replace("_", " "), marker=".")
+        axes.set(xlabel="epoch", ylabel=words)
         axes.grid(alpha=0.3)
         axes.legend()
     with atomic_path(path) as temporary:

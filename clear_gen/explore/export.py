@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import yaml
@@ -44,6 +45,7 @@ def export_page(
     shown, *_ = lists.values()
     facts = [f"{len(shown):,} of these here", *whole["facts"]]
     marker = {"layout": "explore", "identity_sha256": sha256_json(stored_identity(folder)), "limit": str(limit)}
+    marker |= {"rows_sha256": sha256_json(lists)}
     card = _card(folder, whole["name"])
     with claiming(folder, out, marker, lambda: None, PATTERNS, overwrite), progress(len(shown), len(shown)) as advance:
         for row in shown:
@@ -61,7 +63,7 @@ def export_page(
         return f"{written}; keep it to yourself: {why}"
     for line in data.kind.unlicensed(folder, data.manifest):
         log.warning("%s", line)
-    return f"{written}; any server of files shows it"
+    return f"{written}; any server of files shows it, such as: python3 -m http.server --directory {quote(str(out))}"
 
 
 def _write_record(library: Library, out: Path, config: str, name: str) -> None:

@@ -10,7 +10,7 @@ from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.datasets.mixtures.layout import MIXTURES
 from clear_gen.datasets.registry import kind_name
 from clear_gen.explore.mixtures import Mixtures
-from clear_gen.explore.pictures import outline, spectrogram
+from clear_gen.explore.pictures import frequencies, outline, spectrogram
 from clear_gen.explore.query import Query
 from clear_gen.explore.scenes import Scenes
 from clear_gen.explore.store import Store
@@ -49,7 +49,7 @@ class Library(Protocol):
         """A page of one of the lists."""
 
     def some(self, limit: int) -> dict[str, list[dict[str, Any]]]:
-        """Rows of every list for about ``limit`` records, spread evenly over all."""
+        """Rows of every list for about ``limit`` records, spread evenly over all, or the splits that were predicted."""
 
     def record(self, config: str, name: str) -> dict[str, Any]:
         """All data of a record. Raises NotThere, or InputError if it is damaged."""
@@ -70,10 +70,12 @@ def about(library: Library, folder: Path) -> dict[str, Any]:
 
 
 def record(library: Library, config: str, name: str) -> dict[str, Any]:
-    """A record as the page shows it, with the outline of its audio; None where there is none."""
+    """A record as the page shows it, with the outline of its audio, None where there is none, and
+    the frequencies beside its spectrogram."""
     found = library.record(config, name)
     heard = _decoded(library, config, name)
-    return found | {"record": f"{config}/{name}", "outline": None if heard is None else outline(heard[0])}
+    seen = (None, []) if heard is None else (outline(heard[0]), frequencies(heard[1]))
+    return found | {"record": f"{config}/{name}", "outline": seen[0], "frequencies": seen[1]}
 
 
 def picture(library: Library, config: str, name: str) -> bytes | None:

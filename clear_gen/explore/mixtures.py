@@ -10,6 +10,7 @@ import numpy as np
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import DAMAGED
+from clear_gen.datasets.drawing import colour_of
 from clear_gen.datasets.mixtures.manifest import finished_mixtures
 from clear_gen.datasets.mixtures.records import is_stems
 from clear_gen.explore.query import Query, page_of, spread
@@ -109,6 +110,7 @@ def _described(graph: MixtureGraph) -> dict[str, Any]:
         "duration_s": graph.n_samples / graph.sample_rate,
         "dry_s": graph.n_samples / graph.sample_rate,
         "lanes": labels,
+        "legend": [],  # the lanes are named
         "blocks": [_block(number, event, labels) for number, event in enumerate(events, 1)],
         "head": ["event", "label", "onset", "offset", "SNR", "asked", "gain", "recording", "from"],
         "table": [[str(number), *_cells(event)] for number, event in enumerate(events, 1)],
@@ -119,7 +121,7 @@ def _described(graph: MixtureGraph) -> dict[str, Any]:
 def _block(number: int, event: PlacedEvent, labels: list[str]) -> dict[str, Any]:
     lane = labels.index(event.label)
     words = [f"{number} {event.label} {_db(event.snr_achieved_db)} dB"]
-    return {"start_s": event.onset_s, "stop_s": event.offset_s, "lane": lane, "colour": lane, "words": words}
+    return {"start_s": event.onset_s, "stop_s": event.offset_s, "lane": lane, "colour": colour_of(lane), "words": words}
 
 
 def _cells(event: PlacedEvent) -> list[str]:

@@ -7,7 +7,14 @@ import zlib
 
 import numpy as np
 
-from clear_gen.datasets.drawing import FLOOR_DB, SHOWN_STEP_DB, mel_spectrogram
+from clear_gen.datasets.drawing import (
+    FLOOR_DB,
+    N_BANDS,
+    SHOWN_STEP_DB,
+    band_centres_hz,
+    frequency_ticks,
+    mel_spectrogram,
+)
 
 COLUMNS = 800  # of the outline
 MAX_WIDTH = 1600  # pixels of a spectrogram
@@ -34,6 +41,12 @@ def spectrogram(waveform: np.ndarray, sample_rate: int) -> bytes:
     level_db = np.maximum.reduceat(level_db, _starts(level_db.shape[1], MAX_WIDTH), axis=1)
     steps = np.rint((level_db[::-1] - FLOOR_DB) / SHOWN_STEP_DB)
     return png(steps.astype(np.uint8), _palette(round(-FLOOR_DB / SHOWN_STEP_DB) + 1))
+
+
+def frequencies(sample_rate: int) -> list[tuple[str, float]]:
+    """Names of frequencies beside the spectrogram, each with its height there, 0..1 from below."""
+    ticks = frequency_ticks(band_centres_hz(sample_rate))
+    return [(f"{hz:,} Hz", round((band + 0.5) / N_BANDS, 4)) for hz, band in ticks]
 
 
 def _starts(n: int, columns: int) -> np.ndarray:

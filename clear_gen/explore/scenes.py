@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import DAMAGED
+from clear_gen.datasets.drawing import COLOURS, colour_of
 from clear_gen.datasets.scenes.layout import SCENES, scene_files
 from clear_gen.datasets.scenes.manifest import finished_settings
 from clear_gen.datasets.scenes.questions.files import program_of, read_questions_manifest
@@ -108,9 +109,12 @@ class Scenes:
             "record": f"{SCENES}/{scene_id}",
             "title": scene_id,
             "note": note,
-            "split": scene_id.partition("-")[0],
+            "split": self._split(number),
             "length_s": float(self._duration_s[number]),
         }
+
+    def _split(self, number: int) -> str:
+        return self.ids[number].partition("-")[0]
 
     def question_row(self, number: int) -> dict[str, Any]:
         """A question as it is listed."""
@@ -128,8 +132,12 @@ class Scenes:
         return row
 
     def some(self, limit: int) -> dict[str, list[dict[str, Any]]]:
-        """The rows of every list for so many scenes, spread evenly over all."""
-        scenes = spread(len(self.ids), limit)
+        """The rows of every list for so many scenes, spread evenly over all, or over the splits that were predicted."""
+        shown = range(len(self.ids))
+        if self._asked and self._asked.predicted:
+            splits = {self._split(int(self._asked.scene[number])) for number in self._asked.predicted}
+            shown = [number for number in shown if self._split(number) in splits]
+        scenes = [shown[place] for place in spread(len(shown), limit)]
         questions = [number for scene in scenes for number in self._questions_of(scene)]
         found = {"scenes": [self.scene_row(scene) for scene in scenes]}
         return found | ({"questions": [self.question_row(number) for number in questions]} if self._asked else {})
@@ -167,6 +175,7 @@ class Scenes:
             "dry_s": graph.n_samples_dry / rate,
             "lanes": [],
             "blocks": self._blocks(sounds, rate),
+            "legend": self._legend(sounds),
             "head": ["sound", *attributes, "start", "length", "recording"],
             "table": [
                 [str(number), *(_label(sound, name) for name in attributes), *_times(sound, rate), sound.sound_id]
@@ -183,13 +192,13 @@ class Scenes:
             stop = sound.onset_sample + sound.n_samples
             ends[lane : lane + 1] = [stop]
             kinds = [others, *([name] for name in measured(attributes))]
-            value = sound.attributes[first]
+            value, values = sound.attributes[first], list(attributes[first].values)
             blocks.append(
                 {
                     "start_s": sound.onset_sample / rate,
                     "stop_s": stop / rate,
                     "lane": lane,
-                    "colour": list(attributes[first].values).index(value) if value in attributes[first].values else 0,
+                    "colour": colour_of(values.index(value) if value in values else 0),
                     "words": [
                         f"{number} {_label(sound, first, '?')}",
                         *("".join(_label(sound, name, "?") for name in names) for names in kinds if names),
@@ -197,6 +206,13 @@ class Scenes:
                 }
             )
         return blocks
+
+    def _legend(self, sounds: list[Sound]) -> list[tuple[str, str]]:
+        """What the colours stand for, where the first eight, which are easy to tell apart, are not enough."""
+        first, rule = next(iter(given(self._settings.domain.attributes).items()))
+        there = {sound.attributes[first] for sound in sounds}
+        named = [(str(value), colour_of(k)) for k, value in enumerate(rule.values) if value in there]
+        return named if len(rule.values) > len(COLOURS) else []
 
     def _question(self, number: int, facts: Facts) -> dict[str, Any]:
         """A question with the execution of its program, which is never stored."""

@@ -70,6 +70,7 @@ class Toy:
     """See ``baselines.tasks.base.Task``."""
 
     name, title, kind, tag, usage, report_note = "toy", "line fitting", "points", "lines", "none", "Mean errors."
+    percent = False
     Config: type[RunConfig] = ToyConfig
     Results: type[ResultsFile] = ToyResults
     row = ModelRow("toy", lambda _, n: nn.Linear(n, 1), NoConfig(), {"n": 3}, lambda m, r: initialise(m, r, "xavier"))

@@ -290,7 +290,8 @@ def test_the_exported_page_does_the_same(
     for query in QUERIES:
         for name in ("scenes", "questions"):
             call = f"import('./source.js').then((m) => m.rowsOf('{name}', {json.dumps(query)}))"
-            assert browser.ask(call) == get(f"/lists/{name}?{urlencode(query)}").json
+            expected = {"split": "test", **query}  # of which there are predictions
+            assert browser.ask(call) == get(f"/lists/{name}?{urlencode(expected)}").json
     browser.wait(CAN_PLAY)
     browser.click(".stage", 0.5)
     duration = browser.ask("document.querySelector('audio').duration")
@@ -303,3 +304,47 @@ def test_nothing_is_fetched_from_elsewhere(browser: Chromium, url: str) -> None:
     show(browser, url)
     assert browser.requested
     assert all(address.startswith(url) or address == "about:blank" for address in browser.requested)
+
+
+def test_a_page_that_is_opened_as_a_file_says_how_to_serve_it(
+    chromium: Chromium, graphs: Path, tmp_path: Path, url: str
+) -> None:
+    assert run(["explore", str(graphs), "--export", str(tmp_path / "page"), "--limit", "1"]) == DONE
+    chromium.look(1280, 900)
+    chromium.open((tmp_path / "page/index.html").as_uri())
+    chromium.wait("getComputedStyle(document.querySelector('#unserved')).visibility === 'visible'")
+    assert "python3 -m http.server" in chromium.ask("document.body.innerText")
+    show(chromium, url)
+    assert chromium.ask("document.querySelector('#unserved')") is None
+
+
+@pytest.mark.parametrize("width", [390, 900, 1280, 1600])
+def test_the_words_of_all_blocks_lie_or_all_stand(browser: Chromium, url: str, width: int) -> None:
+    browser.look(width, 844)
+    show(browser, url)
+    browser.wait("document.querySelectorAll('.words').length > 3")
+    modes = browser.ask("[...document.querySelectorAll('.words')].map((words) => getComputedStyle(words).writingMode)")
+    assert len({*modes}) == 1
+    assert width > 390 or modes[0] == "vertical-lr"
+
+
+def test_frequencies_stand_beside_the_spectrogram(browser: Chromium, url: str) -> None:
+    show(browser, url)
+    names = browser.ask("[...document.querySelectorAll('.spectrogram span')].map((one) => one.textContent)")
+    assert names == ["100 Hz", "300 Hz", "1,000 Hz", "3,000 Hz"]
+    inside = """(() => {
+        const box = document.querySelector('.spectrogram').getBoundingClientRect();
+        const names = [...document.querySelectorAll('.spectrogram span')].map((one) => one.getBoundingClientRect());
+        const apart = names.every((one, k) => !k || names[k - 1].top >= one.bottom - 1);
+        return apart && names.every((one) => one.top >= box.top && one.bottom <= box.bottom + 1);
+    })()"""
+    assert browser.ask(inside)
+
+
+def test_every_label_has_a_colour_of_its_own(browser: Chromium, mixed: Path, serve: Callable[..., Server]) -> None:
+    server = serve(mixed)
+    row = max(getter(server)("/lists/mixtures").json["rows"], key=lambda row: len(row["label"]))
+    assert len(row["label"]) == 2
+    show(browser, server.url, f"#{row['record']}")
+    blocks = "[...document.querySelectorAll('.block')]"
+    assert len({*browser.ask(f"{blocks}.map((one) => getComputedStyle(one).backgroundColor)")}) == 2

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import clear_gen
 from clear_gen.cli import run
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.explore.library import SITE_FILES, STATIC, site_file
@@ -47,6 +48,26 @@ def test_the_folder_holds_what_the_server_says(heard: Path, serve: Callable[...,
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     assert run([*command, "--overwrite"]) == DONE
     assert {path for path in before if not path.is_dir()} == {path for path in out.rglob("*") if path.is_file()}
+
+
+def test_the_page_shows_the_split_that_was_predicted(heard: Path, tmp_path: Path) -> None:
+    asked = clear_gen.open_dataset(heard).questions("test")
+    (tmp_path / "mine.jsonl").write_text(json.dumps({"question_id": asked[5].question_id, "answer": "yes"}) + "\n")
+    command = ["explore", str(heard), "--predictions", str(tmp_path / "mine.jsonl"), "--limit", "10"]
+    assert run([*command, "--export", str(tmp_path / "page")]) == DONE
+    lists = json.loads((tmp_path / "page/lists.json").read_text())
+    assert [row["split"] for row in lists["scenes"]] == ["test"] * 10
+    assert {row["split"] for row in lists["questions"]} == {"test"}
+
+
+def test_other_predictions_are_another_page(heard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = ["--export", str(tmp_path / "page"), "--limit", "2"]
+    assert run(["explore", str(heard), *out]) == DONE
+    assert f"such as: python3 -m http.server --directory {tmp_path / 'page'}" in capsys.readouterr().out
+    name = clear_gen.open_dataset(heard).questions("test")[0].question_id
+    (tmp_path / "mine.jsonl").write_text(json.dumps({"question_id": name, "answer": "yes"}) + "\n")
+    assert run(["explore", str(heard), *out, "--predictions", str(tmp_path / "mine.jsonl")]) == WRONG_INPUT
+    assert "--overwrite" in capsys.readouterr().err
 
 
 def test_mixtures_come_with_all_their_snrs(mixed: Path, tmp_path: Path) -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from matplotlib.image import imread
 
 import clear_gen
 from clear_gen.datasets.drawing import mel_spectrogram
 from clear_gen.datasets.scenes.load import load_scene
-from clear_gen.explore.pictures import outline, png, spectrogram
+from clear_gen.explore.pictures import frequencies, outline, png, spectrogram
+from clear_gen.explore.scenes import Scenes
 from clear_gen.explore.server import Server
+from clear_gen.sounds.attributes import GivenAttribute
 from tests.explore.conftest import Get, getter
 from tests.questions import oracle
 
@@ -209,3 +213,31 @@ def test_outline() -> None:
     assert max(high for _, high in found) == 100 or min(low for low, _ in found) == -100
     assert outline(np.zeros(0, np.float32)) == []
     assert outline(np.zeros(3, np.float32)) == [[0, 0]] * 3
+
+
+def test_frequencies_beside_the_spectrogram_are_where_a_tone_of_theirs_is() -> None:
+    found = frequencies(16_000)
+    assert [name for name, _ in found] == ["100 Hz", "300 Hz", "1,000 Hz", "3,000 Hz", "6,000 Hz"]
+    for name, height in found:
+        hz = float(name.removesuffix(" Hz").replace(",", ""))
+        picture = imread(io.BytesIO(spectrogram(np.sin(2 * np.pi * hz * np.arange(16_000) / 16_000), 16_000)))
+        row = picture[:, :, :3].sum((1, 2)).argmax()  # from above
+        assert 1 - (row + 0.5) / len(picture) == pytest.approx(height, abs=0.6 / len(picture))
+
+
+def test_a_legend_where_eight_colours_are_not_enough(heard: Path) -> None:
+    library = Scenes(heard)
+    record = library.record("scenes", "train-000000")
+    assert record["legend"] == []
+    there = {block["words"][0].partition(" ")[2]: block["colour"] for block in record["blocks"]}
+    rule = library._settings.domain.attributes["instrument"]
+    others = [f"instrument {k}" for k in range(9)]
+    attributes = {**library._settings.domain.attributes, "instrument": GivenAttribute(values=[*others, *rule.values])}
+    domain = library._settings.domain.model_copy(update={"attributes": attributes})
+    library._settings = replace(library._settings, domain=domain)
+    more = library.record("scenes", "train-000000")
+    legend = dict(more["legend"])
+    assert legend.keys() == there.keys()
+    assert len({*legend.values()}) == len(legend)
+    for block in more["blocks"]:
+        assert block["colour"] == legend[block["words"][0].partition(" ")[2]]

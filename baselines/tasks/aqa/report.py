@@ -139,7 +139,7 @@ def _intervals(
         tip = f"{percent(score.accuracy)} %, interval {interval(score)}"
         note = f"{percent(score.accuracy)} %" + ("" if isinstance(score, Weighted) else f" of {score.n:,}")
         bars[in_words(name)] = Bar(score.accuracy, score.low, score.high, tip, note, papers.get(name))
-    return bar_chart(bars, label, width)
+    return bar_chart(bars, label, True, width)
 
 
 def _type_rows(scores: Mapping[str, Score | Weighted], papers: Mapping[str, float | None]) -> Rows:

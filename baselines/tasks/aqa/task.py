@@ -70,6 +70,7 @@ class Aqa:
         "clear-bench evaluate run --data DATASET"
     )
     report_note = "Shares of correct answers in per cent."
+    percent = True
 
     # --- training -----------------------------------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ def _charts(found: Sequence[Experiment]) -> list[Markup]:
             if one.snr == snr and bar:
                 bars[one.name] = bar
         if bars:
-            cards.append(subsection(f"Micro-AP, {snr}", bar_chart(bars, f"Micro-averaged precision, {snr}")))
+            cards.append(subsection(f"Micro-AP, {snr}", bar_chart(bars, f"Micro-averaged precision, {snr}", False)))
     return cards
 
 
@@ -126,7 +126,7 @@ def _scores(one: Experiment) -> Markup:
     scores = by_class(files)
     bars = {label: bar for label, of in scores.items() if (bar := bar_of([score.ap for score in of]))}
     if bars:
-        drawn = bar_chart(bars, f"Average precision of {one.name} by class")
+        drawn = bar_chart(bars, f"Average precision of {one.name} by class", False)
         parts.append(subsection("Average precision by class", drawn))
     origins = [_origin(path, file) for path, file in one.files.items()]
     parts.append(details("every class, and provenance", table(_class_rows(scores)), *origins))

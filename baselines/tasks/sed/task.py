@@ -73,6 +73,7 @@ class Sed:
     tag = "sound-event-detection"
     usage = "clear-bench predict run --audio street.wav\nclear-bench evaluate run --data DATASET"
     report_note = "Average precision and AUC are fractions, as the paper prints them."
+    percent = False
 
     # --- training -----------------------------------------------------------------------------------------------------
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import atomic_path
-from clear_gen.datasets.drawing import COLOURS, DPI, INK, WIDTH_INCHES, draw_spectrogram, new_figure, suffix_of
+from clear_gen.datasets.drawing import DPI, INK, WIDTH_INCHES, colour_of, draw_spectrogram, new_figure, short, suffix_of
 from clear_gen.datasets.mixtures.load import Mixture, load_mixture
 from clear_gen.mixtures.graph import PlacedEvent
 
 HEIGHT_INCHES = 6.0
 ROW_INCHES = 0.45  # of one label
 TEXT_SHARE = 0.07  # of the clip: what a text takes
+NAME_LETTERS = 48  # of a recording, in the title
 BAR = 0.7  # height of a bar, the rows being 1 apart
 
 
@@ -50,7 +51,7 @@ def mixture_figure(mixture: Mixture) -> Any:
     _draw_events(labelled, mixture)
     labelled.set_xlim(0, graph.n_samples / sample_rate)
     labelled.set_xlabel("time (s)")
-    under = f"{graph.background.source_id} from {graph.background.offset_s:.2f} s"
+    under = f"{short(graph.background.source_id, NAME_LETTERS)} from {graph.background.offset_s:.2f} s"
     loop = "" if graph.background.crossfade_s is None else ", a loop"
     measure = "SNR in dB (RMS)" if graph.snr_measure == "rms" else "SNR in LU"
     title = f"{graph.mixture_id}   |   {graph.recipe}   |   over {under}{loop}   |   {measure}: measured (asked)"
@@ -62,12 +63,12 @@ def _draw_events(panel: Any, mixture: Mixture) -> None:
     labels = mixture.graph.weak_labels
     for event in mixture.graph.events:
         row = labels.index(event.label)
-        width_s, colour = event.offset_s - event.onset_s, COLOURS[row % len(COLOURS)]
+        width_s, colour = event.offset_s - event.onset_s, colour_of(row)
         panel.barh(row, width_s, BAR, event.onset_s, color=colour, edgecolor=INK, linewidth=0.8, alpha=0.75)
         achieved = "?" if event.snr_achieved_db is None else f"{round(event.snr_achieved_db, 1) + 0.0:.1f}"
         text = f"{achieved} ({event.snr_nominal_db:g})".replace("-", "−")
         _write(panel, text, row, event, mixture.graph.n_samples / mixture.sample_rate)
-    panel.set_yticks(range(len(labels)), labels, parse_math=False)
+    panel.set_yticks(range(len(labels)), [*map(short, labels)], parse_math=False)
     panel.set_ylim(max(1, len(labels)) - 0.5, -0.5)
     panel.grid(axis="x", color="#DDDDDD")
     panel.set_axisbelow(True)

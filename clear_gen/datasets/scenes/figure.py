@@ -13,7 +13,17 @@ from typing import Any
 import numpy as np
 
 from clear_gen.core.files import atomic_path
-from clear_gen.datasets.drawing import COLOURS, DPI, INK, WIDTH_INCHES, draw_spectrogram, new_figure, suffix_of
+from clear_gen.datasets.drawing import (
+    COLOURS,
+    DPI,
+    INK,
+    WIDTH_INCHES,
+    colour_of,
+    draw_spectrogram,
+    new_figure,
+    short,
+    suffix_of,
+)
 from clear_gen.datasets.scenes.load import load_scene
 from clear_gen.datasets.scenes.scene import Scene
 from clear_gen.scenes.domain import Domain
@@ -28,6 +38,8 @@ TINT = 0.5  # share of white in a block, so that black text is readable on every
 DRY_END = {"linestyle": "--", "linewidth": 1.5}
 TEXT_POINTS = 12.0
 LEAST_TEXT_POINTS = 9.0  # text that would have to be smaller to fit is turned upright
+LEAST_UPRIGHT_POINTS = 7.0  # upright text that would have to be smaller is cut
+LEGEND_COLUMNS = 7
 
 
 def draw_scene(folder: Path, scene_id: str | None, path: Path) -> None:
@@ -69,6 +81,7 @@ def scene_figure(scene: Scene) -> Any:
     panels[-1].set_xlim(0, graph.n_samples / graph.sample_rate)
     panels[-1].set_xlabel("time (s)   |   white: silence   |   dashed: end of the dry scene")
     figure.suptitle(_title(scene), fontsize=15)
+    _draw_legend(figure, graph, domain, colours)
     figure.draw_without_rendering()  # only now is it known how large the panels and the texts are
     _fit(panels[-1], cells)
     return figure
@@ -85,10 +98,24 @@ def _title(scene: Scene) -> str:
 
 
 def _colours(graph: SceneGraph, domain: Domain) -> list[str]:
-    """A colour per sound, by its value of the domain's first given attribute; after eight values they repeat."""
+    """A colour per sound, by its value of the domain's first given attribute."""
     name, rule = next(iter(given(domain.attributes).items()))
     numbers = {value: number for number, value in enumerate(rule.values)}
-    return [COLOURS[numbers[sound.attributes[name]] % len(COLOURS)] for sound in graph.sounds]
+    return [colour_of(numbers[sound.attributes[name]]) for sound in graph.sounds]
+
+
+def _draw_legend(figure: Any, graph: SceneGraph, domain: Domain, colours: list[str]) -> None:
+    """What the colours stand for, where the first eight, which are easy to tell apart, are not enough."""
+    from matplotlib.patches import Patch
+
+    name, rule = next(iter(given(domain.attributes).items()))
+    if len(rule.values) <= len(COLOURS):
+        return
+    named = {str(sound.attributes[name]): colour for sound, colour in zip(graph.sounds, colours, strict=True)}
+    patches = [Patch(facecolor=_tint(colour), edgecolor=INK, label=short(label)) for label, colour in named.items()]
+    legend = figure.legend(handles=patches, loc="outside lower center", ncols=LEGEND_COLUMNS, frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _span_s(sound: Sound, sample_rate: int) -> tuple[float, float]:
@@ -116,8 +143,7 @@ def _draw_sounds(panel: Any, graph: SceneGraph, domain: Domain, colours: list[st
     cells = []
     for sound, colour in zip(graph.sounds, colours, strict=True):
         start_s, stop_s = _span_s(sound, graph.sample_rate)
-        tint = [TINT + (1 - TINT) * int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-        panel.axvspan(start_s, stop_s, facecolor=tint, edgecolor=INK, linewidth=0.8)
+        panel.axvspan(start_s, stop_s, facecolor=_tint(colour), edgecolor=INK, linewidth=0.8)
         for row, names in enumerate(rows):
             values = [sound.attributes[name] for name in names]
             text = "".join("?" if value is None else str(value) for value in values)
@@ -128,6 +154,10 @@ def _draw_sounds(panel: Any, graph: SceneGraph, domain: Domain, colours: list[st
     panel.set_ylim(len(rows) - 0.5, -0.5)
     _draw_tail(panel, graph)
     return cells
+
+
+def _tint(colour: str) -> list[float]:
+    return [TINT + (1 - TINT) * int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
 
 
 def _draw_tail(panel: Any, graph: SceneGraph) -> None:
@@ -143,7 +173,7 @@ def _draw_tail(panel: Any, graph: SceneGraph) -> None:
 
 
 def _fit(panel: Any, cells: list[tuple[Any, float]]) -> None:
-    """Make the texts smaller until each fits in its block; turn them upright where that would be too small."""
+    """Make the texts smaller until each fits in its block; turn all upright, and cut some, where that is too small."""
     room = panel.get_window_extent()
     pixels_per_s = room.width / (panel.get_xlim()[1] - panel.get_xlim()[0])
     row_pixels = room.height / abs(panel.get_ylim()[1] - panel.get_ylim()[0])
@@ -154,6 +184,10 @@ def _fit(panel: Any, cells: list[tuple[Any, float]]) -> None:
         across = [
             min(width / size.height, 0.86 * row_pixels / size.width) for width, size in zip(widths, sizes, strict=True)
         ]
-        points = TEXT_POINTS * min(1, *across)
-    for text, _ in cells:
+        points = max(TEXT_POINTS * min(1, *across), LEAST_UPRIGHT_POINTS)
+    for (text, _), size, width in zip(cells, sizes, widths, strict=True):
         text.set(fontsize=points, rotation=90 if upright else 0)
+        along = 0.86 * row_pixels if upright else width
+        letters = int(len(text.get_text()) * along * TEXT_POINTS / (size.width * points) + 1e-6)
+        text.set_text(short(text.get_text(), letters))
+        text.set_visible(not upright or size.height * points / TEXT_POINTS <= width / 0.86)

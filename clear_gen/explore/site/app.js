@@ -4,6 +4,8 @@ import { addressOf, markChosen, showFilters, showRows } from "./filters.js";
 import { by, named, read } from "./page.js";
 import { showRecord } from "./record.js";
 
+by("unserved").remove();
+
 async function begin() {
   const about = await read("dataset.json");
   document.title = `${about.name}: clear-gen explore`;

@@ -5,7 +5,7 @@ import { clock, draw, make } from "./page.js";
 
 const SEEK_S = { ArrowLeft: -0.5, ArrowRight: 0.5, ArrowDown: -0.5, ArrowUp: 0.5, PageDown: -2, PageUp: 2 };
 const TICKS = 8;
-const COLOURS = 8;
+const UPRIGHT_REM = 3.4; // what a block's words need when they lie
 
 export class Timeline {
   constructor(record) {
@@ -13,7 +13,9 @@ export class Timeline {
     this.blocks = record.blocks.map((block) => this.#block(block));
     this.head = make("div", { class: "head" });
     this.stage = make("div", { class: "stage" }, ...this.#panels(), this.#axis(), this.head);
-    this.element = make("div", { class: "timeline" }, this.stage);
+    this.element = make("div", { class: "timeline" }, this.stage, this.#legend());
+    this.sizes = new ResizeObserver(() => this.#turn());
+    this.sizes.observe(this.stage);
     if (record.outline) this.#hear();
     else this.element.prepend(make("p", { class: "remark" }, "No audio here: the timeline shows what would be heard."));
   }
@@ -22,8 +24,8 @@ export class Timeline {
     const panels = [];
     if (this.record.outline) {
       panels.push(outlineOf(this.record.outline));
-      const picture = { class: "spectrogram", src: `spectrograms/${this.record.record}.png`, alt: "" };
-      panels.push(make("img", picture));
+      const picture = make("img", { src: `spectrograms/${this.record.record}.png`, alt: "" });
+      panels.push(make("div", { class: "spectrogram" }, picture, ...this.#frequencies()));
     }
     const lanes = Math.max(1, this.record.lanes.length, ...this.record.blocks.map((block) => block.lane + 1));
     for (let lane = 0; lane < lanes; lane += 1) {
@@ -34,9 +36,35 @@ export class Timeline {
     return panels;
   }
 
+  #frequencies() {
+    return this.record.frequencies.map(([name, height]) => {
+      const at = make("span", { "aria-hidden": "true" }, name);
+      at.style.bottom = `${100 * height}%`;
+      return at;
+    });
+  }
+
+  #legend() {
+    const items = this.record.legend.map(([name, colour]) => {
+      const swatch = make("span", {});
+      swatch.style.setProperty("--colour", colour);
+      return make("li", {}, swatch, name);
+    });
+    return items.length ? make("ul", { class: "legend" }, ...items) : null;
+  }
+
+  // All words lie or all stand, as the narrowest block allows.
+  #turn() {
+    const narrowest = Math.min(...this.record.blocks.map((block) => block.stop_s - block.start_s));
+    const pixels = (narrowest / this.record.duration_s) * this.stage.clientWidth;
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    this.stage.classList.toggle("upright", !this.record.lanes.length && pixels < UPRIGHT_REM * rem);
+  }
+
   #block(block) {
     const words = make("span", { class: "words" }, ...block.words.map((word) => make("span", {}, word)));
-    const element = make("div", { class: `block c${block.colour % COLOURS}`, title: block.words.join(", ") }, words);
+    const element = make("div", { class: "block", title: block.words.join(", ") }, words);
+    element.style.setProperty("--colour", block.colour);
     this.#place(element, block.start_s, block.stop_s);
     return element;
   }
@@ -107,6 +135,7 @@ export class Timeline {
   // Another record is shown.
   close() {
     this.stop();
+    this.sizes.disconnect();
     if (this.audio) URL.revokeObjectURL(this.audio.src);
   }
 

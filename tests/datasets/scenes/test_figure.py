@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,9 +11,17 @@ import numpy as np
 import pytest
 
 from clear_gen.core.errors import InputError
-from clear_gen.datasets.drawing import FLOOR_DB, HOP, N_BANDS, mel_spectrogram
+from clear_gen.datasets.drawing import (
+    FLOOR_DB,
+    HOP,
+    N_BANDS,
+    band_centres_hz,
+    colour_of,
+    frequency_ticks,
+    mel_spectrogram,
+)
 from clear_gen.datasets.scenes.build import create
-from clear_gen.datasets.scenes.figure import draw_scene, scene_figure
+from clear_gen.datasets.scenes.figure import LEAST_UPRIGHT_POINTS, draw_scene, scene_figure
 from clear_gen.datasets.scenes.load import load_scenes
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.scene import Scene
@@ -21,6 +30,7 @@ from clear_gen.scenes.graph import Noise, Reverb, SceneGraph, Sound
 from clear_gen.sounds.attributes import GivenAttribute
 from clear_gen.store.build import Execution
 from tests.banks import tone_bank
+from tests.pictures import is_clipped, overlapping_words
 
 RATE = 16_000
 CLEAR2 = load_domain("clear2")
@@ -191,7 +201,8 @@ def test_texts_lie_within_their_blocks(shortest_s, rotation, instrument):
     texts = iter(panel.texts)
     for sound in scene.graph.sounds:
         cells = [next(texts) for _ in range(4)]
-        assert [cell.get_text() for cell in cells] == [instrument, "C#4", "bright", "?"]
+        words = [cell.get_text() for cell in cells]
+        assert words == [instrument if instrument == "clarinet" else "contrabass …", "C#4", "bright", "?"]
         assert {cell.get_rotation() for cell in cells} == {rotation if instrument == "clarinet" else 90}
         boxes = [cell.get_window_extent() for cell in cells]
         left, right = (origin + scale * at / RATE for at in (sound.onset_sample, sound.onset_sample + sound.n_samples))
@@ -206,3 +217,50 @@ def test_title_says_what_the_scene_is_in():
     title = scene_figure(crowded(1.0)).get_suptitle()
     for part in ("train-000000", "15 sounds", "RT60 0.15 s, DRR 3.0 dB", "−63 dBFS", "no audio"):
         assert part in title
+
+
+@pytest.mark.parametrize("shortest_s", [1.2, 0.3, 0.05])
+def test_words_that_are_too_long_are_cut_and_stay_legible(shortest_s):
+    figure = scene_figure(crowded(shortest_s, "a contrabass clarinet of the nineteenth century"))
+    panel = figure.axes[0]
+    box = panel.get_window_extent()
+    cells = [text for text in panel.texts[:60] if text.get_visible()]
+    assert len(cells) >= 48  # of very short sounds nothing can be read
+    assert len({text.get_rotation() for text in cells}) == 1
+    for text in cells:
+        extent = text.get_window_extent()
+        assert box.y0 <= extent.y0
+        assert extent.y1 <= box.y1
+        assert text.get_fontsize() >= LEAST_UPRIGHT_POINTS
+    assert "…" in cells[0].get_text() or cells[0].get_text() == "C#4"
+    assert not is_clipped(figure)
+    assert not overlapping_words(figure)
+
+
+def test_a_legend_where_eight_colours_are_not_enough():
+    scene = crowded(1.2)
+    assert not scene_figure(scene).legends
+    names = [f"noise ${k}$" for k in range(12)]
+    sounds = [
+        replace(sound, attributes={**sound.attributes, "instrument": names[k % 12]})
+        for k, sound in enumerate(scene.graph.sounds)
+    ]
+    attributes = {**CLEAR2.attributes, "instrument": GivenAttribute(values=names)}
+    graph, domain = replace(scene.graph, sounds=tuple(sounds)), CLEAR2.model_copy(update={"attributes": attributes})
+    figure = scene_figure(Scene(graph, domain, "recorded"))
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == names
+    assert len({patch.get_facecolor() for patch in legend.get_patches()}) == 12
+    assert not is_clipped(figure)
+    assert not overlapping_words(figure)
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 44_100, 96_000])
+def test_named_frequencies_have_room(rate):
+    ticks = frequency_ticks(band_centres_hz(rate))
+    assert len(ticks) >= 4
+    assert min(np.diff([band for _, band in ticks])) >= 0.08 * N_BANDS
+
+
+def test_no_two_colours_are_alike():
+    assert len({colour_of(number) for number in range(300)}) == 300

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from baselines.core.optim import Objective
 from baselines.core.results import read_results, results_json, write_results
 from baselines.report.page import curves
-from baselines.report.runs import ReportedRun, read_history, read_runs
+from baselines.report.runs import ReportedRun, read_history, read_runs, training
 from baselines.tasks.aqa.evaluate import lines
 from baselines.tasks.aqa.figures import row_shares, write_figures
 from baselines.tasks.aqa.metrics import Confusion, evaluate
@@ -324,7 +325,20 @@ def test_a_run_without_results_shows_its_training(tmp_path: Path) -> None:
         read_run(folder)
     (folder / "metrics.jsonl").write_text(history(1))
     (folder / "config.yaml").write_text("task: aqa\n")
-    assert Page(page([read_run(folder)])).tags.count("polyline") == 4
+    text = page([read_run(folder)])
+    assert Page(text).tags.count("polyline") == 4
+    assert re.findall(r'class="tick"[^>]*>([\d.]+ %)<', text) == ["0 %", "25 %", "50 %", "75 %", "100 %"]
+
+
+def test_the_best_epoch_is_told_in_the_unit_of_the_axis(tmp_path: Path) -> None:
+    row = {"validation_accuracy": 0.625, "train_accuracy": 0.5}
+    panels = {"accuracy": tuple(row)}
+    for percent, value, top in ((True, "62.5 %", "100 %"), (False, "0.6250", "1")):
+        text = training(
+            ReportedRun(tmp_path, "aqa", {}, [row]), panels, Objective("validation_accuracy", "max"), percent
+        )
+        assert f"the highest validation accuracy, {value}, in epoch 1" in text
+        assert f">{top}<" in text
 
 
 def test_curves_stay_in_their_frame() -> None:

@@ -65,6 +65,13 @@ def test_tables_of_the_paper_beside_the_mean_over_folds(sed_folds: Path) -> None
     assert row_of(text, "dog")[1:3] == [str(sum(one.n_clips for one in dog)), f"{np.mean([one.ap for one in dog]):.4f}"]
 
 
+def test_axes_tables_and_notes_are_all_fractions(sed_folds: Path) -> None:
+    text = page(runs_of(sed_folds))
+    assert text.count("<polyline") == 12
+    assert not re.findall(r"\d %", text)
+    assert re.findall(r'class="tick"[^>]*>(0\.25|0\.75|1)<', text).count("0.75") >= 3 + 1  # curves, bars
+
+
 def test_the_misprint_is_marked(sed_folds: Path) -> None:
     file = changed(results_of(sed_folds, 1), model="gap", snr_db=10.0, options={})
     text = page([ReportedRun(Path("run"), "sed", {"results.json": file})])

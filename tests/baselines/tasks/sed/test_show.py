@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from baselines.tasks.sed.run import hear, load_run
 from clear_gen.cli.common import DONE, WRONG_INPUT
 from clear_gen.datasets.mixtures.load import load_mixture
 from tests.baselines.tasks.sed.runs import all_clips, write_run
+from tests.pictures import is_clipped, overlapping_words
 
 
 def size_of(path: Path) -> tuple[int, int]:
@@ -38,7 +41,7 @@ def test_a_picture_of_each_clip(sed_folds: Path, tmp_path: Path, capsys: pytest.
     assert first != other
     for name, clip in names.items():
         heard = hear_clip(load_run(folder, "cpu"), folder, *(clip or [None]))
-        rows = len(heard.graph.weak_labels)
+        rows = len({*heard.graph.weak_labels, *(event.label for event in heard.detected)})
         inches = 1.9 * (2 + len(heard.shown)) + 1.5 * 2 + 0.4 + 0.35 * rows + 1.2
         assert size_of(tmp_path / name) == (1600, int(100 * inches + 1e-6))
 
@@ -62,6 +65,37 @@ def test_what_is_drawn_is_what_the_run_hears(sed_folds: Path, sed_data: Path) ->
     assert heard.attention["time"].sum(1) == pytest.approx(1)
 
 
+def test_detected_events_stand_under_the_true_ones(sed_folds: Path) -> None:
+    folder = sed_folds / "fold-1"
+    lines = (folder / "predictions-mixtures-snr0-fold1.jsonl").read_text().splitlines()
+    predicted = {row["mixture_id"]: row["events"] for row in map(json.loads, lines)}
+    assert any(predicted.values())
+    for clip, events in predicted.items():
+        heard = hear_clip(load_run(folder, "cpu"), folder, clip)
+        found = [[event.label, event.onset_s, event.offset_s] for event in heard.detected]
+        assert found == [
+            [label, pytest.approx(on, abs=1e-3), pytest.approx(off, abs=1e-3)] for label, on, off in events
+        ]
+        [panel] = [one for one in clip_figure(heard, "title").axes if "detected" in one.get_title("left")]
+        labels = [text.get_text() for text in panel.get_yticklabels()]
+        true = [(labels.index(event.label) - 0.4, event.onset_s) for event in heard.graph.events]
+        below = [(labels.index(event.label), event.onset_s) for event in heard.detected]
+        assert [(bar.get_y(), bar.get_x()) for bar in panel.patches] == [pytest.approx(one) for one in [*true, *below]]
+        assert [bar.get_hatch() is None for bar in panel.patches] == [True] * len(true) + [False] * len(below)
+
+
+@pytest.mark.parametrize("name", ["", " that barks at a $large$ crowd in the distance"])
+def test_nothing_is_clipped_or_printed_over_something_else(sed_folds: Path, name: str) -> None:
+    folder = sed_folds / "fold-1"
+    heard = hear_clip(load_run(folder, "cpu"), folder, "fold1-000001")
+    graph = replace(heard.graph, events=tuple(replace(one, label=one.label + name) for one in heard.graph.events))
+    detected = [one._replace(label=one.label + name) for one in heard.detected]
+    labels = [label + name for label in heard.labels]
+    figure = clip_figure(heard._replace(graph=graph, labels=labels, detected=detected), "some/where " * 20)
+    assert not is_clipped(figure)
+    assert not overlapping_words(figure)
+
+
 @pytest.mark.parametrize(("model", "maps"), [("gwrp", ["map"]), ("atrous", ["time_frequency"])])
 def test_models_without_a_decoder_show_the_maps_that_they_have(
     sed_data: Path, tmp_path: Path, model: str, maps: list[str]
@@ -76,7 +110,7 @@ def test_models_without_a_decoder_show_the_maps_that_they_have(
         assert [f"{heard.labels[k]}: {MAPS[name]}" in titles for k in heard.shown] == [True] * len(heard.shown)
     assert "decoder" not in titles
     assert "attention over time" not in titles
-    [bars] = [panel for panel in figure.axes if "threshold" in panel.get_title("left")]
+    [bars] = [panel for panel in figure.axes if "threshold" in panel.get_title("right")]
     drawn = dict(zip((text.get_text() for text in bars.get_yticklabels()), bars.patches, strict=True))
     for k, label in enumerate(heard.labels):
         name = f"{label} (true)" if label in heard.graph.weak_labels else label
