@@ -53,7 +53,7 @@ floors-test:
 	$(PYTHON) -m tests.floors constraints > $(FLOORS)/constraints.txt
 	$(FLOORS)/bin/python -m pip install -q -c $(FLOORS)/constraints.txt -e '.[dev,formats,ray,soundfont]'
 	CLEAR_SHARED=$(abspath $(SHARED)) $(FLOORS)/bin/python -m pytest -W default \
-		-m "not nightly and not peers$(if $(wildcard $(SHARED)),, and not shared)" $$($(PYTHON) -m tests.floors modules)
+		-m "not nightly and not peers$(if $(wildcard $(SHARED)),, and not shared)" $$($(PYTHON) -m tests.floors tests)
 
 browser-test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m browser

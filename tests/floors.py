@@ -1,7 +1,7 @@
-"""The lowest versions that ``pyproject.toml`` promises, and the test modules that use each dependency; prints them.
+"""The lowest versions that ``pyproject.toml`` promises, and the tests that use each dependency; prints them.
 
 python -m tests.floors constraints   # every dependency at its floor, as make floors-test installs it
-python -m tests.floors modules       # what it runs there
+python -m tests.floors tests         # what it runs there
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
 REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)>=(?P<floor>[\w.]+)(?P<marker>;.*)?")
-MODULES = {
+TESTS = {
     "click": "tests/cli/test_corpora.py",
     "datasets": "tests/datasets/scenes/test_card.py",
     "httpx": "tests/baselines/predictors/test_endpoint.py",
@@ -31,7 +31,7 @@ MODULES = {
     "pyloudnorm": "tests/dsp/test_levels.py",
     "pytest": "tests/test_architecture.py",
     "pyyaml": "tests/scenes/test_domain.py",
-    "ray": "tests/store/test_ray.py",
+    "ray": "tests/store/test_ray.py::test_scenes",
     "rich": "tests/core/test_progress.py",
     "safetensors": "tests/baselines/core/test_trainer.py",
     "scipy": "tests/scenes/test_room.py",
@@ -66,4 +66,4 @@ def constraints() -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join({"constraints": constraints(), "modules": sorted(set(MODULES.values()))}[sys.argv[1]]))
+    print("\n".join({"constraints": constraints(), "tests": sorted(set(TESTS.values()))}[sys.argv[1]]))
