@@ -66,8 +66,10 @@ def test_other_predictions_are_another_page(heard: Path, tmp_path: Path, capsys:
     assert f"such as: python3 -m http.server --directory {tmp_path / 'page'}" in capsys.readouterr().out
     name = clear_gen.open_dataset(heard).questions("test")[0].question_id
     (tmp_path / "mine.jsonl").write_text(json.dumps({"question_id": name, "answer": "yes"}) + "\n")
-    assert run(["explore", str(heard), *out, "--predictions", str(tmp_path / "mine.jsonl")]) == WRONG_INPUT
-    assert "--overwrite" in capsys.readouterr().err
+    assert run(["explore", str(heard), *out, "--predictions", str(tmp_path / "mine.jsonl")]) == DONE
+    kept = sorted(path.stem for path in (tmp_path / "page/records/scenes").iterdir())
+    assert len(kept) == 2
+    assert all(name.startswith("test-") for name in kept)  # nothing is left of the first
 
 
 def test_mixtures_come_with_all_their_snrs(mixed: Path, tmp_path: Path) -> None:
