@@ -23,7 +23,7 @@ def forbidden(folder: Path, tables: Iterable[str]) -> str | None:
     ``tables``: the dataset's tables of recordings. Raises InputError if one is damaged.
     """
     for name in tables:
-        licences = Counter(licence for licence, _ in _rows(folder / name, "licence"))
+        licences = Counter(licence or "" for licence, _ in _rows(folder / name, "licence"))
         for licence in sorted(licences.keys() & RESTRICTED):
             titles = [corpus.title for corpus in CORPORA.values() if corpus.licence == licence]
             what = f"{licences[licence]:,} recordings of {' or '.join(titles)}"

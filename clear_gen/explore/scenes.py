@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,7 @@ class Scenes:
 
     def some(self, limit: int) -> dict[str, list[dict[str, Any]]]:
         """The rows of every list for so many scenes, spread evenly over all, or over the splits that were predicted."""
-        shown = range(len(self.ids))
+        shown: Sequence[int] = range(len(self.ids))
         if self._asked and self._asked.predicted:
             splits = {self._split(int(self._asked.scene[number])) for number in self._asked.predicted}
             shown = [number for number in shown if self._split(number) in splits]

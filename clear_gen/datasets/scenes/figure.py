@@ -156,8 +156,9 @@ def _draw_sounds(panel: Any, graph: SceneGraph, domain: Domain, colours: list[st
     return cells
 
 
-def _tint(colour: str) -> list[float]:
-    return [TINT + (1 - TINT) * int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+def _tint(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (TINT + (1 - TINT) * int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    return red, green, blue
 
 
 def _draw_tail(panel: Any, graph: SceneGraph) -> None:
