@@ -20,7 +20,8 @@ demo: $(VENV)/.installed
 	$(BIN)/clear-gen questions $(DEMO)
 	$(BIN)/clear-gen show $(DEMO) --out $(DEMO)/scene.png
 	@echo
-	@echo "The dataset is in $(DEMO)/, a picture of its first scene in $(DEMO)/scene.png. Next:"
+	@echo "The dataset is in $(DEMO)/, a picture of its first scene in $(DEMO)/scene.png."
+	@echo "clear-gen is in $(BIN)/; '. $(BIN)/activate' puts it on the PATH of this shell. Next:"
 	@echo "  $(BIN)/clear-gen --help"
 	@echo "  $(BIN)/clear-gen answer $(DEMO) --question train-000000-0 --trace"
 	@echo "  $(BIN)/clear-gen validate $(DEMO) --all"

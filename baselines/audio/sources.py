@@ -8,6 +8,7 @@ from typing import Literal
 from baselines.audio.scenes import AudioScenes, Scenes
 from baselines.audio.virtual import virtual_scenes
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 from clear_gen.datasets.scenes.manifest import finished_settings
 
 SourceName = Literal["audio", "virtual"]
@@ -20,8 +21,8 @@ def open_scenes(folder: Path, split: str, source: SourceName | None = None) -> S
     """
     settings = finished_settings(folder)
     if not settings.sizes.get(split):
-        expected = ", ".join(name for name, size in settings.sizes.items() if size)
-        raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
+        there = [name for name, size in settings.sizes.items() if size]
+        raise InputError(f"{folder}: split: {not_among(split, there)}")
     if source is None:
         source = "audio" if settings.audio else "virtual"
     if source == "audio":

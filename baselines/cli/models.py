@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from clear_gen.core.names import not_among
+
 COUNTS = {"total": "params_total", "paper": "params_paper", "frozen": "params_frozen"}
 
 
@@ -29,7 +31,7 @@ def models(task: str | None, as_json: bool) -> None:
     from baselines.tasks.registry import TASKS
 
     if task is not None and task not in TASKS:
-        raise click.UsageError(f"--task: found {task}, expected one of: {', '.join(TASKS)}")
+        raise click.UsageError(f"--task: {not_among(task, TASKS)}")
     rows = {name: listing(one.models) for name, one in TASKS.items() if task in (None, name)}
     if as_json:
         click.echo(json.dumps([row for group in rows.values() for row in group], indent=1))

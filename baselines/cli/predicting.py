@@ -8,14 +8,16 @@ from typing import Any
 import click
 
 from baselines.cli.scoring import DEVICE
-from clear_gen.cli.common import PATH
+from clear_gen.cli.parameters import RUN, Source
 
 TOP = 5
 
 
 @click.command()
-@click.argument("run", type=PATH)
-@click.option("--audio", type=PATH, required=True, metavar="FILE", help="A recording: WAV, FLAC, OGG, MP3, AIFF.")
+@click.argument("run", type=RUN)
+@click.option(
+    "--audio", type=Source("a recording"), required=True, metavar="FILE", help="A recording: WAV, FLAC, OGG, MP3, AIFF."
+)
 @click.option("--question", help="Question answering: in English, such as the training questions.")
 @click.option("--top", type=click.IntRange(min=1), help=f"Question answering: answers to print.  [default: {TOP}]")
 @click.option("--force", is_flag=True, help="Question answering: answer also what is unlike the training questions.")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from clear_gen.cli.common import PATH
+from clear_gen.cli.parameters import RUN
 from clear_gen.cli.publishing import hub_options, repo_of, ship
 
 
 @click.command()
-@click.argument("run", type=PATH)
+@click.argument("run", type=RUN)
 @hub_options
 def publish(run: Path, repo: str | None, private: bool, revision: str | None, dry_run: bool) -> None:
     """Publish a trained RUN on the Hugging Face Hub: the weights of its best epoch, its configuration, features and

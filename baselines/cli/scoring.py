@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import OUT_FILE, OUT_FOLDER, PATH
+from clear_gen.cli.common import OUT_FILE, OUT_FOLDER
+from clear_gen.cli.parameters import DATASET, RUN, Source
 from clear_gen.core.progress import busy
 
 if TYPE_CHECKING:
     from baselines.tasks.scoring import Evaluated
 
+SCORED = Source("a run, results or predictions")
 SPLIT = click.option("--split", default="test", show_default=True, help="Split of the dataset.")
 DEVICE = click.option("--device", metavar="NAME", help="Such as cpu or cuda.  [default: the GPU if there is one]")
 
@@ -34,11 +36,14 @@ def _extra_body(_context: click.Context, _parameter: click.Parameter, value: str
 
 
 @click.command()
-@click.argument("run", type=PATH, required=False)
+@click.argument("run", type=RUN, required=False)
 @click.option(
-    "--predictions", type=PATH, metavar="FILE.jsonl", help="Score these: question_id and answer a line, or scores."
+    "--predictions",
+    type=Source("predictions, one JSON object a line"),
+    metavar="FILE.jsonl",
+    help="Score these: question_id and answer a line, or scores.",
 )
-@click.option("--data", type=PATH, metavar="DIR", help="Dataset.  [default for a RUN: its own]")
+@click.option("--data", type=DATASET, metavar="DIR", help="Dataset.  [default for a RUN: its own]")
 @click.option("--split", help="Split of the dataset; of mixtures: fold of the predictions.  [default: test]")
 @click.option("--snr", metavar="DB", help="Mixtures: SNR of the predictions.  [default: the lowest]")
 @click.option("--out", type=OUT_FOLDER, metavar="DIR", help="Folder of the results.  [default: RUN, or <FILE>-results]")
@@ -173,8 +178,10 @@ def _show(found: Mapping[str, Evaluated]) -> None:
 
 
 @click.command()
-@click.argument("models", nargs=-1, type=PATH, metavar="A B...")
-@click.option("--data", type=PATH, metavar="DIR", help="Dataset.  [default: the one that the results of A, B... name]")
+@click.argument("models", nargs=-1, type=SCORED, metavar="A B...")
+@click.option(
+    "--data", type=DATASET, metavar="DIR", help="Dataset.  [default: the one that the results of A, B... name]"
+)
 @SPLIT
 @click.option("--json", "json_path", type=OUT_FILE, metavar="FILE", help="JSON file to write, with every figure.")
 def compare(models: tuple[Path, ...], data: Path | None, split: str, json_path: Path | None) -> None:
@@ -206,7 +213,7 @@ def compare(models: tuple[Path, ...], data: Path | None, split: str, json_path: 
 
 
 @click.command()
-@click.argument("runs", nargs=-1, type=PATH, metavar="RUN...")
+@click.argument("runs", nargs=-1, type=SCORED, metavar="RUN...")
 @click.option("--out", type=OUT_FILE, default=Path("report.html"), show_default=True, help="Page to write.")
 def report(runs: tuple[Path, ...], out: Path) -> None:
     """Write one page about runs: scores beside the paper's, plots, training curves, configurations.
@@ -226,9 +233,9 @@ def report(runs: tuple[Path, ...], out: Path) -> None:
 
 
 @click.command()
-@click.argument("run", type=PATH)
+@click.argument("run", type=RUN)
 @click.argument("clip", required=False)
-@click.option("--data", type=PATH, metavar="DIR", help="Dataset.  [default: the run's own]")
+@click.option("--data", type=DATASET, metavar="DIR", help="Dataset.  [default: the run's own]")
 @click.option(
     "--out", type=OUT_FILE, default=Path("clip.png"), show_default=True, help="Picture to write (png, svg, pdf)."
 )

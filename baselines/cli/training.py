@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import OUT_FOLDER, PATH
+from clear_gen.cli.common import OUT_FOLDER
+from clear_gen.cli.parameters import DATASET, YAML
+from clear_gen.core.choice import Choice
+from clear_gen.core.names import not_among
 
 if TYPE_CHECKING:
     from baselines.tasks.base import Task
@@ -65,25 +68,25 @@ def _write_options(
 
 
 @click.command(cls=TrainCommand)
-@click.argument("data", type=PATH, metavar="[DATA]", required=False)
+@click.argument("data", type=DATASET, metavar="[DATA]", required=False)
 @click.option("--model", metavar="NAME", help="One of clear-bench models.")
 @click.option("--out", "run", type=OUT_FOLDER, required=True, metavar="RUN", help="Folder of the run.")
 @click.option(
     "--preset",
     help="For two CPU cores. tiny: questions, without DATA also a small dataset; narrow: mixtures.",
 )
-@click.option("--config", type=PATH, metavar="FILE", help="YAML with these options, by the names of RUN/config.yaml.")
+@click.option("--config", type=YAML, metavar="FILE", help="YAML with these options, by the names of RUN/config.yaml.")
 @click.option(
     "--set", "options", multiple=True, callback=_settings, metavar="NAME=VALUE", help="A setting of the model."
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Every random choice follows from it.  [default: 0]")
 @click.option("--seeds", callback=_seeds, help="Several runs, RUN/seed-N: paper (NAAQA's five), or such as 1,2,3.")
-@click.option("--optimizer", type=click.Choice(["adam", "adamw", "sgd"]), help="[default: adam]")
+@click.option("--optimizer", type=Choice(["adam", "adamw", "sgd"]), help="[default: adam]")
 @click.option("--learning-rate", type=float, help="The highest.  [default: 3e-4; mixtures: 1e-3]")
 @click.option("--weight-decay", type=float, help="[default: 5e-6; mixtures: 0]")
 @click.option(
     "--schedule",
-    type=click.Choice(["plateau", "cosine", "step", "none"]),
+    type=Choice(["plateau", "cosine", "step", "none"]),
     help="How the learning rate falls.  [default: plateau]",
 )
 @click.option("--warmup-steps", type=int, help="Steps in which the learning rate rises.  [default: 0]")
@@ -95,7 +98,7 @@ def _write_options(
 )
 @click.option("--accumulate", type=int, help="Parts of a step's batch, one after the other.  [default: 1]")
 @click.option("--max-epochs", type=int, help="[default: 40; mixtures: 50]")
-@click.option("--precision", type=click.Choice(["float32", "bfloat16"]), help="[default: bfloat16 on a GPU]")
+@click.option("--precision", type=Choice(["float32", "bfloat16"]), help="[default: bfloat16 on a GPU]")
 @click.option("--compile", is_flag=True, default=None, help="torch.compile, for questions on a GPU with CUDA graphs.")
 @DEVICE
 @click.option("--resume", is_flag=True, help="Continue a run that was interrupted.")
@@ -151,7 +154,11 @@ def _check_options(task: Task, given: dict[str, Any], preset: str | None) -> Non
                     f"{option.opts[0]}: found it with {task.kind}, expected {other.kind}: {other.title} takes it"
                 )
     if preset is not None and preset not in task.presets:
-        raise click.UsageError(f"--preset: found {preset} with {task.kind}, expected one of: {', '.join(task.presets)}")
+        of_all = [name for one in _tasks() for name in one.presets]
+        if preset in of_all:
+            expected = ", ".join(task.presets)
+            raise click.UsageError(f"--preset: found {preset} with {task.kind}, expected one of: {expected}")
+        raise click.UsageError(f"--preset: {not_among(preset, of_all)}")
 
 
 COMMANDS = (train,)

@@ -20,6 +20,7 @@ from torch import nn
 from clear_gen import __version__
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import atomic_path
+from clear_gen.core.names import not_among
 
 PROGRESS = "progress"
 DEVICES = "cpu", "cuda"
@@ -44,7 +45,7 @@ def device_named(name: str | None) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError):
         raise InputError(f"--device: found {name!r}, expected cpu, or cuda where torch has a GPU") from None
     if device.type not in DEVICES:
-        raise InputError(f"--device: found {name!r}, expected one of: {', '.join(DEVICES)}")
+        raise InputError(f"--device: {not_among(name, DEVICES)}")
     return device
 
 

@@ -139,6 +139,7 @@ def read_predictions(path: Path, split: Split) -> list[Prediction]:
     found: list[Prediction] = []
     first: dict[str, Any] | None = None
     for at, record in json_objects(path, split.format.example):
+        _check_task(record, split, at)
         item_id: str = field_of(record, split.format.id_field, str, at)
         found.append(Prediction(item_id, split.checked(item_id, record, at)))
         first = record if first is None else first
@@ -147,6 +148,15 @@ def read_predictions(path: Path, split: Split) -> list[Prediction]:
                 has = "them" if name in record else "none"
                 raise InputError(f"{at}: {name}: found {has}, unlike in lines before")
     return in_order(found, split, f"{path}")
+
+
+def _check_task(record: Mapping[str, Any], split: Split, at: str) -> None:
+    """Raise InputError if an item has another task's id instead of its own."""
+    own = split.format.id_field
+    others = [name for name in record if name.endswith("_id")]
+    if own not in record and others:
+        found = f"found {shown(others[0])} instead, as predictions of another task have"
+        raise InputError(f"{at}: {own}: {found}, expected {split.format.items} of {split.folder}")
 
 
 def in_order(predictions: Iterable[Prediction], split: Split, source: str) -> list[Prediction]:

@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from clear_gen import __version__
-from clear_gen.core.config import Strict, first_wrong
+from clear_gen.core.config import Strict
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import read_text, sha256_file, write_text
+from clear_gen.core.rejected import first_wrong
 from clear_gen.core.text import shown
 
 RESULTS = "results-{}.json"
@@ -107,13 +108,13 @@ def read_results(path: Path, *schemas: type[R]) -> R:
     if "task" not in stored:
         raise InputError(f"{path}: task: found none, as clear-bench 0.1 wrote results; run clear-bench evaluate again")
     if not isinstance(task, str) or task not in by_task:
-        raise InputError(f"{path}: task: found {shown(repr(task)[:60])}, expected {' or '.join(by_task)}")
+        raise InputError(f"{path}: task: found results of {shown(repr(task)[:60])}, expected {' or '.join(by_task)}")
     schema = by_task[task]
     fields = {name: stored[name] for name in schema.model_fields if name in stored}
     try:
         return schema.model_validate_json(json.dumps(fields), strict=True)
     except ValidationError as error:
-        wrong = first_wrong(error)
+        wrong = first_wrong(error, schema)
         raise InputError(f"{path}: {wrong.field}: {wrong}; clear-bench evaluate writes the file again") from None
 
 

@@ -64,13 +64,19 @@ class RunConfig(Strict):
 Config = TypeVar("Config", bound=RunConfig)
 
 
+def no_run(folder: Path, found: str = f"no {CONFIG}") -> InputError:
+    """Error for a folder that holds no run: it does not exist, or holds what was ``found``."""
+    problem = f"found {found}" if folder.exists() else "not found"
+    return InputError(f"{folder}: {problem}, expected the folder of a run made by clear-bench train")
+
+
 def task_of(run: Path) -> str:
     """The name of the task that a run's model was trained for.
 
     Raises InputError if the folder holds no run, or one from before version 0.2, which did not record the task.
     """
     if not (run / CONFIG).is_file():
-        raise InputError(f"{run}: found no {CONFIG}, expected the folder of a run made by clear-bench train")
+        raise no_run(run)
     stored = plain(parse_yaml(run / CONFIG), run / CONFIG)
     if not isinstance(task := stored.get("task"), str):
         raise InputError(

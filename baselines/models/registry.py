@@ -33,6 +33,7 @@ from baselines.models.sed.two_step_attention import TwoStepAttention
 from baselines.models.sed.vggish_pool import Config as VggishConfig
 from baselines.models.sed.vggish_pool import VggishPool
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import guess, not_among
 
 NAAQA, DAQA = "NAAQA, TPAMI 2023", "DAQA, TASLP 2020"
 NAAQA_TABLE = f"{NAAQA}, Table 3"
@@ -167,7 +168,7 @@ def config_of(name: str, options: Mapping[str, Any] | None = None) -> Any:
     Raises InputError naming an unknown model, or the option that is unknown, of a wrong type or out of range.
     """
     if name not in MODELS:
-        raise InputError(f"model: found {name!r}, expected one of: {', '.join(MODELS)}")
+        raise InputError(f"model: {not_among(name, MODELS)}")
     return with_options(name, MODELS[name].config, options)
 
 
@@ -182,8 +183,9 @@ def with_options(name: str, config: Any, options: Mapping[str, Any] | None) -> A
     settings = {setting.name: setting for setting in fields(config) if setting.metadata.get("option", True)}
     for option, value in (options or {}).items():
         if option not in settings:
-            expected = f"one of: {', '.join(settings)}" if settings else "none"
-            raise InputError(f"{name}: option: found {option!r}, expected {expected}")
+            if not settings:
+                raise InputError(f"{name}: option: found {option!r}, expected none")
+            raise InputError(f"{name}: option: {not_among(option, settings)}")
         expected = _unmet(value, types[option], settings[option].metadata)
         if expected:
             raise InputError(f"{name}: {option}: found {value!r}, expected {expected}")
@@ -193,7 +195,9 @@ def with_options(name: str, config: Any, options: Mapping[str, Any] | None) -> A
 def _unmet(value: Any, type_: Any, limits: Mapping[str, Any]) -> str:
     """What a setting's value must be, in words; empty if it is."""
     if get_origin(type_) is Literal:
-        return "" if value in get_args(type_) else f"one of: {', '.join(get_args(type_))}"
+        return (
+            "" if value in get_args(type_) else f"one of: {', '.join(get_args(type_))}{guess(value, get_args(type_))}"
+        )
     if type_ is bool:
         return "" if isinstance(value, bool) else "true or false"
     if type_ is int:

@@ -19,6 +19,7 @@ from baselines.core.unfinished import interrupted, unfinished
 from baselines.report.page import curve_keys, curves, section, side_by_side, subsection
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import read_text
+from clear_gen.core.names import not_among
 
 MAX_BYTES = 20_000_000
 MAX_TEXT_BYTES = 100_000
@@ -77,7 +78,7 @@ def _read_run(folder: Path, tasks: Mapping[str, Reporting]) -> ReportedRun:
         raise InputError(f"{folder}: found nothing to report, expected {expected}; run clear-bench evaluate")
     task = task_of(folder) if (folder / CONFIG).is_file() else next(iter(results.values())).task
     if task not in tasks:
-        raise InputError(f"{folder / CONFIG}: task: found {task!r}, expected one of: {', '.join(tasks)}")
+        raise InputError(f"{folder / CONFIG}: task: {not_among(task, tasks)}")
     columns = [name for names in tasks[task].panels.values() for name in names]
     history = read_history(folder / METRICS, columns) if has_history else []
     there = [name for name in (CONFIG, ENVIRONMENT) if (folder / name).is_file()]

@@ -10,8 +10,8 @@ from baselines.tasks.aqa.task import AQA
 from baselines.tasks.base import Task
 from baselines.tasks.sed.task import SED
 from clear_gen.core.errors import InputError
-from clear_gen.datasets.scenes.layout import SCENES
-from clear_gen.store.manifest import stored_identity
+from clear_gen.core.names import not_among
+from clear_gen.store.manifest import no_dataset, stored_identity
 
 TASKS: dict[str, Task] = {"aqa": AQA, "sed": SED}
 
@@ -20,7 +20,7 @@ def task_of_run(run: Path) -> Task:
     """The task of a run. Raises InputError if the folder holds no run, or its task is unknown."""
     name = task_of(run)
     if name not in TASKS:
-        raise InputError(f"{run / CONFIG}: task: found {name!r}, expected one of: {', '.join(TASKS)}")
+        raise InputError(f"{run / CONFIG}: task: {not_among(name, TASKS)}")
     return TASKS[name]
 
 
@@ -31,9 +31,11 @@ def read_run(run: Path) -> tuple[Task, RunConfig]:
 
 
 def kind_of_data(data: Path) -> str:
-    """The kind of the dataset in a folder; ``scenes`` if there is none, so that their reader reports the error."""
+    """The kind of the dataset in a folder. Raises InputError if there is none."""
     identity = stored_identity(data)
-    return SCENES if identity is None else str(identity["kind"])
+    if identity is None:
+        raise no_dataset(data)
+    return str(identity["kind"])
 
 
 def task_for(data: Path, model: str | None = None) -> Task:
@@ -44,17 +46,22 @@ def task_for(data: Path, model: str | None = None) -> Task:
     kind = kind_of_data(data)
     fitting = [task for task in TASKS.values() if task.kind == kind]
     if not fitting:
-        expected = ", ".join(sorted({task.kind for task in TASKS.values()}))
-        raise InputError(f"{data}: kind: found {kind}, expected one of: {expected}")
+        raise InputError(f"{data}: kind: {not_among(kind, sorted({task.kind for task in TASKS.values()}))}")
     return next((task for task in fitting if model in task.models), fitting[0])
 
 
-def check_model(task: Task, model: str) -> None:
-    """Raise InputError unless the task has a model of this name; the message names the task that has it."""
+def check_model(task: Task, model: str, data: str) -> None:
+    """Raise InputError unless the task, which reads the dataset ``data``, has a model of this name.
+
+    The message names the task that has it.
+    """
     if model in task.models:
         return
-    found = next((f"{model}, a model of {one.title}" for one in TASKS.values() if model in one.models), repr(model))
-    raise InputError(f"--model: found {found}, expected one of {task.title}: {', '.join(task.models)}")
+    expected = f"one of {task.title}"
+    if other := next((one for one in TASKS.values() if model in one.models), None):
+        found = f"found {model}, a model of {other.title}, which learns from {other.kind}; {data} holds {task.kind}"
+        raise InputError(f"--model: {found}, expected {expected}: {', '.join(task.models)}")
+    raise InputError(f"--model: {not_among(model, task.models, expected)}")
 
 
 def check_options(task: Task, given: Iterable[str]) -> None:

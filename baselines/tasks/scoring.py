@@ -9,12 +9,11 @@ from typing import Any
 
 from baselines.core.predictions import PREDICTIONS, Documented, Predictor, Split, read_predictions, write_predictions
 from baselines.core.results import RESULTS, ResultsFile, scored_from, write_results
-from baselines.core.run import CONFIG
+from baselines.core.run import no_run
 from baselines.core.run_folders import data_of, name_in, results_folders_in, results_name, runs_in
 from baselines.core.unfinished import scored_after, unfinished
 from baselines.tasks.base import Task
 from baselines.tasks.registry import TASKS, check_options, read_run
-from clear_gen.core.errors import InputError
 from clear_gen.core.files import check_writable
 from clear_gen.core.progress import busy
 
@@ -97,8 +96,7 @@ def evaluate_runs(
     """
     runs = runs_in(folder)
     if not runs:
-        found = "results" if results_folders_in(folder) else f"no {CONFIG}"
-        raise InputError(f"{folder}: found {found}, expected the folder of a run made by clear-bench train")
+        raise no_run(folder, "results") if results_folders_in(folder) else no_run(folder)
     read = {run: read_run(run) for run in runs}
     for task, _ in read.values():
         check_options(task, which)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import torch
@@ -19,11 +18,13 @@ from baselines.models.registry import with_options
 from baselines.report.runs import are_shares
 from baselines.tasks.base import Task
 from baselines.tasks.registry import check_model
-from clear_gen.core.config import first_wrong, load_yaml
+from clear_gen.core.config import load_yaml
 from clear_gen.core.errors import InputError
 from clear_gen.core.extras import unless_missing
 from clear_gen.core.files import atomic_path
+from clear_gen.core.hints import next_line
 from clear_gen.core.progress import is_shown
+from clear_gen.core.rejected import first_wrong
 
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
@@ -70,7 +71,7 @@ def configured(
     try:
         return schema.model_validate(chosen)
     except ValidationError as error:
-        wrong = first_wrong(error)
+        wrong = first_wrong(error, schema)
         option = "--" + str(wrong.location[0]).replace("options", "set").replace("_", "-")
         raise InputError(f"{option}: {wrong}") from None
 
@@ -91,7 +92,7 @@ def train_runs(task: Task, request: Request, say: Callable[[str], None]) -> None
     fields = {name: value for name, value in request.choices.items() if name in task.Config.model_fields}
     rest = {name: value for name, value in request.choices.items() if name not in fields}
     asked = configured(task.Config, data, request.preset, request.file, fields, device)
-    check_model(task, asked.model)
+    check_model(task, asked.model, asked.data)
     runs = _runs(task, asked, request, rest)
     if processes.is_first and not request.resume:
         for run in runs:
@@ -106,7 +107,7 @@ def train_runs(task: Task, request: Request, say: Callable[[str], None]) -> None
             with unless_missing(CURVES):
                 draw_curves(done.history, run / CURVES, task.panels, task.percent)
             say(_outcome(run, done, learner.describe))
-    say(f"next: clear-bench evaluate {quote(str(request.run))}")
+    say(next_line("clear-bench evaluate", request.run))
     processes.leave()
 
 

@@ -7,11 +7,12 @@ from shlex import quote
 
 import click
 
-from clear_gen.cli.common import OUT_FILE, PATH, cores
+from clear_gen.cli.common import OUT_FILE, cores
+from clear_gen.cli.parameters import DATASET
 
 
 @click.command()
-@click.argument("folder", type=PATH, metavar="DIR", default=Path("clear2"))
+@click.argument("folder", type=DATASET, metavar="DIR", default=Path("clear2"))
 @click.option("--out", type=OUT_FILE, default=Path("audit.html"), show_default=True, help="Page to write, with plots.")
 @click.option("--json", "json_path", type=OUT_FILE, help="JSON file to write, with every figure.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")

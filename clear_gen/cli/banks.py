@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import OUT_FILE, PATH, ListingCommand, RegistryChoice
+from clear_gen.cli.common import OUT_FILE, ListingCommand
+from clear_gen.cli.parameters import BANK, ROOT, YAML, RegistryChoice, Source
+from clear_gen.core.hints import next_line
 from clear_gen.core.progress import busy
 
 if TYPE_CHECKING:
@@ -34,9 +35,9 @@ def _summaries() -> dict[str, str]:
 
 @bank.command("import", cls=ListingCommand, listing="Formats", summaries=_summaries)
 @click.argument("format_", metavar="FORMAT", type=RegistryChoice(_formats))
-@click.argument("source", type=PATH, metavar="SRC")
+@click.argument("source", type=Source("recordings or a SoundFont, as the format says"), metavar="SRC")
 @click.option("--out", type=OUT_FILE, required=True, help="Bank to write (one Parquet file).")
-@click.option("--labels-from", type=PATH, metavar="BANK", help="Label with the thresholds of this training bank.")
+@click.option("--labels-from", type=BANK, metavar="BANK", help="Label with the thresholds of this training bank.")
 @click.option("--domain", default=DOMAIN, show_default=True, help="Name, or a folder with a domain.yaml.")
 @click.option("--sample-rate", type=click.IntRange(8000, 192000), default=48000, show_default=True, help="In Hz.")
 @click.option(
@@ -46,10 +47,14 @@ def _summaries() -> dict[str, str]:
     "--shortest", type=float, help="folder: shortest recording that is taken, in s.  [default: MIN of --duration]"
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the lengths (not clear).")
-@click.option("--table", type=PATH, help="folder: JSON or CSV of the attributes.  [default: the only one in SRC]")
-@click.option("--root", type=PATH, metavar="DIR", help="folder: where the table's paths may lead.  [default: SRC]")
+@click.option(
+    "--table",
+    type=Source("a table of the recordings (JSON or CSV)"),
+    help="folder: JSON or CSV of the attributes.  [default: the only one in SRC]",
+)
+@click.option("--root", type=ROOT, metavar="DIR", help="folder: where the table's paths may lead.  [default: SRC]")
 @click.option("--licence", help="folder, soundfont: licence of the recordings that name none.")
-@click.option("--presets", type=PATH, help="soundfont: YAML of presets and keys.  [default: General MIDI]")
+@click.option("--presets", type=YAML, help="soundfont: YAML of presets and keys.  [default: General MIDI]")
 @click.option(
     "--klass", default="good-sound", show_default=True, help="good-sounds: takes whose klass begins with this."
 )
@@ -112,13 +117,13 @@ def bank_import(
     if gathering.reasons:
         gathering.write(unusable_path(out))
     click.echo(console.counts(made, rules.attributes))
-    banks = " ".join(quote(str(path)) for path in (labels_from, out) if path is not None)
-    own_domain = "" if domain == DOMAIN else f" --domain {quote(domain)}"
-    click.echo(f"next: clear-gen bank verify {banks}{own_domain}")
+    banks = [path for path in (labels_from, out) if path is not None]
+    own_domain = () if domain == DOMAIN else ("--domain", domain)
+    click.echo(next_line("clear-gen bank verify", *banks, *own_domain))
 
 
 @bank.command("show")
-@click.argument("file", type=PATH, metavar="FILE")
+@click.argument("file", type=BANK, metavar="FILE")
 @click.option("--domain", help="Name, or a folder with a domain.yaml.  [default: the bank's]")
 @click.option("--out", type=OUT_FILE, help="Also write a page to listen to the sounds.")
 def bank_show(file: Path, domain: str | None, out: Path | None) -> None:
@@ -138,12 +143,12 @@ def bank_show(file: Path, domain: str | None, out: Path | None) -> None:
     click.echo(console.counts(found, rules.attributes))
     if out is not None:
         page.write_page(found, rules.attributes, file.name, out)
-        click.echo(f"next: open {out} in a browser")
+        click.echo(f"page to listen to them: {out}")
 
 
 @bank.command("verify")
-@click.argument("train", type=PATH)
-@click.argument("test", type=PATH, required=False)
+@click.argument("train", type=BANK)
+@click.argument("test", type=BANK, required=False)
 @click.option("--domain", help="Name, or a folder with a domain.yaml.  [default: the bank's]")
 def bank_verify(train: Path, test: Path | None, domain: str | None) -> None:
     """Check a bank: every sound decodes, attributes lie in the domain, labels follow from the sound, and the estimated

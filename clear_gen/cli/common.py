@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clear_gen.cli.verbosity import logging_to_stderr
+from clear_gen.core.choice import Choice
 
 if TYPE_CHECKING:
     from clear_gen.store.workers import Engine
 
-PATH = click.Path(path_type=Path)
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -80,7 +80,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--address", help="Of the Ray cluster: HOST:PORT, or auto.  [default: this machine's]"),
         click.option(
             "--engine",
-            type=click.Choice(["processes", "ray"]),
+            type=Choice(["processes", "ray"]),
             default="processes",
             show_default=True,
             help="Where workers run: on this machine, or on a Ray cluster that shares the folder.",
@@ -131,23 +131,6 @@ class Output(click.Path):
 
 
 OUT_FILE, OUT_FOLDER = Output(is_folder=False), Output(is_folder=True)
-
-
-class RegistryChoice(click.Choice[str]):
-    """One of the names in a registry, which is imported only when it is needed: its modules are slow to import."""
-
-    def __init__(self, registry: Callable[[], Mapping[str, Any]]) -> None:
-        super().__init__(())
-        self._registry = registry
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The names, in the registry's order."""
-        return tuple(self._registry())
-
-    @choices.setter
-    def choices(self, names: Iterable[str]) -> None:
-        pass  # the base class sets them; the registry has them
 
 
 class ListingCommand(click.Command):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clear_gen.cli.common import PATH, ListingCommand, RegistryChoice
+from clear_gen.cli.common import ListingCommand
+from clear_gen.cli.parameters import PATH, RegistryChoice
 
 if TYPE_CHECKING:
     from clear_gen.mixtures.recordings.corpus import Corpus

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
@@ -11,13 +10,15 @@ import click
 from clear_gen.cli.common import (
     OUT_FILE,
     OUT_FOLDER,
-    PATH,
     cores,
     engine_options,
     shard_of_array,
     shard_options,
     workers_of,
 )
+from clear_gen.cli.parameters import BANK, DATASET, RECORDINGS, ROOT, YAML, Source
+from clear_gen.core.choice import Choice
+from clear_gen.core.hints import next_line
 from clear_gen.core.progress import busy, counting
 
 
@@ -36,19 +37,19 @@ def _shares(_context: click.Context, _parameter: click.Parameter, value: str | N
 @click.command()
 @click.option("--out", type=OUT_FOLDER, default=Path("clear2"), show_default=True, help="Folder of the dataset.")
 @click.option("--n", type=int, help="Number of scenes in all splits together.  [default: 1000]")
-@click.option("--bank", type=PATH, help="Training bank, also of the validation split.  [default: the embedded one]")
-@click.option("--test-bank", type=PATH, help="Bank of the test split.")
+@click.option("--bank", type=BANK, help="Training bank, also of the validation split.  [default: the embedded one]")
+@click.option("--test-bank", type=BANK, help="Bank of the test split.")
 @click.option("--domain", help="Name, or a folder with a domain.yaml.  [default: the bank's]")
 @click.option("--splits", callback=_shares, help="Shares of train, validation, test.  [default: 0.7,0.15,0.15]")
 @click.option("--seed", type=int, help="Every random choice follows from it.  [default: 0]")
 @click.option("--sample-rate", type=int, help="In Hz.  [default: 48000]")
 @click.option(
     "--levels",
-    type=click.Choice(["recorded", "independent"]),
+    type=Choice(["recorded", "independent"]),
     help="Levels as recorded, or drawn by a fair coin per sound.  [default: recorded]",
 )
 @click.option(
-    "--config", type=PATH, help="YAML file with these options, and `sampling` rules that replace the domain's."
+    "--config", type=YAML, help="YAML file with these options, and `sampling` rules that replace the domain's."
 )
 @click.option("--allow-leak", is_flag=True, default=None, help="Also if test sounds are training recordings.")
 @click.option("--no-audio", is_flag=True, help="Graphs only; `clear-gen render` adds the audio later.")
@@ -85,8 +86,7 @@ def scenes(
         raise click.UsageError("--overwrite: found with several shards, which would remove each other's files")
     with workers_of(engine, address, workers) as (n, pool):
         with busy("reading the banks"):
-            banks, domain = dataset_banks.banks_for(asked)
-        settings = options.settings_from(asked, domain, not no_audio, config, node)
+            settings, banks = dataset_banks.settings_and_banks(asked, not no_audio, config, node)
         execution = Execution(n, pool, shard, counting("scenes"), overwrite)
         plan = build.plan_dataset(out, settings, banks, execution)
         if asked.bank is not None:
@@ -96,11 +96,11 @@ def scenes(
                 click.echo(console.plan(settings, banks, execution))
         else:
             make(plan, execution)
-            click.echo(console.summary(out))
+            click.echo(console.summary(out, asked.domain))
 
 
 @click.command()
-@click.argument("folder", type=PATH, metavar="DIR")
+@click.argument("folder", type=DATASET, metavar="DIR")
 @engine_options
 def render(folder: Path, workers: int | None, engine: str, address: str | None) -> None:
     """Add the audio to a dataset made with --no-audio.
@@ -118,7 +118,7 @@ def render(folder: Path, workers: int | None, engine: str, address: str | None) 
 
 
 @click.command("finish")
-@click.argument("folder", type=PATH, metavar="DIR")
+@click.argument("folder", type=DATASET, metavar="DIR")
 def finish_(folder: Path) -> None:
     """Check that every shard has delivered, then write clear.json and the dataset card.
 
@@ -137,7 +137,7 @@ def finish_(folder: Path) -> None:
 
 
 @click.command()
-@click.argument("folder", type=PATH, metavar="DIR")
+@click.argument("folder", type=DATASET, metavar="DIR")
 @click.option(
     "--sample",
     type=click.IntRange(min=0),
@@ -147,9 +147,9 @@ def finish_(folder: Path) -> None:
 )
 @click.option("--all", "all_", is_flag=True, help="Render every scene again.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one per core]")
-@click.option("--events", type=PATH, help="The events of mixtures, to make some again.")
-@click.option("--backgrounds", type=PATH, help="Their backgrounds.")
-@click.option("--root", type=PATH, metavar="DIR", help="Where paths in their CSV tables may lead.")
+@click.option("--events", type=RECORDINGS, help="The events of mixtures, to make some again.")
+@click.option("--backgrounds", type=RECORDINGS, help="Their backgrounds.")
+@click.option("--root", type=ROOT, metavar="DIR", help="Where paths in their CSV tables may lead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every finding (docs/validate.md).")
 def validate(
     folder: Path,
@@ -185,7 +185,7 @@ def validate(
 
 
 @click.command()
-@click.argument("folder", type=PATH, metavar="DIR")
+@click.argument("folder", type=DATASET, metavar="DIR")
 @click.option("--scene", help="Id of the scene.  [default: the first of the first split]")
 @click.option("--mixture", help="Id of the mixture.  [default: the first of the first fold]")
 @click.option("--snr", help="Of mixtures: which SNR in dB, or which config.  [default: the first]")
@@ -213,12 +213,12 @@ def show(folder: Path, scene: str | None, mixture: str | None, snr: str | None, 
 
 
 @click.command()
-@click.argument("folder", type=PATH, metavar="DIR")
+@click.argument("folder", type=DATASET, metavar="DIR")
 @click.argument("out", type=OUT_FOLDER, metavar="OUT")
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["clear", "audiofolder", "dcase", "jams"]),
+    type=Choice(["clear", "audiofolder", "dcase", "jams"]),
     required=True,
     help="Layout of OUT.",
 )
@@ -252,8 +252,8 @@ def export(folder: Path, out: Path, format_: str, overwrite: bool) -> None:
 
 
 @click.command("import")
-@click.argument("format_", metavar="FORMAT", type=click.Choice(["clear"]))
-@click.argument("source", type=PATH, metavar="SRC")
+@click.argument("format_", metavar="FORMAT", type=Choice(["clear"]))
+@click.argument("source", type=Source("a folder in the layout of the CLEAR generator"), metavar="SRC")
 @click.option("--out", type=OUT_FOLDER, required=True, help="Folder of the dataset.")
 @click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
 @click.option("--overwrite", is_flag=True, help="Replace a dataset that is already in the folder.")
@@ -271,7 +271,7 @@ def import_(format_: str, source: Path, out: Path, domain: str, overwrite: bool)
     from clear_gen.scenes.domain import load_domain
 
     click.echo(import_clear_layout(source, out, load_domain(domain), counting("scenes imported"), overwrite))
-    click.echo(f"next: clear-gen validate {quote(str(out))}")
+    click.echo(next_line("clear-gen validate", out))
 
 
 COMMANDS = (scenes, render, finish_, validate, show, export, import_)

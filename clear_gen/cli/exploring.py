@@ -8,15 +8,21 @@ from pathlib import Path
 
 import click
 
-from clear_gen.cli.common import OUT_FOLDER, PATH
+from clear_gen.cli.common import OUT_FOLDER
+from clear_gen.cli.parameters import DATASET, Source
 from clear_gen.core.progress import busy, counting
 
 LIMIT = 200
 
 
 @click.command()
-@click.argument("folder", type=PATH, metavar="[DIR]", default=Path("clear2"))
-@click.option("--predictions", type=PATH, metavar="FILE.jsonl|RUN", help="A model's answers, beside the true ones.")
+@click.argument("folder", type=DATASET, metavar="[DIR]", default=Path("clear2"))
+@click.option(
+    "--predictions",
+    type=Source("predictions (JSON lines) or the folder of a run"),
+    metavar="FILE.jsonl|RUN",
+    help="A model's answers, beside the true ones.",
+)
 @click.option("--export", "out", type=OUT_FOLDER, metavar="OUT", help="Write the page as a folder of files instead.")
 @click.option("--limit", type=click.IntRange(min=1), help=f"With --export: how many scenes.  [default: {LIMIT}]")
 @click.option("--overwrite", is_flag=True, help="With --export: write into a folder that is not empty.")
@@ -58,10 +64,10 @@ def explore(
     from clear_gen.explore.server import Server
 
     with Server(library, folder, port or 0) as server:
-        click.echo(f"{folder}: {server.url} (Ctrl-C ends it)")
-        if not no_browser and _has_display():
-            click.launch(server.url)
         try:
+            click.echo(f"{folder}: {server.url} (Ctrl-C ends it)")
+            if not no_browser and _has_display():
+                click.launch(server.url)
             server.serve_forever()
         except KeyboardInterrupt:  # how one ends it
             click.echo()

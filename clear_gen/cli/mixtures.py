@@ -9,14 +9,14 @@ import click
 
 from clear_gen.cli.common import (
     OUT_FOLDER,
-    PATH,
     ListingCommand,
-    RegistryChoice,
     engine_options,
     shard_of_array,
     shard_options,
     workers_of,
 )
+from clear_gen.cli.parameters import RECORDINGS, ROOT, YAML, RegistryChoice
+from clear_gen.core.choice import Choice
 from clear_gen.core.progress import busy, counting
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def _recipe_summaries() -> dict[str, str]:
 
 
 @click.command(cls=ListingCommand, listing="Recipes", summaries=_recipe_summaries)
-@click.option("--events", type=PATH, required=True, help="Labelled recordings: a folder, a CSV table, a corpus.")
-@click.option("--backgrounds", type=PATH, required=True, help="Backgrounds: the same, without labels.")
+@click.option("--events", type=RECORDINGS, required=True, help="Labelled recordings: a folder, a CSV table, a corpus.")
+@click.option("--backgrounds", type=RECORDINGS, required=True, help="Backgrounds: the same, without labels.")
 @click.option("--out", type=OUT_FOLDER, default=Path("mixtures"), show_default=True, help="Folder of the dataset.")
 @click.option(
     "--n", type=click.IntRange(min=1), default=1000, show_default=True, help="Mixtures in all folds together."
@@ -53,14 +53,14 @@ def _recipe_summaries() -> dict[str, str]:
 @click.option("--folds", type=int, default=4, show_default=True, help="Folds, which share no recording's group.")
 @click.option("--duration", type=float, help="Of every mixture, in s.  [default: 10]")
 @click.option("--sample-rate", type=int, default=32_000, show_default=True, help="In Hz.")
-@click.option("--snr-measure", type=click.Choice(["rms", "lufs"]), help="What the SNR compares.  [default: rms]")
+@click.option("--snr-measure", type=Choice(["rms", "lufs"]), help="What the SNR compares.  [default: rms]")
 @click.option("--max-polyphony", type=int, help="Most events at a time.  [default: 1]")
-@click.option("--config", type=PATH, help="YAML file of rules: numbers or distributions for every parameter.")
+@click.option("--config", type=YAML, help="YAML file of rules: numbers or distributions for every parameter.")
 @click.option("--seed", type=click.IntRange(min=0), help="Every random choice follows from it.  [default: 0]")
 @click.option("--stems", is_flag=True, help="Also background and events apart, FLAC of 24 bit.")
 @click.option("--allow-missing", is_flag=True, help="Leave out what has no file; a fold may lack a label.")
 @click.option(
-    "--root", type=PATH, metavar="DIR", help="Where paths in your own CSV tables may lead; absolute ones too."
+    "--root", type=ROOT, metavar="DIR", help="Where paths in your own CSV tables may lead; absolute ones too."
 )
 @click.option(
     "--skip-unusable", is_flag=True, help="Leave out recordings that cannot be used, listed in OUT.unusable.csv."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clear_gen.cli.common import PATH
+from clear_gen.cli.parameters import DATASET
 
 if TYPE_CHECKING:
     from clear_gen.store.shipment import Shipment
@@ -60,7 +60,7 @@ def ship(shipment: Shipment, source: Path, repo: str, private: bool, revision: s
 
 
 @click.command()
-@click.argument("folder", type=PATH, metavar="DIR", default=Path("clear2"))
+@click.argument("folder", type=DATASET, metavar="DIR", default=Path("clear2"))
 @hub_options
 @click.option("--without-audio", is_flag=True, help="Ship graphs, questions and hashes only, banks without audio too.")
 def publish(

@@ -6,18 +6,20 @@ from pathlib import Path
 
 import click
 
-from clear_gen.cli.common import OUT_FILE, PATH, engine_options, shard_of_array, workers_of
+from clear_gen.cli.common import OUT_FILE, engine_options, shard_of_array, workers_of
+from clear_gen.cli.parameters import DATASET, Source
+from clear_gen.core.choice import Choice
 from clear_gen.core.progress import busy, counting
 
 DOMAIN = click.option("--domain", default="clear2", show_default=True, help="Name, or a folder with a domain.yaml.")
 TEMPLATES = click.option(
     "--templates",
-    type=PATH,
+    type=Source("a file of templates (YAML or JSON)"),
     multiple=True,
     metavar="FILE",
     help="Families (YAML) or templates in CLEVR's form (JSON); may be repeated.  [default: the domain's]",
 )
-FOLDER = click.argument("folder", type=PATH, metavar="DIR", default=Path("clear2"))
+FOLDER = click.argument("folder", type=DATASET, metavar="DIR", default=Path("clear2"))
 
 
 def _combination(
@@ -37,18 +39,12 @@ def _combination(
 @click.option("--domain", "domain_folder", help="Folder of the domain's templates.  [default: the packaged ones]")
 @click.option("--types", help="Question types, separated by commas.  [default: all of the domain's]")
 @click.option(
-    "--type-shares",
-    metavar="uniform|clear2|FILE",
-    help="How often each type is asked: equally often, as in CLEAR2, or as a YAML file of `type: share` lines says.  "
-    "[default: uniform; with --rules paper that of the dataset that the domain resembles]",
-)
-@click.option(
     "--rules",
-    type=click.Choice(["strict", "paper"]),
+    type=Choice(["strict", "paper"]),
     default="strict",
     show_default=True,
     help="strict: every relation matters, answers are balanced within all that the text tells; "
-    "paper: well-posed, balanced per type, types as often as the paper's data have them.",
+    "paper: well-posed, balanced per type.",
 )
 @click.option(
     "--holdout",
@@ -69,7 +65,6 @@ def questions(
     templates: tuple[Path, ...],
     domain_folder: str | None,
     types: str | None,
-    type_shares: str | None,
     rules: str,
     holdout: tuple[tuple[str, str], ...],
     workers: int | None,
@@ -98,7 +93,7 @@ def questions(
 
     domain = finished_settings(folder).domain
     read = read_templates(domain, templates, domain_folder)
-    wanted = asking.checked_rules(domain, seed, per_scene, types, rules == "strict", holdout, read, type_shares)
+    wanted = asking.checked_rules(domain, seed, per_scene, types, rules == "strict", holdout, read)
     shard = Shard(*shard_of_array(shard_index, num_shards))
     if overwrite and select_only:
         raise click.UsageError("--overwrite: found with --select, which needs the candidates that are there")
@@ -140,7 +135,9 @@ def answer(folder: Path, question_id: str, trace: bool) -> None:
 @click.command()
 @FOLDER
 @click.option("--scene", required=True, help="Id of the scene, such as train-000017.")
-@click.option("--program", type=PATH, required=True, help="JSON: a list of {function, inputs, values}.")
+@click.option(
+    "--program", type=Source("a program as JSON"), required=True, help="JSON: a list of {function, inputs, values}."
+)
 @click.option("--trace/--no-trace", default=True, show_default=True, help="Print every step in words.")
 def ask(folder: Path, scene: str, program: Path, trace: bool) -> None:
     """Run any program on a scene. Exit code 1 if it has no certain answer.

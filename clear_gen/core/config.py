@@ -4,36 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
-from pydantic_core import PydanticCustomError
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text
+from clear_gen.core.rejected import wrong_fields
 from clear_gen.core.text import has_controls, shown
 
 Model = TypeVar("Model", bound=BaseModel)
-MISSING = object()  # shown as found for a missing required field
-WORDS = {  # type of a validation error -> what was expected; fields in braces are of its context
-    "missing": "this field",
-    "extra_forbidden": "no such field",
-    "greater_than": "more than {gt}",
-    "greater_than_equal": "at least {ge}",
-    "less_than": "less than {lt}",
-    "less_than_equal": "at most {le}",
-    "finite_number": "a finite number",
-    "literal_error": "{expected}",
-    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
-    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
-    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
-    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
-    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type", "dataclass_type"), "a mapping"),
-    "string_type": "text",
-    "too_short": "at least {min_length} item(s)",
-    "too_long": "at most {max_length} item(s)",
-}
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML was built with libyaml
 MAX_YAML_BYTES = 100_000  # fifty times the packaged domain; PyYAML needs about a second to parse it
 MAX_INT_BITS = 256  # of a seed, for instance
@@ -96,48 +77,21 @@ def validate(node: yaml.Node, model: type[Model], path: Path) -> Model:
     try:
         return model.model_validate(plain(node, path))
     except ValidationError as error:
-        raise invalid(error, node, path) from None
+        raise invalid(error, model, node, path) from None
 
 
-def invalid(error: ValidationError, node: yaml.Node, path: Path, under: tuple[str, ...] = ()) -> InputError:
-    """One line for the first wrong field of ``error``, which was found in the part ``under`` of the tree ``node``."""
-    wrong = first_wrong(error)
+def invalid(
+    error: ValidationError, model: type[BaseModel], node: yaml.Node, path: Path, under: tuple[str, ...] = ()
+) -> InputError:
+    """One line for the first wrong field by the lines of the tree ``node``; one that is missing comes last.
+
+    ``model``: which raised ``error`` for the part ``under`` of the tree.
+    """
+    found = wrong_fields(error, model)
+    wrong = min(found, key=lambda one: (one.is_absent, locate(node, (*under, *one.location))[0]))
     line, field = locate(node, (*under, *wrong.location))
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return InputError(f"{path}:{line}: {field}: {wrong}{more}")
-
-
-class Wrong(NamedTuple):
-    """A field rejected by a model: location, value found, value expected. ``str`` gives the latter two."""
-
-    location: tuple[int | str, ...]
-    found: Any
-    expected: str
-
-    @property
-    def field(self) -> str:
-        """The dotted name, for messages."""
-        return shown(".".join(map(str, self.location))) or "document"
-
-    def __str__(self) -> str:
-        is_long = isinstance(self.found, dict | list) and self.found
-        kept = type(self.found).__name__ if is_long else shown(repr(self.found)[:60])
-        return f"found {'nothing' if self.found is MISSING else kept}, expected: {self.expected}"
-
-
-def first_wrong(error: ValidationError) -> Wrong:
-    """The first wrong field of ``error``, worded for users rather than programmers."""
-    first = error.errors()[0]
-    context = first.get("ctx", {})
-    location = (*first["loc"], *context.get("at", ()))
-    found = MISSING if first["type"] == "missing" else context.get("found", first["input"])
-    expected = WORDS[first["type"]].format(**context) if first["type"] in WORDS else first["msg"]
-    return Wrong(location, found, expected.removeprefix("Value error, "))
-
-
-def misplaced(expected: str, found: Any, *at: int | str) -> PydanticCustomError:
-    """The error of a model whose parts contradict each other; ``at``: path from the model to the wrong part."""
-    return PydanticCustomError("misplaced", expected, {"at": at, "found": found})
 
 
 def plain(node: yaml.Node, path: Path, field: str = "") -> Any:
@@ -195,7 +149,7 @@ def locate(node: yaml.Node, location: tuple[int | str, ...]) -> tuple[int, str]:
         if child is not None:
             node = child
         elif depth < len(location) - 1:
-            continue  # a name of pydantic's own, such as that of a union's branch
+            continue  # a part of a default that the file does not name
         names.append(str(part))
     return line, shown(".".join(names)) or "document"
 

@@ -14,6 +14,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 
 
 def read_text(path: Path, max_bytes: int, expected: str) -> str:
@@ -45,9 +46,14 @@ def content_path(kind: str, name: str) -> Path:
         path = root / kind / name
         if path.exists():
             return path
+    raise InputError(f"{kind}: {not_among(name, content_names(kind))}")
+
+
+def content_names(kind: str) -> list[str]:
+    """The names of the pieces of packaged content of a ``kind``."""
+    package = Path(__file__).resolve().parents[1]
     entries = {entry.name for root in (package, package.parent) for entry in (root / kind).glob("*")}
-    available = sorted(entries - {"README.md"})
-    raise InputError(f"{kind}/{name}: not found, expected one of: {', '.join(available)}")
+    return sorted(entries - {"README.md"})
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 from clear_gen.dsp.mel import mel_edges_hz, mel_filters
 
 FORMATS = ("png", "svg", "pdf")
@@ -87,7 +88,7 @@ def suffix_of(path: Path) -> str:
     """The format of a picture, by its suffix. Raises InputError for another than png, svg or pdf."""
     kind = path.suffix[1:].lower()
     if kind not in FORMATS:
-        raise InputError(f"{path}: suffix: found {path.suffix!r}, expected one of: {', '.join(FORMATS)}")
+        raise InputError(f"{path}: suffix: {not_among(path.suffix, FORMATS)}")
     return kind
 
 

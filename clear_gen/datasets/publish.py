@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -58,7 +59,7 @@ def finished(folder: Path) -> dict[str, Any]:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
             raise InputError(f"{folder / IDENTITY}: files: found {name[:60]!r}, expected files in the folder")
         if not (folder / name).is_file():
-            raise CheckFailed(f"{folder / name}: missing; run clear-gen finish {folder}")
+            raise CheckFailed(f"{folder / name}: missing; run clear-gen finish {quote(str(folder))}")
     return stored
 
 

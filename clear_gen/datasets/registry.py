@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clear_gen.core.errors import CheckFailed, InputError
-from clear_gen.core.text import shown
+from clear_gen.core.names import not_among
 from clear_gen.datasets.mixtures.kind import KIND as MIXTURES
 from clear_gen.datasets.scenes.kind import KIND as SCENES
 from clear_gen.store.kind import DatasetKind
@@ -21,7 +21,7 @@ def kind_of(identity: dict[str, Any], path: Path) -> DatasetKind:
     """The kind that the identity in ``path`` names. Raises InputError if there is no such kind."""
     name = str(identity.get("kind"))
     if name not in KINDS:
-        raise InputError(f"{path}: identity.kind: found {shown(name)}, expected one of: {', '.join(KINDS)}")
+        raise InputError(f"{path}: identity.kind: {not_among(name, KINDS)}")
     return KINDS[name]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import guess
 
 PAGE_ROWS = 50
 MAX_TEXT = 200  # characters
@@ -38,7 +39,8 @@ def query_of(given: Mapping[str, Sequence[str]], filters: Collection[str]) -> Qu
     """
     known = {"text", "from_s", "to_s", "page", *filters}
     if unknown := sorted(set(given) - known):
-        raise BadQuery(f"{unknown[0][:60]}: found an unknown filter, expected one of: {', '.join(sorted(known))}")
+        found = f"found an unknown filter{guess(unknown[0], known)}"
+        raise BadQuery(f"{unknown[0][:60]}: {found}, expected one of: {', '.join(sorted(known))}")
     if twice := [name for name, values in given.items() if len(values) != 1]:
         raise BadQuery(f"{twice[0]}: found it {len(given[twice[0]])} times, expected once")
     values = {name: value for name, (value,) in given.items() if value}

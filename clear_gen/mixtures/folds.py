@@ -23,24 +23,29 @@ class Fold:
 
 
 def grouped_folds(
-    events: Sequence[Event], backgrounds: Sequence[Background], n_folds: int, *, allow_missing: bool = False
+    events: Sequence[Event],
+    backgrounds: Sequence[Background],
+    n_folds: int,
+    *,
+    allow_missing: bool = False,
+    advice: str = "",
 ) -> tuple[Fold, ...]:
     """Every recording in one of ``n_folds`` folds, recordings of a group in the same, labels shared out evenly.
 
     Largest groups first, each goes where its labels are rarest: the result depends on the groups alone, neither on a
     seed nor on the order of the recordings.
 
-    Raises InputError for a label that not every fold can have, unless ``allow_missing``, and for a fold without any
-    event or background.
+    Raises InputError for labels that not every fold can have, unless ``allow_missing``, and for a fold without any
+    event or background. ``advice``: a further way to get more recordings, for that message.
     """
     where = _shared_out(((event.group, event.label) for event in events), n_folds)
     under = _shared_out(((background.group, ANY) for background in backgrounds), n_folds)
     if not allow_missing:
-        _check_labels(events, where, n_folds)
+        _check_labels(events, where, n_folds, advice)
     for kind, recordings, numbers in (("events", events, where), ("backgrounds", backgrounds, under)):
         if len(set(numbers.values())) < n_folds:
             found = f"{len({recording.group for recording in recordings})} groups"
-            raise InputError(f"{kind}: found {found}, expected at least {n_folds}, one for each fold")
+            raise InputError(f"{kind}: found {found}, expected at least {n_folds}, one for each fold (--folds)")
     return tuple(
         Fold(
             number,
@@ -123,15 +128,32 @@ def _difference(change: Mapping[str, int], where: Mapping[str, int], sizes: Mapp
     return difference
 
 
-def _check_labels(events: Sequence[Event], where: Mapping[str, int], n_folds: int) -> None:
+def _check_labels(events: Sequence[Event], where: Mapping[str, int], n_folds: int, advice: str) -> None:
+    """Raise InputError naming every label that some fold lacks, and the options that help."""
     groups: defaultdict[str, set[str]] = defaultdict(set)
     for event in events:
         groups[event.label].add(event.group)
+    short: defaultdict[str, list[str]] = defaultdict(list)
     for label in sorted(groups):
-        n_groups, n_found = len(groups[label]), len({where[group] for group in groups[label]})
+        n_found = len({where[group] for group in groups[label]})
         if n_found < n_folds:
-            found = f"{n_groups} group{'s' * (n_groups > 1)}"
-            if n_groups >= n_folds:
-                found += f" in {n_found} fold{'s' * (n_found > 1)}, because they hold other labels too"
-            more = "fewer folds, other recordings, or to allow missing labels"
-            raise InputError(f"events: label {shown(label)}: found {found}, expected {n_folds}, one a fold ({more})")
+            short[_what_it_has(len(groups[label]), n_found, n_folds)].append(label)
+    if not short:
+        return
+    labels = [label for some in short.values() for label in some]
+    if len(labels) == 1:
+        found = f"label {shown(labels[0])}: found {next(iter(short))}"
+    else:
+        parts = (f"{', '.join(map(shown, some))} in {has}" for has, some in short.items())
+        found = f"{len(labels)} labels: found {'; '.join(parts)}"
+    fewest = min(n_folds - 1, *(len(groups[label]) for label in labels))
+    options = [f"--folds {fewest}", "more recordings", "--allow-missing", *([advice] if advice else [])]
+    raise InputError(f"events: {found}, expected {n_folds}, one a fold ({', '.join(options)})")
+
+
+def _what_it_has(n_groups: int, n_found: int, n_folds: int) -> str:
+    """The groups of a label, and why they are in too few folds if they are not too few."""
+    found = f"{n_groups} group{'s' * (n_groups > 1)}"
+    if n_groups >= n_folds:
+        found += f" in {n_found} fold{'s' * (n_found > 1)}, because they hold other labels too"
+    return found

@@ -17,7 +17,8 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BeforeValidator, Discriminator, Field, StrictBool, StrictInt, Tag, model_validator
 
-from clear_gen.core.config import Range, Strict, load_yaml, misplaced
+from clear_gen.core.config import Range, Strict, load_yaml
+from clear_gen.core.rejected import misplaced
 from clear_gen.dsp.levels import Measure
 from clear_gen.mixtures.recordings.types import MIN_EVENT_S
 

@@ -7,9 +7,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictInt, StrictStr, model_validator
 
-from clear_gen.core.config import Range, Strict, load_yaml, misplaced
+from clear_gen.core.config import Range, Strict, load_yaml
 from clear_gen.core.errors import InputError
-from clear_gen.core.files import content_path
+from clear_gen.core.files import content_names, content_path
+from clear_gen.core.names import not_among
+from clear_gen.core.rejected import misplaced
 from clear_gen.core.text import seen_text
 from clear_gen.scenes.graph import MAX_IMPULSE_RESPONSE_S
 from clear_gen.sounds.attributes import Attribute, MeasuredAttribute, given
@@ -30,6 +32,7 @@ DecayRange = Annotated[tuple[float, float], _at_least(0.02)]
 AudibleRange = Annotated[tuple[float, float], _at_least(20)]
 MAX_INT32 = 2**31 - 1  # as the tables of scenes and banks store an attribute's numbers
 MAX_PARTS = 10
+FILE = "domain.yaml"
 # Names that the tables of scenes and banks use for something else
 RESERVED = {"sound_id", "onset_sample", "n_samples", "gain_db", "duration_s", "brightness_points", "loudness_lufs"} | {
     "licence",
@@ -131,19 +134,10 @@ class Relation(Strict):
 
 
 class Published(Strict):
-    """A published dataset that this domain is to resemble.
-
-    ``ranges``: minimum, mean and maximum of its quantities. ``type_shares``: how often it asks each question type, in
-    per cent. ``without_relations``: types that it never asks with a relation. ``words_per_question``: their mean.
-    ``vocabulary``: different words of all questions.
-    """
+    """Minimum, mean and maximum of the quantities of a published dataset that this domain is to resemble."""
 
     name: str
     ranges: dict[str, tuple[float, float, float]]
-    type_shares: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(default_factory=dict)
-    without_relations: list[str] = Field(default_factory=list)
-    words_per_question: float | None = Field(default=None, gt=0)
-    vocabulary: int | None = Field(default=None, gt=0)
 
 
 class Domain(Strict):
@@ -172,15 +166,6 @@ class Domain(Strict):
         return self
 
     @model_validator(mode="after")
-    def _published_types_exist(self) -> Self:
-        published = self.published
-        for name in [*published.type_shares, *published.without_relations] if published else ():
-            if name not in self.question_types:
-                expected = f"one of question_types: {', '.join(self.question_types)}"
-                raise misplaced(expected, name, "published")
-        return self
-
-    @model_validator(mode="after")
     def _rules_name_attributes(self) -> Self:
         names = f"an attribute of this domain: {', '.join(self.attributes)}"
         for place, constraint in enumerate(self.sampling.constraints):
@@ -203,16 +188,24 @@ class Domain(Strict):
 def load_domain(name_or_folder: str) -> Domain:
     """The domain of a packaged name (``clear2``) or of a folder that holds a ``domain.yaml``.
 
-    Raises InputError naming file and line.
+    Raises InputError naming file and line, or the names that there are.
     """
     folder = Path(name_or_folder)
-    if not (folder / "domain.yaml").is_file():
-        if folder.name != name_or_folder:
-            raise InputError(f"{folder}: found no domain.yaml, expected a domain's folder or name")
+    if (folder / FILE).is_file():
+        return load_yaml(folder / FILE, Domain, seen_text)
+    if name_or_folder in content_names("templates"):
         return packaged_domain(name_or_folder)
-    return load_yaml(folder / "domain.yaml", Domain, seen_text)
+    raise no_domain(name_or_folder, FILE)
+
+
+def no_domain(name_or_folder: str, file: str) -> InputError:
+    """Error for what is neither a packaged domain nor a folder that holds ``file``."""
+    if Path(name_or_folder).is_dir():
+        return InputError(f"{name_or_folder}: found no {file}, expected the folder or the name of a domain")
+    expected = f"a folder that holds a {file}, or one of"
+    return InputError(f"domain: {not_among(name_or_folder, content_names('templates'), expected)}")
 
 
 def packaged_domain(name: str) -> Domain:
     """The domain that the package brings along. Raises InputError if there is none of this name."""
-    return load_yaml(content_path("templates", name) / "domain.yaml", Domain)
+    return load_yaml(content_path("templates", name) / FILE, Domain)

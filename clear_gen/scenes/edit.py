@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from clear_gen.core.arguments import number, whole_number
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.graph import MAX_IMPULSE_RESPONSE_S, Noise, Reverb, SceneGraph, Sound, tail_samples
 from clear_gen.scenes.sampler import SEED_BITS
@@ -83,7 +84,7 @@ def _changed(kind: type[Part], name: str, before: Part | None, change: Part | Ma
     values = dict(change) if isinstance(change, Mapping) else asdict(change)
     names = [field.name for field in fields(kind)]
     if unknown := sorted(set(map(str, values)) - set(names)):
-        raise InputError(f"{name}: found the field {unknown[0]!r:.60}, expected some of: {', '.join(names)}")
+        raise InputError(f"{name}: field: {not_among(unknown[0], names, 'some of')}")
     if before is not None:
         values = {**asdict(before), **values}
     if missing := [field for field in names if field not in values]:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 from clear_gen.core.records import RENDERED_TYPE, SPLITS
 from clear_gen.core.streams import STAGE_SCENE, stream
 from clear_gen.scenes.domain import Constraint, Domain, Sampling
@@ -112,10 +113,7 @@ def _bank_codes(bank: Bank, domain: Domain) -> dict[str, np.ndarray]:
         position = {None: -1, **{value: code for code, value in enumerate(rule.values)}}
         for sound in bank.sounds:
             if sound.attributes[name] not in position:
-                expected = ", ".join(map(str, rule.values))
-                raise InputError(
-                    f"{sound.sound_id}: {name}: found {sound.attributes[name]!r}, expected one of: {expected}"
-                )
+                raise InputError(f"{sound.sound_id}: {name}: {not_among(sound.attributes[name], rule.values)}")
         codes[name] = np.array([position[sound.attributes[name]] for sound in bank.sounds], np.int16)
     return codes
 

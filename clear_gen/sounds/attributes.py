@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StrictInt, StrictStr, Tag, model_validator
 
-from clear_gen.core.config import Strict, misplaced
+from clear_gen.core.config import Strict
+from clear_gen.core.rejected import misplaced
 from clear_gen.sounds.analysis import NOTES
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import atomic_path
+from clear_gen.core.names import not_among
 from clear_gen.core.parquet import (
     AUDIO,
     DAMAGED,
@@ -191,8 +192,7 @@ def _analyse(recording: Recording, attributes: Mapping[str, Attribute]) -> Eleme
 def _check_value(recording: Recording, name: str, rule: GivenAttribute) -> None:
     value = recording.attributes.get(name)
     if value is None or value not in rule.values:
-        expected = ", ".join(map(str, rule.values))
-        raise InputError(f"{recording.name}: {name}: found {value!r}, expected one of: {expected}")
+        raise InputError(f"{recording.name}: {name}: {not_among(value, rule.values)}")
 
 
 def label_thresholds(sounds: Sequence[ElementarySound], attributes: Mapping[str, Attribute]) -> Thresholds:

@@ -25,6 +25,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from clear_gen.core.config import Strict, load_yaml
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import content_path
+from clear_gen.core.names import not_among
 from clear_gen.core.streams import stream
 from clear_gen.sounds.recording import Recording
 
@@ -167,7 +168,7 @@ def synthesise(side: str) -> list[Recording]:
     """
     model = load_yaml(content_path("banks", "default.yaml"), Model)
     if side not in model.sides:
-        raise InputError(f"side: found {side!r}, expected one of {', '.join(model.sides)}")
+        raise InputError(f"side: {not_among(side, model.sides)}")
     return [recording for name in model.instruments for recording in _play(model, side, name)]
 
 

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import scipy
 import soundfile
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from clear_gen import __version__
-from clear_gen.core.config import first_wrong
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text, sha256_json, write_text
 from clear_gen.core.parquet import metadata_of, open_parquet
+from clear_gen.core.rejected import first_wrong
 from clear_gen.core.text import shown
 from clear_gen.store.layout import IDENTITY, PARTIAL, is_record_file, owned_files
 
@@ -32,9 +32,9 @@ MAX_RECORDS = 100_000_000
 MAX_JSON_BYTES = 20_000_000  # a million scenes have a thousand files: 100 kB
 
 
-def invalid_identity(error: ValidationError, path: Path) -> InputError:
-    """One line for the first wrong field of the identity in ``path``."""
-    wrong = first_wrong(error)
+def invalid_identity(error: ValidationError, model: type[BaseModel], path: Path) -> InputError:
+    """One line for the first wrong field of the identity in ``path``, which ``model`` describes."""
+    wrong = first_wrong(error, model)
     return InputError(f"{path}: identity.{wrong.field}: {wrong}")
 
 
@@ -172,7 +172,7 @@ def check_folder(folder: Path, identity: dict[str, Any], overwrite: bool) -> Non
     elif found != identity and not overwrite:
         advice = "choose another --out, or --overwrite"
         if {**found, "audio": True} == identity:
-            advice = f"clear-gen render {folder} adds the audio"
+            advice = f"clear-gen render {quote(str(folder))} adds the audio"
         elif {**found, "audio": False} == identity:
             advice = "it has the audio, or is being given it"
         raise InputError(f"{folder}: holds another dataset ({difference(found, identity)}); {advice}")

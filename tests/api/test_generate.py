@@ -77,7 +77,7 @@ NONSENSE = {
     "split": ({"split": "val"}, "split: found 'val', expected one of: train, validation, test"),
     "levels": ({"levels": "loud"}, "levels: found 'loud', expected one of: recorded, independent"),
     "domain": ({"domain": "environmental"}, "bank: domain: found clear2, expected environmental"),
-    "unknown domain": ({"domain": "jazz"}, "templates/jazz: not found"),
+    "unknown domain": ({"domain": "jazz"}, "domain: found .jazz., expected a folder"),
 }
 
 
@@ -166,7 +166,10 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], str]] = {
     "no number": ({"reverb": {"drr_db": "much"}}, "reverb.drr_db: found 'much', expected a number"),
     "nan": ({"noise": {"level_dbfs": float("nan")}}, "noise.level_dbfs: found nan, expected a number of at most -6"),
     "loud noise": ({"noise": {"level_dbfs": 0}}, "noise.level_dbfs: found 0, expected a number of at most -6"),
-    "field": ({"noise": {"level": -30}}, "noise: found the field 'level', expected some of: level_dbfs, seed"),
+    "field": (
+        {"noise": {"level": -30}},
+        "noise: field: found 'level' .did you mean level_dbfs.., expected some of: level_dbfs, seed",
+    ),
     "kind": ({"noise": -30}, "noise: found -30, expected a Noise"),
     "seed": ({"noise": {"seed": 0.5}}, "noise.seed: found 0.5, expected a whole number"),
     "one gain": ({"gains_db": [0.0]}, "gains_db: found .*, expected 10 numbers, one per sound"),

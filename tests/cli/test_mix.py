@@ -13,7 +13,7 @@ from clear_gen.cli.common import DONE, FAILED, WRONG_INPUT
 from clear_gen.core.pcm import decode_flac, sha256_pcm, to_pcm16
 from clear_gen.datasets.mixtures.load import load_mixture
 from tests.datasets.runs import hashes
-from tests.mixtures.data import RATE, RULES, write_corpus
+from tests.mixtures.data import LABELS, RATE, RULES, write_corpus
 
 SMALL = ["--folds", "3", "--sample-rate", str(RATE), "--workers", "1"]
 
@@ -47,6 +47,7 @@ def test_mix_then_everything_one_does_with_it(
     assert run(["mix", *sources, *SMALL, *rules, "--n", "6", "--snr", "10", "--snr", "-5", "--out", str(out)]) == DONE
     shown = capsys.readouterr()
     assert "fold1 2, fold2 2, fold3 2 mixtures of 3 labels" in shown.out
+    assert "labels, 1 recording of each" in shown.out
     assert [line.split()[:3] for line in shown.out.splitlines() if line.startswith("mixtures-snr")] == [
         ["mixtures-snr-5", "-5", "-5.00"],
         ["mixtures-snr10", "10", "10.00"],
@@ -127,7 +128,12 @@ def test_dry_run_prints_the_plan_and_writes_nothing(
     assert "18 files of up to 1,200 mixtures; this shard: 8 files, 8,400 mixtures" in shown
     assert "mixtures-snr5/fold1-00001-of-00003.parquet  1,200 mixtures" in shown
     assert not list(tmp_path.iterdir())
-    refused([*command, "--folds", "4"], "label bell", capsys=capsys)
+    assert "every fold has all 3 labels, 1 recording of each" in shown
+    refused([*command, "--folds", "4"], "3 labels: found bell, dog, horn in 3 groups, expected 4", capsys=capsys)
+    assert run([*command, "--folds", "4", "--allow-missing"]) == DONE
+    folds = [line for line in capsys.readouterr().out.splitlines() if "; without " in line]
+    assert [line.partition(": ")[0] for line in folds] == ["fold2", "fold3", "fold4"]
+    assert sum(line.count(label) for line in folds for label in LABELS) == 4 * 3 - 3 * 3  # of 3 recordings each
     (tmp_path / "data").mkdir()
     (tmp_path / "data/notes.txt").write_text("mine")
     refused(command, "found files that are no clear-gen dataset", capsys=capsys)
@@ -141,7 +147,13 @@ def test_dry_run_prints_the_plan_and_writes_nothing(
         (["--snr", "0", "--snr", "0.0"], ["--snr: found 0 twice"]),
         (["--snr", "200"], ["--snr: found 200, expected a number of dB from -120 to 120"]),
         (["--snr", "nan"], ["--snr: found nan"]),
-        (["--folds", "5", "--n", "1000"], ["label bell: found 3 groups, expected 5"]),
+        (
+            ["--folds", "5", "--n", "1000"],
+            [
+                "found bell, dog, horn in 3 groups",
+                ", expected 5, one a fold (--folds 3, more recordings, --allow-missing)",
+            ],
+        ),
         (["--folds", "0"], ["--folds: found 0, expected 1 to 100"]),
         (["--sample-rate", "7"], ["--sample-rate: found 7, expected 8000 to 192000"]),
         (["--duration", "-1"], ["--duration: found -1"]),
@@ -210,7 +222,7 @@ def test_the_real_recordings(shared: Path, tmp_path: Path, capsys: pytest.Captur
     sources = ["--events", str(shared / "sounds/events.csv"), "--backgrounds", str(shared / "sounds/backgrounds")]
     out = ["--workers", "1", "--out", str(tmp_path / "data")]
     command = ["mix", *sources, "--folds", "2", "--n", "12", "--stems", *out]
-    refused(command, "found 1 group, expected 2", capsys=capsys)
+    refused(command, "19 labels: found car_horn, cash_till, ", "in 1 group, expected 2", "--folds 1", capsys=capsys)
     command += ["--allow-missing", "--snr", "0", "--snr", "20"]
     assert run(command) == DONE
     assert run(["validate", str(tmp_path / "data"), "--workers", "1", *sources]) == DONE

@@ -556,7 +556,9 @@ def test_export_to_places_where_it_cannot_be_written(tmp_path: Path, said: Calla
     assert str(tmp_path) in said(WRONG_INPUT, "templates", "export", "--out", tmp_path)
     assert str(tmp_path / "file") in said(WRONG_INPUT, "templates", "export", "--out", tmp_path / "file/x.json")
     assert "--out" in said(WRONG_INPUT, "templates", "export")
-    assert "templates/nope" in said(WRONG_INPUT, "templates", "export", "--domain", "nope", "--out", tmp_path / "x")
+    assert "domain: found 'nope', expected a folder" in said(
+        WRONG_INPUT, "templates", "export", "--domain", "nope", "--out", tmp_path / "x"
+    )
 
 
 def test_export_does_not_overwrite(tmp_path: Path, said: Callable[..., str]) -> None:

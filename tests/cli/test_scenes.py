@@ -82,8 +82,10 @@ def test_overwrite_replaces_and_its_absence_refuses(tmp_path: Path, capsys: pyte
     [
         (["--bank", "nowhere.parquet", "--splits", "1,0,0"], "nowhere.parquet: not found"),
         (["--bank", __file__, "--splits", "1,0,0"], "not a readable Parquet file"),
-        (["--test-bank", "nowhere.parquet"], "--bank: found none"),
-        (["--bank", "nowhere.parquet"], "--test-bank: found none"),
+        (["--test-bank", "nowhere.parquet"], "nowhere.parquet: not found"),
+        (["--test-bank", __file__], "not a readable Parquet file"),
+        (["--bank", "nowhere.parquet"], "nowhere.parquet: not found"),
+        (["--bank", __file__], "not a readable Parquet file"),
         (["--splits", "1,2"], "expected three numbers"),
         (["--splits", "0.5,0.5,0.5"], "--splits"),
         (["--n", "0"], "--n: found 0"),
@@ -93,7 +95,10 @@ def test_overwrite_replaces_and_its_absence_refuses(tmp_path: Path, capsys: pyte
         (["--num-shards", "3", "--overwrite"], "--overwrite: found with several shards"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: not found"),
         (["--address", "auto"], "--address: found without --engine ray"),
-        (["--domain", "bird_song"], "templates/bird_song: not found, expected one of"),
+        (
+            ["--domain", "bird_song"],
+            "domain: found 'bird_song', expected a folder that holds a domain.yaml, or one of: clear2",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(

@@ -100,7 +100,10 @@ def test_what_there_is(get: Get, records: list[Question], heard: Path) -> None:
         ("/lists/questions?from_s=nan", "from_s: found 'nan'"),
         ("/lists/questions?page=-1", "page: found '-1'"),
         ("/lists/questions?page=1e99", "page"),
-        ("/lists/questions?typ=note", "typ: found an unknown filter, expected one of: answer, from_s"),
+        (
+            "/lists/questions?typ=note",
+            "typ: found an unknown filter (did you mean type?), expected one of: answer, from_s",
+        ),
         ("/lists/questions?type=note&type=exist", "type: found it 2 times, expected once"),
         ("/lists/questions?verdict=right", "verdict: found an unknown filter"),
     ],

@@ -251,7 +251,7 @@ def test_a_label_that_not_every_fold_can_have_is_refused():
     events += [event(f"rare{k}", "rare\nbird", f"uploader{k % 3}") for k in range(9)]
     message = (
         "events: label 'rare\\nbird': found 3 groups, expected 4, one a fold "
-        "(fewer folds, other recordings, or to allow missing labels)"
+        "(--folds 3, more recordings, --allow-missing)"
     )
     with pytest.raises(InputError) as raised:
         grouped_folds(events, backgrounds, 4)

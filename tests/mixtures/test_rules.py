@@ -72,7 +72,7 @@ def test_what_a_file_does_not_name_keeps_its_default(tmp_path):
     [
         ("duration_s: 8", "duration_s: 0", ":1: duration_s: found 0, expected: at least"),
         ("duration_s: 8", "duration_s: 8\nlength: 3", ":2: length: found 3, expected: no such field"),
-        ("[1, 3]}", "[3, 1]}", ":2: n_events.uniform: found list, expected: [low, high] with low <= high"),
+        ("[1, 3]}", "[3, 1]}", ":2: n_events.uniform: found [3, 1], expected: [low, high] with low <= high"),
         ("[1, 3]}", "[1, 2.5]}", ":2: n_events: found 2.5, expected: whole numbers"),
         ("[1, 3]}", "[1, 65]}", ":2: n_events: found '1 to 65', expected: numbers from 0 to 64"),
         (
@@ -101,7 +101,8 @@ def test_what_a_file_does_not_name_keeps_its_default(tmp_path):
         (
             "    max: 2",
             "    most: 2",
-            ":4: event_duration_s.truncnorm.max: found nothing, expected: this field (and 1 more)",
+            ":8: event_duration_s.truncnorm.most: found 2, expected: no such field, but one of: mean, std, min, max "
+            "(and 1 more)",
         ),
         (
             "source_place: {uniform: [0, 1]}",

@@ -195,7 +195,7 @@ def test_low_clarinet_lacks_the_second_harmonic_and_low_flute_does_not(sides: Si
 
 
 def test_unknown_side_is_refused() -> None:
-    with pytest.raises(InputError, match="side: found 'validation', expected one of train, test"):
+    with pytest.raises(InputError, match="side: found 'validation', expected one of: train, test"):
         synthesise("validation")
 
 
@@ -203,7 +203,11 @@ def test_unknown_side_is_refused() -> None:
     ("original", "broken", "named"),
     [
         ("attack_s: 0.09", "attack_s: -0.09", "instruments.bass.attack_s"),
-        ("attack_s: 0.09", "atack_s: 0.09", "instruments.bass.attack_s"),
+        (
+            "attack_s: 0.09",
+            "atack_s: 0.09",
+            "instruments.bass.atack_s: found 0.09, expected: no such field; did you mean attack_s",
+        ),
         ("lowest: C3", "lowest: H3", "instruments.bass.lowest"),
         ("kind: bow", "kind: hammer", "instruments.bass.noise.kind"),
         ("detune_cents: 6,", "detune_cents: 60,", "sides.train.players.flute.detune_cents"),

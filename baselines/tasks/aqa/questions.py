@@ -11,6 +11,7 @@ import numpy as np
 
 from baselines.core.predictions import Format
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 from clear_gen.core.parquet import read_row_group
 from clear_gen.datasets.scenes.layout import scene_files
 from clear_gen.datasets.scenes.load import load_scenes, open_scene_file, read_questions
@@ -95,8 +96,8 @@ def read_split(folder: Path, split: str) -> Questions:
     """
     settings = finished_settings(folder)
     if not settings.sizes.get(split):
-        expected = ", ".join(name for name, size in settings.sizes.items() if size)
-        raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
+        there = [name for name, size in settings.sizes.items() if size]
+        raise InputError(f"{folder}: split: {not_among(split, there)}")
     table = read_questions(folder, split)
     asked = read_questions_manifest(folder, settings)
     assert asked is not None  # else read_questions would have raised

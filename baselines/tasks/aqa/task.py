@@ -26,6 +26,7 @@ from baselines.tasks.aqa.results import AqaResults, card
 from baselines.tasks.aqa.run import TOKENIZER
 from baselines.tasks.aqa.run import Config as AqaRun
 from baselines.tasks.aqa.tiny import make_tiny_dataset
+from clear_gen.core.choice import Choice
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.layout import SCENES
 
@@ -44,13 +45,9 @@ class Aqa:
         click.Option(
             ["--imagenet"], metavar="FILE", help="Weights of ResNet-101 for visual-film models (safetensors)."
         ),
-        click.Option(
-            ["--source"], type=click.Choice(["audio", "virtual"]), help="[default: audio if the dataset has it]"
-        ),
+        click.Option(["--source"], type=Choice(["audio", "virtual"]), help="[default: audio if the dataset has it]"),
         click.Option(["--log-mel"], is_flag=True, default=None, help="log10 of the mel power."),
-        click.Option(
-            ["--fit"], type=click.Choice(["pad", "resize"]), help="How scenes get one length.  [default: pad]"
-        ),
+        click.Option(["--fit"], type=Choice(["pad", "resize"]), help="How scenes get one length.  [default: pad]"),
         click.Option(
             ["--augment"], is_flag=True, default=None, help="Fresh rooms and noise each epoch (--source virtual)."
         ),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from clear_gen.core.progress import counting
-from clear_gen.datasets.scenes.banks import banks_for
+from clear_gen.datasets.scenes.banks import settings_and_banks
 from clear_gen.datasets.scenes.build import create
 from clear_gen.datasets.scenes.layout import QUESTIONS
 from clear_gen.datasets.scenes.manifest import finished_settings
-from clear_gen.datasets.scenes.options import read_options, settings_from
+from clear_gen.datasets.scenes.options import read_options
 from clear_gen.datasets.scenes.questions.build import checked_rules, make_questions, question_job
 from clear_gen.questions.templates.collection import read_templates
 from clear_gen.store.build import Execution
@@ -26,8 +26,8 @@ def make_tiny_dataset(folder: Path) -> None:
     if not is_finished(folder):
         path = PRESETS / "tiny-scenes.yaml"
         asked, node = read_options({}, path)
-        banks, domain = banks_for(asked)
-        create(folder, settings_from(asked, domain, False, path, node), banks, Execution(progress=counting("scenes")))
+        settings, banks = settings_and_banks(asked, False, path, node)
+        create(folder, settings, banks, Execution(progress=counting("scenes")))
     settings = finished_settings(folder)
     if QUESTIONS not in read_provenance(folder / IDENTITY):
         templates = read_templates(settings.domain, (PRESETS / "tiny-questions.yaml",))

@@ -43,7 +43,7 @@ def lines(files: Mapping[str, SedResults]) -> list[str]:
         below = [[f"{SOURCE}, {paper[0]}", "", *in_print(paper[1])]]
     printed = [*_figures(by_clip, sizes, below)]
     if any(by_time.values()):
-        printed += ["", *_figures(by_time, sizes, [])]
+        printed += ["", *_time_figures(by_time)]
     printed += ["", *_classes(found)]
     notes = {file.note: name for name, file in files.items()}
     if len(notes) == 1:
@@ -58,6 +58,14 @@ def _figures(rows: Mapping[str, Figures], sizes: Mapping[str, str], below: Seque
         body.append([MEAN, "", *map(four, mean_figures([*rows.values()]).values())])
     body += [[*row, *[""] * (2 + len(names) - len(row))] for row in below]
     return [line.rstrip() for line in table([["", "clips", *names], *body])]
+
+
+def _time_figures(columns: Mapping[str, Figures]) -> list[str]:
+    """A row per score, whose names are long, and a column per file."""
+    whole = {**columns, **({MEAN: mean_figures([*columns.values()])} if len(columns) > 1 else {})}
+    names = list(next(iter(columns.values())))
+    body = [[name, *(four(figures.get(name)) for figures in whole.values())] for name in names]
+    return [line.rstrip() for line in table([["in time", *map(shown, whole)], *body])]
 
 
 def in_print(paper: Published) -> list[str]:

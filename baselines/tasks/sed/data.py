@@ -12,6 +12,7 @@ import torch
 from baselines.audio.log_mel import LogMelSettings, log_mel
 from baselines.tasks.sed.event_columns import Corpus, Event, Events, events_of, present
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 from clear_gen.datasets.mixtures.load import config_of, load_mixtures
 from clear_gen.datasets.mixtures.manifest import MixtureSettings, finished_mixtures
 from clear_gen.store.manifest import stored_identity
@@ -76,7 +77,7 @@ def read_clips(
         advance(1)
     found = sorted({event.label for event in events})
     if labels is not None and (unknown := [label for label in found if label not in labels]):
-        raise InputError(f"{folder}: label: found {unknown[0]!r}, expected one of: {', '.join(labels)}")
+        raise InputError(f"{folder}: label: {not_among(unknown[0], labels)}")
     corpus = Corpus(tuple(names), np.full(len(names), settings.duration_s), tuple(found if labels is None else labels))
     if not corpus.labels:
         raise InputError(f"{folder}: found mixtures without events, expected labels to learn")

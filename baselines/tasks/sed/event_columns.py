@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 
 TIME_SLACK_S = 1e-6  # rounding tolerance for events that end after their clip
 
@@ -78,9 +79,7 @@ def events_of(rows: Iterable[Event | tuple[str, float, float, str]], corpus: Cor
         if event.clip not in clips:
             raise InputError(f"{name}: row {number}: clip: found {event.clip!r}, expected one of {len(clips)} clips")
         if event.label not in labels:
-            raise InputError(
-                f"{name}: row {number}: label: found {event.label!r}, expected one of: {', '.join(corpus.labels)}"
-            )
+            raise InputError(f"{name}: row {number}: label: {not_among(event.label, corpus.labels)}")
     times = np.array([(event.onset_s, event.offset_s) for event in listed], np.float64).reshape(-1, 2)
     events = Events(
         corpus,

@@ -122,7 +122,7 @@ def _scores(one: Experiment) -> Markup:
     files = [*one.files.values()]
     parts = [_by_fold(files, clip_figures)]
     if any(file.scores.segment is not None for file in files):
-        parts.append(_by_fold(files, time_figures))
+        parts.append(_by_fold(files, time_figures, "wrap"))
     scores = by_class(files)
     bars = {label: bar for label, of in scores.items() if (bar := bar_of([score.ap for score in of]))}
     if bars:
@@ -136,7 +136,7 @@ def _scores(one: Experiment) -> Markup:
     return section(f"{one.name}, {one.snr}", f"{_sentence(note)}{over}", *parts)
 
 
-def _by_fold(files: Sequence[SedResults], figures_of: Callable[[Results], Figures]) -> Markup:
+def _by_fold(files: Sequence[SedResults], figures_of: Callable[[Results], Figures], style: str = "") -> Markup:
     figures = [figures_of(file.scores) for file in files]
     names = list(dict.fromkeys(name for row in figures for name in row))
     rows: Rows = [["held-out fold", "clips", *names]]
@@ -146,7 +146,7 @@ def _by_fold(files: Sequence[SedResults], figures_of: Callable[[Results], Figure
     if len(files) > 1:
         means = mean_figures(figures)
         rows.append([MEAN, "", *(four(means[name]) for name in names)])
-    return table(rows, set_off=MEAN)
+    return table(rows, style, set_off=MEAN)
 
 
 def _class_rows(scores: Mapping[str, Sequence[ClassScore]]) -> Rows:

@@ -16,6 +16,7 @@ from baselines.core.results import Hashes, ResultsConfig, ResultsFile
 from baselines.tasks.sed.metrics.psds import SETTINGS
 from baselines.tasks.sed.metrics.scores import OFFSET_SHARES, Results
 from baselines.tasks.sed.metrics.tagging import DEFAULT_THRESHOLD
+from baselines.tasks.sed.metrics.time import COLLAR_S, SEGMENT_S
 
 ON_TEST = (
     "selected on the held-out fold itself: rate, epoch and thresholds were chosen on the clips that are scored, "
@@ -105,9 +106,21 @@ def time_figures(scores: Results) -> Figures:
     """The scores in time of all classes pooled, and the macro-averaged PSDS; nothing where no events were scored."""
     found: Figures = {}
     if scores.segment is not None and scores.event is not None:
-        found = {"segment F1": scores.segment.overall.f1, "segment ER": scores.segment.overall.error_rate}
-        found |= {f"event F1, {share}": one.overall.f1 for share, one in scores.event.items()}
+        of_segments = f"of segments of {SEGMENT_S:g} s"
+        found = {f"F1 {of_segments}": scores.segment.overall.f1}
+        found |= {f"error rate {of_segments}": scores.segment.overall.error_rate}
+        found |= {event_f1_name(float(share)): one.overall.f1 for share, one in scores.event.items()}
     return found | {f"PSDS {name}": one.value for name, one in (scores.psds or {}).items()}
+
+
+def event_f1_name(offset_share: float) -> str:
+    """What the F1 of events is called whose offset may be off by a share of their length.
+
+    >>> event_f1_name(0.5)
+    'F1 of events, onset within 0.2 s, offset within 0.2 s or 50 % of the length'
+    """
+    onset = f"onset within {COLLAR_S:g} s"
+    return f"F1 of events, {onset}, offset within {COLLAR_S:g} s or {offset_share:.0%} of the length".replace("%", " %")
 
 
 def mean(values: Sequence[float | None]) -> float | None:

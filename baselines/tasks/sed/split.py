@@ -24,6 +24,7 @@ from baselines.tasks.sed.event_columns import Corpus, Event, Events, events_of, 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.jsonl import field_of, value_shown
+from clear_gen.core.names import not_among
 from clear_gen.core.parquet import read_row_group
 from clear_gen.core.progress import progress
 from clear_gen.core.text import shown
@@ -139,8 +140,7 @@ class Fold:
 def open_fold(mixtures: Mixtures, fold: str) -> Fold:
     """A fold by name, such as fold1, without its audio. Raises InputError if there is no such fold."""
     if fold not in mixtures.settings.sizes:
-        expected = ", ".join(mixtures.settings.sizes)
-        raise InputError(f"{mixtures.folder}: fold: found {fold!r}, expected one of: {expected}")
+        raise InputError(f"{mixtures.folder}: fold: {not_among(fold, mixtures.settings.sizes)}")
     found = list(_event_rows(mixtures.folder, mixtures.settings, mixtures.config, fold))
     names = tuple(name for name, _ in found)
     corpus = Corpus(names, np.full(len(names), mixtures.settings.duration_s), mixtures.labels)

@@ -83,7 +83,7 @@ def check_place(folder: Path, settings: MixtureSettings, overwrite: bool) -> Non
 def check_possible(settings: MixtureSettings, events: Sequence[Event], backgrounds: Sequence[Background]) -> None:
     """Raise InputError if these mixtures cannot be made of these recordings; no recording is read.
 
-    Mixtures whose events may find no room are planned.
+    Raises InputError if these mixtures cannot be made of these recordings.
     """
     check_settings(settings)
     if problem := label_problem([event.label for event in events]):

@@ -5,10 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from shlex import quote
 
+from clear_gen.core.hints import next_line
 from clear_gen.datasets.mixtures.finish import read_tables
 from clear_gen.datasets.mixtures.manifest import finished_mixtures
 from clear_gen.datasets.mixtures.source_tables import EVENTS
-from clear_gen.datasets.mixtures.statistics import file_sizes, mixture_statistics, range_lines, snr_lines
+from clear_gen.datasets.mixtures.statistics import (
+    coverage_lines,
+    file_sizes,
+    mixture_statistics,
+    range_lines,
+    snr_lines,
+)
 from clear_gen.mixtures.recipes.registry import recipe_named
 from clear_gen.mixtures.recordings.corpora import RESTRICTED
 from clear_gen.store.finish import is_finished
@@ -24,11 +31,13 @@ def mixture_summary(folder: Path) -> str:
     found, tables = mixture_statistics(folder, settings), read_tables(folder)
     mixtures, stems = file_sizes(folder, settings)
     folds = ", ".join(f"{split} {size:,}" for split, size in found.mixtures.items())
-    labels = {label for _, label in found.events}
+    labels = {row.label for row in tables[EVENTS] if row.label is not None}
     sizes = f"{mixtures / 1e6:,.0f} MB" + (f", stems {stems / 1e6:,.0f} MB" if settings.stems else "")
     lines = [
         f"{folder}: {folds} mixtures of {len(labels)} labels; {found.hours:.1f} h at each SNR, "
         f"{settings.sample_rate} Hz; {sizes}",
+        "",
+        *coverage_lines(found.recordings, settings.sizes, labels),
         "",
         *range_lines(found),
         "",
@@ -41,5 +50,6 @@ def mixture_summary(folder: Path) -> str:
         lines.append(f"note: {unverified:,} events are not verified by a person")
     if any(row.licence in RESTRICTED for rows in tables.values() for row in rows):
         lines.append("note: holds recordings whose licence forbids redistribution: its audio must not be published")
-    lines.append(f"next: clear-gen validate {path}, clear-gen show {path} --out mixture.png")
+    lines.append(next_line("clear-gen validate", folder))
+    lines.append(next_line("clear-gen show", folder, "--out", "mixture.png"))
     return "\n".join(lines)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
+from clear_gen.core.names import not_among
 from clear_gen.core.parquet import read_row_group
 from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.datasets.mixtures.layout import MIXTURES, mixture_config
@@ -83,14 +84,14 @@ def config_of(folder: Path, settings: MixtureSettings, snr: str | float | None) 
         except ValueError:
             name = str(snr)
     if name not in configs:
-        raise InputError(f"{folder}: SNR: found {snr!r}, expected one of: {', '.join(configs)}")
+        raise InputError(f"{folder}: SNR: {not_among(snr, configs)}")
     return name
 
 
 def _split_of(folder: Path, settings: MixtureSettings, fold: str | int | None) -> str | None:
     split = f"fold{fold}" if isinstance(fold, int) else fold
     if split is not None and split not in settings.sizes:
-        raise InputError(f"{folder}: fold: found {fold!r}, expected one of: {', '.join(settings.sizes)}")
+        raise InputError(f"{folder}: fold: {not_among(fold, settings.sizes)}")
     return split
 
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, ValidationError, model_validator
 
-from clear_gen.core.config import Strict, misplaced
+from clear_gen.core.config import Strict
 from clear_gen.core.errors import InputError
+from clear_gen.core.rejected import misplaced
 from clear_gen.datasets.mixtures.layout import MIXTURES, mixture_config, stems_config
 from clear_gen.mixtures.recipes.registry import RECIPES, recipe_named
 from clear_gen.mixtures.rules import MixtureRules
@@ -158,7 +159,7 @@ def mixture_settings_of(identity: dict[str, Any], path: Path) -> MixtureSettings
     try:
         found = _Identity.model_validate(identity)
     except ValidationError as error:
-        raise invalid_identity(error, path) from None
+        raise invalid_identity(error, _Identity, path) from None
     spec = MixtureSpec(
         n_per_fold=found.n_per_fold,
         n_folds=found.n_folds,

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from clear_gen.core.config import first_wrong
 from clear_gen.core.errors import InputError
+from clear_gen.core.rejected import first_wrong
 from clear_gen.datasets.mixtures.manifest import MAX_FOLDS, SAMPLE_RATES, MixtureSettings, check_settings, per_fold
 from clear_gen.mixtures.recipes.registry import RECIPES
 from clear_gen.mixtures.rules import MixtureRules, load_rules
@@ -38,7 +38,7 @@ def mixture_rules(config: Path | None, flags: dict[str, Any]) -> MixtureRules:
     try:
         return MixtureRules.model_validate({**rules.model_dump(), **flags})
     except ValidationError as error:
-        wrong = first_wrong(error)
+        wrong = first_wrong(error, MixtureRules)
         field = str(wrong.location[0])
         where = "--" + field.removesuffix("_s").replace("_", "-") if field in flags else field
         raise InputError(f"{where}: {wrong}") from None

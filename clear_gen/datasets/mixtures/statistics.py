@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from clear_gen.core.parquet import open_parquet, read_row_group
 from clear_gen.core.progress import counted
-from clear_gen.core.text import table
+from clear_gen.core.text import shown, table
 from clear_gen.datasets.mixtures.manifest import MixtureSettings
 from clear_gen.datasets.mixtures.records import is_stems
 from clear_gen.store.layout import DataFile
@@ -127,6 +127,31 @@ def range_lines(found: MixtureStatistics) -> list[str]:
     rows = [["", "min", "mean", "max"]]
     rows += [[name, *(f"{value:.2f}" for value in values)] for name, values in found.ranges.items()]
     return table(rows)
+
+
+def coverage_lines(recordings: Mapping[tuple[str, str], int], folds: Iterable[str], labels: Iterable[str]) -> list[str]:
+    """What each fold has of the labels, in a line for all of them if that is everything.
+
+    ``recordings``: number of different ones in the mixtures of a fold, by (fold, label).
+    """
+    names = sorted(labels)
+    has = {fold: {name: n for name in names if (n := recordings.get((fold, name), 0))} for fold in folds}
+    if all(len(of_fold) == len(names) for of_fold in has.values()):
+        numbers = [n for of_fold in has.values() for n in of_fold.values()]
+        return [f"every fold has all {len(names)} labels, {_least_and_most(numbers)}"]
+    lines = []
+    for fold, of_fold in has.items():
+        without = ", ".join(shown(name) for name in names if name not in of_fold)
+        lines.append(f"{fold}: {len(of_fold)} of {len(names)} labels, {_least_and_most([*of_fold.values()])}")
+        lines[-1] += f"; without {without}" if without else ""
+    return lines
+
+
+def _least_and_most(numbers: Sequence[int]) -> str:
+    if not numbers:
+        return "no recordings"
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}{f' to {high:,}' if high > low else ''} recording{'s' * (high > 1)} of each"
 
 
 def file_sizes(folder: Path, settings: MixtureSettings) -> tuple[int, int]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+
+import yaml
 
 from clear_gen.core.errors import InputError
 from clear_gen.datasets.scenes.layout import BANK, BANK_OF_SPLIT, split_sizes
 from clear_gen.datasets.scenes.manifest import Settings, spec_of
-from clear_gen.datasets.scenes.options import Options
-from clear_gen.scenes.domain import Domain, load_domain
+from clear_gen.datasets.scenes.options import Options, settings_from
+from clear_gen.scenes.domain import load_domain
 from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds import default
 from clear_gen.sounds.bank import Bank, check_attributes, read_bank
@@ -25,23 +28,30 @@ def needed_banks(sizes: dict[str, int]) -> list[str]:
     return sorted({BANK_OF_SPLIT[split] for split, size in sizes.items() if size}, reverse=True)
 
 
-def banks_for(options: Options) -> tuple[dict[str, Bank], Domain]:
-    """The banks that the splits draw from, those of the user or the embedded ones, and their domain.
+def settings_and_banks(
+    options: Options, audio: bool, file: Path | None, node: yaml.Node | None
+) -> tuple[Settings, dict[str, Bank]]:
+    """The settings as ``settings_from`` gives them, and the banks of the splits: the user's or the embedded.
 
-    Raises InputError if a bank cannot be read, or the test split would have none of its own.
+    Raises InputError if a bank cannot be read, or the test split would have none of its own, or as ``settings_from``.
     """
     sides = needed_banks(split_sizes(options.n, options.splits))
-    if options.bank is None and options.test_bank is None:
-        domain = load_domain(options.domain or default.DOMAIN)
-        made = default.default_banks(domain.attributes)
-        return {side: made[side] for side in sides}, domain
+    given = _given_banks(options, sides)
+    domain = load_domain(options.domain or (next(iter(given.values())).domain if given else default.DOMAIN))
+    settings = settings_from(options, domain, audio, file, node)  # before the embedded sounds are made: that takes long
+    made = given or default.default_banks(domain.attributes)
+    return settings, {side: made[side] for side in sides}
+
+
+def _given_banks(options: Options, sides: Sequence[str]) -> dict[str, Bank]:
+    """The user's banks by side, all of ``sides`` or none."""
     paths = {"train": options.bank, "test": options.test_bank}
+    given = {side: read_bank(path) for side, path in paths.items() if path is not None}
     for side in sides:
-        if paths[side] is None:
+        if given and side not in given:
             flag = {"train": "--bank", "test": "--test-bank"}[side]
             raise InputError(f"{flag}: found none, but --splits gives scenes to it; name one, or set its share to 0")
-    banks = {side: read_bank(path) for side in sides if (path := paths[side]) is not None}
-    return banks, load_domain(options.domain or next(iter(banks.values())).domain)
+    return given
 
 
 def check_leaks(banks: dict[str, Bank], allow_leak: bool) -> None:

@@ -6,24 +6,31 @@ import time
 from pathlib import Path
 from shlex import quote
 
+from clear_gen.core.hints import next_line
 from clear_gen.core.pcm import encode_flac
-from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, scene_files
+from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, QUESTIONS, scene_files
 from clear_gen.datasets.scenes.manifest import Settings, finished_settings, spec_of
 from clear_gen.datasets.scenes.statistics import statistics, statistics_lines
+from clear_gen.questions.templates.collection import has_templates
 from clear_gen.scenes.graph import graph_of_row
 from clear_gen.scenes.render import render_pcm
 from clear_gen.scenes.sampler import sample_scenes
 from clear_gen.sounds.bank import Bank, resampled_bank
 from clear_gen.store.build import Execution
 from clear_gen.store.finish import is_finished
+from clear_gen.store.layout import IDENTITY
+from clear_gen.store.manifest import read_provenance
 from clear_gen.store.outlook import outlook
 
 PROBED_SCENES = 30
 GRAPH_BYTES = 900  # of one scene's graph in a file, about
 
 
-def summary(folder: Path) -> str:
-    """Statistics of a finished dataset next to the published ones, and the next command to run."""
+def summary(folder: Path, domain_folder: str | None = None) -> str:
+    """Statistics of a finished dataset next to the published ones, and the next commands to run.
+
+    ``domain_folder``: the folder of the domain, if the command was given it.
+    """
     path = quote(str(folder))
     if not is_finished(folder):
         return f"{folder}: this shard is done, others are not; the last one, or clear-gen finish {path}, completes it"
@@ -39,11 +46,19 @@ def summary(folder: Path) -> str:
     lines += statistics_lines(settings.domain, found.ranges)
     counts = " ".join(f"{length}:{count}" for length, count in found.scenes_of_length.items())
     lines += [f"scenes of each length  {counts}", ""]
-    if not settings.audio and not settings.imported:
-        lines.append(f"next: clear-gen questions {path}, clear-gen render {path}")
-    else:
-        lines.append(f"next: clear-gen questions {path}, clear-gen show {path} --out scene.png")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_next_lines(folder, settings, domain_folder)])
+
+
+def _next_lines(folder: Path, settings: Settings, domain_folder: str | None) -> list[str]:
+    lines = []
+    named = [["--domain", domain_folder]] if domain_folder else []
+    has_questions = QUESTIONS in read_provenance(folder / IDENTITY)
+    for option in [] if has_questions else [[], *named]:
+        if has_templates(settings.domain, *option[1:]):
+            lines = [next_line("clear-gen questions", folder, *option)]
+    if settings.audio:
+        return [*lines, next_line("clear-gen show", folder, "--out", "scene.png")]
+    return lines if settings.imported else [*lines, next_line("clear-gen render", folder)]
 
 
 def plan(settings: Settings, banks: dict[str, Bank], execution: Execution) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 from clear_gen.core.parquet import open_parquet, read_row_group
 from clear_gen.datasets.scenes.banks import bank_path
 from clear_gen.datasets.scenes.layout import BANK_OF_SPLIT, QUESTIONS, SCENES, questions_name, scene_files
@@ -37,8 +39,8 @@ def rows(
     there is no such config or split.
     """
     if split is not None and not settings.sizes.get(split):
-        expected = ", ".join(name for name, size in settings.sizes.items() if size)
-        raise InputError(f"{folder}: split: found {split!r}, expected one of: {expected}")
+        there = [name for name, size in settings.sizes.items() if size]
+        raise InputError(f"{folder}: split: {not_among(split, there)}")
     if config in (None, SCENES):
         files = [file for file in scene_files(settings.sizes) if split in (None, file.split)]
         return Rows(row_groups(folder, files), partial(_read_scenes, settings), partial(_scene, folder, settings))
@@ -47,7 +49,7 @@ def rows(
     asked = None if questions is None else questions_manifest_of(questions, settings, folder / IDENTITY)
     if asked is None or split is None or split not in asked.splits:
         where = "" if split is None else f" of the split {split}"
-        raise InputError(f"{folder}: found no questions{where}; run clear-gen questions {folder}")
+        raise InputError(f"{folder}: found no questions{where}; run clear-gen questions {quote(str(folder))}")
     path, opened = folder / questions_name(split), open_questions(folder, split, asked, settings.sample_rate)
     sizes = [opened.metadata.row_group(number).num_rows for number in range(opened.num_row_groups)]
     groups = [RowGroup(path, number, n_rows) for number, n_rows in enumerate(sizes)]
@@ -122,7 +124,8 @@ def read_questions(folder: Path, split: str) -> pa.Table:
     settings = finished_settings(folder)
     asked = read_questions_manifest(folder, settings)
     if asked is None or split not in asked.splits:
-        raise InputError(f"{folder}: found no questions of the split {split}; run clear-gen questions {folder}")
+        command = f"clear-gen questions {quote(str(folder))}"
+        raise InputError(f"{folder}: found no questions of the split {split}; run {command}")
     opened, path = open_questions(folder, split, asked, settings.sample_rate), folder / questions_name(split)
     groups = [read_question_group(opened, number, path) for number in range(opened.num_row_groups)]
     return pa.concat_tables(groups) if groups else opened.schema_arrow.empty_table()

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, StrictInt, ValidationError, model_validator
 
-from clear_gen.core.config import Strict, misplaced
+from clear_gen.core.config import Strict
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.records import SPLITS
+from clear_gen.core.rejected import misplaced
 from clear_gen.datasets.scenes.layout import SCENES
 from clear_gen.scenes.domain import Domain
 from clear_gen.scenes.sampler import SceneSpec
@@ -100,7 +101,7 @@ def settings_of(identity: dict[str, Any], path: Path) -> Settings:
     try:
         found = _Identity.model_validate(identity)
     except ValidationError as error:
-        raise invalid_identity(error, path) from None
+        raise invalid_identity(error, _Identity, path) from None
     if (sha256 := sha256_json(identity["domain"]["definition"])) != found.domain.sha256:
         raise InputError(f"{path}: identity.domain.sha256: found {found.domain.sha256[:60]}, expected {sha256}")
     if found.domain.name != found.domain.definition.name:

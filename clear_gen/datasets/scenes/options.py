@@ -9,11 +9,12 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, StrictBool, ValidationError, field_validator
 
-from clear_gen.core.config import Strict, first_wrong, invalid, parse_yaml, validate
+from clear_gen.core.config import Strict, invalid, parse_yaml, validate
 from clear_gen.core.errors import InputError
+from clear_gen.core.rejected import first_wrong
 from clear_gen.datasets.scenes.layout import split_sizes
 from clear_gen.datasets.scenes.manifest import Settings
-from clear_gen.scenes.domain import Domain, Sampling
+from clear_gen.scenes.domain import Domain
 
 MIN_SAMPLE_RATE = 8000
 
@@ -60,7 +61,7 @@ def read_options(flags: dict[str, Any], file: Path | None) -> tuple[Options, yam
     try:
         return Options.model_validate(flags), node
     except ValidationError as error:
-        wrong = first_wrong(error)
+        wrong = first_wrong(error, Options)
         raise InputError(f"--{str(wrong.location[0]).replace('_', '-')}: {wrong}") from None
 
 
@@ -68,12 +69,11 @@ def settings_from(options: Options, domain: Domain, audio: bool, file: Path | No
     """Settings for one dataset: the options, with the domain's sampling rules changed as the file asks."""
     changed = merged(domain.sampling.model_dump(), options.sampling)
     try:
-        sampling = Sampling.model_validate(changed)
-        domain = Domain.model_validate({**domain.model_dump(), "sampling": sampling.model_dump()})
+        domain = Domain.model_validate({**domain.model_dump(), "sampling": changed})
     except ValidationError as error:
         assert file is not None
         assert node is not None
-        raise invalid(error, node, file, ("sampling",)) from None
+        raise invalid(error, Domain, node, file) from None
     return Settings(
         sizes=split_sizes(options.n, options.splits),
         seed=options.seed,

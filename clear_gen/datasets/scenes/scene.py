@@ -13,6 +13,7 @@ import numpy as np
 
 from clear_gen.core.arguments import whole_number
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 from clear_gen.core.pcm import decode_flac, from_pcm16
 from clear_gen.core.records import SPLITS
 from clear_gen.questions.generation.one_scene import questions_of_scene
@@ -161,7 +162,7 @@ def default_bank(side: Literal["train", "test"] = "train") -> Bank:
     Raises InputError for another side.
     """
     if side not in default.SIDES:
-        raise InputError(f"side: found {side!r:.60}, expected one of: {', '.join(default.SIDES)}")
+        raise InputError(f"side: {not_among(side, default.SIDES)}")
     return default.default_banks(load_domain(default.DOMAIN).attributes)[side]
 
 
@@ -187,7 +188,7 @@ def generate_scene(
     rate = bank.sample_rate if sample_rate is None else whole_number("sample_rate", sample_rate, *SAMPLE_RATES)
     for name, value, known in (("split", split, SPLITS), ("levels", levels, ("recorded", "independent"))):
         if value not in known:
-            raise InputError(f"{name}: found {value!r:.60}, expected one of: {', '.join(known)}")
+            raise InputError(f"{name}: {not_among(value, known)}")
     spec = SceneSpec(whole_number("seed", seed), rate, levels)
     table = sample_scenes(_at_rate(bank, rate), rules, spec, split, [whole_number("index", index, 0, MAX_INDEX)])
     folder = None if isinstance(domain, Domain) else str(domain)

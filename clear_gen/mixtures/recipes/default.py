@@ -59,7 +59,11 @@ class DefaultRecipe:
         background; the first mixtures are the same whatever ``n_per_fold``.
         """
         usable = _by_id(event for event in events if event.is_verified or not spec.rules.verified_only)
-        folds = grouped_folds(usable, _by_id(backgrounds), spec.n_folds, allow_missing=spec.allow_missing)
+        left_out = len(events) - len(usable)
+        advice = f"verified_only: false in --config, for {left_out:,} recordings that nobody verified" * (left_out > 0)
+        folds = grouped_folds(
+            usable, _by_id(backgrounds), spec.n_folds, allow_missing=spec.allow_missing, advice=advice
+        )
         return tuple(_assigned(fold.number, fold.events, fold.backgrounds, spec) for fold in folds)
 
     def may_not_fit(self, spec: MixtureSpec) -> bool:

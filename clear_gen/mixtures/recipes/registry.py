@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from clear_gen.core.errors import InputError
-from clear_gen.core.text import shown
+from clear_gen.core.names import not_among
 from clear_gen.mixtures.graph import MixtureGraph, PlacedEvent
 from clear_gen.mixtures.recipes.default import DefaultRecipe
 from clear_gen.mixtures.recipes.kong2018 import Kong2018
@@ -78,5 +78,5 @@ RECIPES: dict[str, Recipe] = {
 def recipe_named(name: str) -> Recipe:
     """The recipe of that name. Raises InputError naming those that there are."""
     if name not in RECIPES:
-        raise InputError(f"recipe: found {shown(name)}, expected one of: {', '.join(RECIPES)}")
+        raise InputError(f"recipe: {not_among(name, RECIPES)}")
     return RECIPES[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clear_gen.core.errors import InputError
-from clear_gen.core.text import shown
+from clear_gen.core.names import not_among
 from clear_gen.mixtures.recordings import fsdkaggle2018, tau2019, tut2018
 from clear_gen.mixtures.recordings.corpus import Corpus, Holds, Part
 from clear_gen.mixtures.recordings.table import Clip, present
@@ -18,7 +18,7 @@ RESTRICTED = frozenset(corpus.licence for corpus in CORPORA.values() if not corp
 def corpus_named(name: str) -> Corpus:
     """The corpus of that name. Raises InputError naming those that there are."""
     if name not in CORPORA:
-        raise InputError(f"corpus: found {shown(name)}, expected one of: {', '.join(CORPORA)}")
+        raise InputError(f"corpus: {not_among(name, CORPORA)}")
     return CORPORA[name]
 
 

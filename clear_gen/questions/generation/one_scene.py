@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from clear_gen.core.arguments import whole_number
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 from clear_gen.questions.generation.candidates import Rules, bank_labels, candidates, question_plan
 from clear_gen.questions.generation.records import Chosen, Recorder
 from clear_gen.questions.generation.selection import pool_of, select
@@ -48,7 +49,7 @@ def questions_of_scene(
     found = candidates(plan, batch, graph.split, numbers)
     if not found.num_rows:
         return []
-    pool = pool_of(found, plan.templates, domain, rules)
+    pool = pool_of(found, plan.templates, domain, rules.types)
     places = select(pool, rules.per_scene, rules.strict)
     chosen = Chosen(
         scene=pool.scene[places],
@@ -68,7 +69,7 @@ def _types(types: Sequence[str] | None, domain: Domain, templates: Sequence[Temp
         return tuple(there)
     for name in [types] if isinstance(types, str) else types:
         if isinstance(types, str) or name not in there:
-            raise InputError(f"types: found {name!r:.60}, expected a list of some of: {', '.join(there)}")
+            raise InputError(f"types: {not_among(name, there, 'a list of some of')}")
     if not types:
         raise InputError(f"types: found none, expected some of: {', '.join(there)}")
     return tuple(dict.fromkeys(types))

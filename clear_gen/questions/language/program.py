@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import guess, not_among
 from clear_gen.core.text import shown
 from clear_gen.questions.language.functions.function import SET, SOUND, Function
 from clear_gen.questions.language.functions.table import function_named, functions_of
@@ -21,6 +22,7 @@ from clear_gen.questions.language.vocabulary import RELATION, values_of
 from clear_gen.scenes.domain import Domain
 
 MAX_NODES = 200
+FIELDS = "function", "inputs", "values"  # of a node, as JSON
 SHOWN = 80  # characters of what was found, in messages
 
 
@@ -68,8 +70,9 @@ def _node(raw: Any, at: str) -> Node:
     expected = "an object with function, and perhaps inputs (numbers) and values (texts)"
     if not isinstance(raw, dict) or not isinstance(raw.get("function"), str):
         raise InputError(f"{at}: found {shown(str(raw)[:60])}, expected {expected}")
-    if extra := sorted(map(str, set(raw) - {"function", "inputs", "values"})):
-        raise InputError(f"{at}: {shown(extra[0][:60])}: found an unknown field, expected {expected}")
+    if extra := sorted(map(str, set(raw) - set(FIELDS))):
+        near = guess(extra[0], FIELDS)
+        raise InputError(f"{at}: {shown(extra[0][:60])}: found an unknown field{near}, expected {expected}")
     inputs, values = raw.get("inputs", []), raw.get("values", [])
     if not isinstance(inputs, list) or any(type(place) is not int for place in inputs):
         raise InputError(f"{at}: inputs: found {shown(str(inputs)[:60])}, expected a list of numbers")
@@ -101,7 +104,7 @@ def problem_of(
     for number, node in enumerate(program):
         at = f"node {number}"
         if node.function not in known:
-            return f"{at}: function: found {_short(node.function)}, expected one of: {', '.join(sorted(known))}"
+            return f"{at}: function: {not_among(node.function, sorted(known))}"
         takes = known[node.function]
         if any(not 0 <= place < number for place in node.inputs):
             return f"{at}: inputs: found {_short(list(node.inputs))}, expected numbers of earlier nodes"
@@ -128,7 +131,7 @@ def _value_problem(node: Node, kind: str | None, domain: Domain, parameters: dic
     allowed = values_of(kind, domain)
     if node.values[0] in allowed:
         return None
-    return f"values of {node.function}: found {_short(node.values[0])}, expected one of: {', '.join(allowed)}"
+    return f"values of {node.function}: {not_among(node.values[0], allowed)}"
 
 
 def _short(value: object) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clear_gen.core.errors import InputError
-from clear_gen.core.files import content_path
+from clear_gen.core.files import content_names, content_path
 from clear_gen.questions.templates.families import load_families, words_of
 from clear_gen.questions.templates.template import Template, read_json_templates
-from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.domain import Domain, no_domain
 
 FILE = "questions.yaml"
 
@@ -46,18 +46,25 @@ def words_of_templates(
     return frozenset().union(*(words_of(path) for path in paths))
 
 
-def _packaged(domain: Domain, name_or_folder: str | None) -> Path:
-    if name_or_folder is not None and (folder := Path(name_or_folder)).name != name_or_folder:
-        if not (folder / FILE).is_file():
-            raise InputError(f"{folder / FILE}: not found, expected the domain's templates, or a file by --templates")
-        return folder / FILE
+def has_templates(domain: Domain, name_or_folder: str | None = None) -> bool:
+    """Whether ``read_templates`` would find a file of templates for the domain."""
     try:
-        path = content_path("templates", domain.name) / FILE
+        return _packaged(domain, name_or_folder).is_file()
     except InputError:
-        path = Path("templates", domain.name, FILE)
-    if not path.is_file():
-        raise InputError(f"{path}: found no templates of the domain {domain.name}, expected some by --templates FILE")
-    return path
+        return False
+
+
+def _packaged(domain: Domain, name_or_folder: str | None) -> Path:
+    name = name_or_folder or domain.name
+    if name_or_folder is not None and (Path(name_or_folder) / FILE).is_file():
+        return Path(name_or_folder) / FILE
+    if name in content_names("templates") and (path := content_path("templates", name) / FILE).is_file():
+        return path
+    if name_or_folder is not None:
+        raise no_domain(name_or_folder, FILE)
+    raise InputError(
+        f"domain {name}: found no templates, expected the folder of its {FILE} by --domain DIR, or --templates FILE"
+    )
 
 
 def counts_of(templates: Sequence[Template], domain: Domain) -> list[list[str]]:

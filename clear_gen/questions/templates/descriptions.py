@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from clear_gen.core.config import Strict
+from clear_gen.core.names import not_among
 from clear_gen.questions.language.functions.function import SET
 from clear_gen.questions.language.functions.table import functions_of
 from clear_gen.scenes.domain import Domain
@@ -51,7 +52,7 @@ class Naming(Strict):
         """Raises ValueError for a name that the domain does not know, or a form that no noun has."""
         for name in [*self.adjectives, *(name for noun in self.nouns for name in noun.of)]:
             if name not in domain.attributes:
-                raise ValueError(f"nouns: found {name!r}, expected one of: {', '.join(domain.attributes)}")
+                raise ValueError(f"nouns: {not_among(name, domain.attributes)}")
         for noun in self.nouns:
             if "one" not in noun.forms:
                 raise ValueError(f"nouns: of {noun.of}: forms: found no 'one', expected it")
@@ -59,10 +60,10 @@ class Naming(Strict):
         forms = {form for noun in self.nouns for form in noun.forms}
         for name, modifier in self.modifiers.items():
             if modifier.function not in known:
-                raise ValueError(f"modifiers: {name}: function: found {modifier.function!r}, expected {_one_of(known)}")
+                raise ValueError(f"modifiers: {name}: function: {not_among(modifier.function, sorted(known))}")
             for text in (text for texts in modifier.forms.values() for text in _texts(texts)):
                 if unknown := sorted(set(FORM.findall(text)) - forms):
-                    raise ValueError(f"modifiers: {name}: forms: found {unknown[0]!r}, expected {_one_of(forms)}")
+                    raise ValueError(f"modifiers: {name}: forms: {not_among(unknown[0], sorted(forms))}")
 
     def description(self, option: str, domain: Domain) -> Description:
         """The description that an option such as ``nth+loudness+instrument`` stands for.
@@ -72,8 +73,8 @@ class Naming(Strict):
         names = [] if option == ANY else option.split("+")
         for name in names:
             if name not in domain.attributes and name not in self.modifiers:
-                known = ", ".join([ANY, *domain.attributes, *self.modifiers, *domain.relations])
-                raise ValueError(f"parts: found {name!r} in {option!r}, expected one of: {known}")
+                known = [ANY, *domain.attributes, *self.modifiers, *domain.relations]
+                raise ValueError(f"parts: {option}: {not_among(name, known)}")
         attributes = [name for name in domain.attributes if name in names]
         forms = self._noun_forms(attributes, option)
         steps: list[tuple[str, str | None]] = [(f"filter_{name}", name) for name in attributes]
@@ -94,10 +95,6 @@ class Naming(Strict):
                     for form, texts in noun.forms.items()
                 }
         raise ValueError(f"parts: found {option!r}, expected nouns to list one of {sorted(wanted)}")
-
-
-def _one_of(names: set[str]) -> str:
-    return f"one of: {', '.join(sorted(names))}"
 
 
 def _texts(texts: str | list[str]) -> list[str]:

@@ -50,6 +50,7 @@ from pydantic import Field
 
 from clear_gen.core.config import Strict, load_yaml
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import guess, not_among
 from clear_gen.core.text import seen_text
 from clear_gen.questions.language.functions.function import SOUND
 from clear_gen.questions.language.functions.table import functions_of
@@ -159,14 +160,14 @@ def _listed(given: Any, n_names: int, content: _File, at: str) -> Iterator[list[
     if isinstance(given, dict):
         for phrase, parts in given.items():
             if phrase not in content.phrases:
-                raise _Problem(f"{at}: found {phrase!r}, expected one of the phrases: {_names(content.phrases)}")
+                raise _Problem(f"{at}: {not_among(phrase, sorted(content.phrases), 'one of the phrases')}")
             for each in parts if isinstance(parts, list) else [parts]:
                 for choice in _choices(each, content, f"{at}: {phrase}"):
                     yield [_Choice(phrase, choice)]
         return
     if isinstance(given, str):
         if given not in content.lists:
-            raise _Problem(f"{at}: found {given!r}, expected one of the lists: {_names(content.lists)}")
+            raise _Problem(f"{at}: {not_among(given, sorted(content.lists), 'one of the lists')}")
         given = content.lists[given]
     for item in given:
         group = [item] if isinstance(item, str) else item
@@ -284,10 +285,12 @@ def _filled(text: str, scope: dict[str, _Part], turn: int) -> str:
     def form(found: re.Match[str]) -> str:
         name, wanted = found[1], found[2] or "one"
         if name not in scope:
-            raise _Problem(f"text: found {found[0]} in {text!r}, expected one of the parts: {_names(scope)}")
+            near = guess(name, scope)
+            raise _Problem(f"text: found {found[0]}{near} in {text!r}, expected one of the parts: {_names(scope)}")
         part = scope[name]
         if wanted not in part.forms:
-            raise _Problem(f"text: found {found[0]} in {text!r}, expected one of the forms: {_names(part.forms)}")
+            near, forms = guess(wanted, part.forms), _names(part.forms)
+            raise _Problem(f"text: found {found[0]}{near} in {text!r}, expected one of the forms: {forms}")
         wordings = part.forms[wanted]
         return _filled(wordings[turn % len(wordings)], part.scope or {}, turn)
 
@@ -369,7 +372,7 @@ class _Nodes:
 
     def node(self, function: str, inputs: list[int], values: list[str]) -> int:
         if function not in self.known:
-            raise _Problem(f"found {function!r}, expected a part, the, or one of: {_names(self.known)}")
+            raise _Problem(f"{not_among(function, sorted(self.known), 'a part, the, or one of')}")
         return self.numbers.setdefault(Node(function, tuple(inputs), tuple(values)), len(self.numbers))
 
 

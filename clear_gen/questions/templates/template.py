@@ -28,9 +28,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictInt, StringConstraints, ValidationError
 
-from clear_gen.core.config import Strict, first_wrong
+from clear_gen.core.config import Strict
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text
+from clear_gen.core.names import guess, not_among
+from clear_gen.core.rejected import first_wrong
 from clear_gen.core.text import has_controls, seen_text, shown
 from clear_gen.questions.language.functions.function import Function
 from clear_gen.questions.language.functions.table import functions_of
@@ -75,7 +77,7 @@ def check_template(template: Template, domain: Domain, known: Mapping[str, Funct
         if not PLACEHOLDER.fullmatch(parameter.name):
             return f"params: name: found {parameter.name!r}, expected letters and digits in <>"
         if parameter.kind not in values:
-            return f"params: type of {parameter.name}: found {parameter.kind!r}, expected one of: {_listed(values)}"
+            return f"params: type of {parameter.name}: {not_among(parameter.kind, sorted(map(str, values)))}"
     if problem := problem_of(template.program, domain, kinds, functions):
         return problem
     found = question_type(template.program)
@@ -89,7 +91,7 @@ def check_template(template: Template, domain: Domain, known: Mapping[str, Funct
     for text in template.text:
         placeholders = PLACEHOLDER.findall(text)
         if unknown := sorted(set(placeholders) - set(kinds)):
-            return f"text: found {unknown[0]}, expected one of the params in {text!r}"
+            return f"text: found {unknown[0]}{guess(unknown[0], kinds)}, expected one of the params in {text!r}"
         if missing := sorted(set(kinds) - set(placeholders)):
             return f"text: {missing[0]} is not in {text!r}"
     for pair in template.different:
@@ -172,7 +174,7 @@ def _from_json(item: Any, at: str) -> Template:
     try:
         found = _Template.model_validate(item)
     except ValidationError as error:
-        wrong = first_wrong(error)
+        wrong = first_wrong(error, _Template)
         raise InputError(f"{at}: {wrong.field if wrong.location else 'template'}: {wrong}") from None
     texts = tuple(dict.fromkeys(variant for text in found.text for variant in without_brackets(text, at)))
     if "" in texts:

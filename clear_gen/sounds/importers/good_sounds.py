@@ -21,6 +21,7 @@ import numpy as np
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.gathering import Gathering
+from clear_gen.core.names import not_among
 from clear_gen.core.progress import counted
 from clear_gen.core.text import has_controls
 from clear_gen.dsp.resample import resampled
@@ -205,7 +206,7 @@ def _selected(takes: list[Row], selection: Selection, rules: Mapping[str, GivenA
             there &= set(rules[field].values)
         names = getattr(selection, f"{field}s")
         if unknown := [name for name in names if name not in there]:
-            raise InputError(f"{folder}: {field}: found {unknown[0]!r}, expected one of: {', '.join(sorted(there))}")
+            raise InputError(f"{folder}: {field}: {not_among(unknown[0], sorted(there))}")
         if names or field == "instrument":
             wanted[field] = names or tuple(sorted(there))
     selected = [take for take in takes if str(take["klass"] or "").startswith(selection.klass)]
@@ -233,7 +234,7 @@ def _value(take: Row, name: str, rule: GivenAttribute) -> str | int:
     text = str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
     if text in (named := {str(value): value for value in rule.values}):
         return named[text]
-    raise InputError(f"{take['where']}: {name}: found {cell!r:.100}, expected one of: {', '.join(named)}")
+    raise InputError(f"{take['where']}: {name}: {not_among(cell, named)}")
 
 
 def _recording(take: Row, folder: Path, sample_rate: int) -> Recording:

@@ -26,6 +26,7 @@ from clear_gen.core.errors import InputError
 from clear_gen.core.extras import how_to_install
 from clear_gen.core.files import content_path
 from clear_gen.core.gathering import Gathering
+from clear_gen.core.names import not_among
 from clear_gen.core.progress import counted
 from clear_gen.dsp.offset import without_offset
 from clear_gen.sounds.analysis import NOTES
@@ -152,8 +153,7 @@ def read_presets(path: Path, attributes: Mapping[str, Attribute]) -> Presets:
         for name, value, at in sounds:
             if value not in rules[name].values:
                 line, field = locate(node, ("instruments", *at))
-                expected = ", ".join(map(str, rules[name].values))
-                raise InputError(f"{path}:{line}: {field}: found {name} {value}, expected one of: {expected}")
+                raise InputError(f"{path}:{line}: {field}: {name}: {not_among(value, rules[name].values)}")
     return plan
 
 

@@ -113,8 +113,7 @@ def test_perfect_predictions(
     assert "results: perfect-results/results-test.json" in shown
     out = folder / "perfect-results"
     assert {path.name for path in out.iterdir()} == {
-        "results-test.json", "types-test.png", "relations-test.png", "confusion-test.png",
-        "types-and-relations-test.png"
+        "results-test.json", "types-test.png", "relations-test.png", "confusion-test.png"
     }  # fmt: skip
     file = read_results(out / "results-test.json")
     assert all(score.accuracy == 1 for score in [file.scores.overall, *file.scores.by_type.values()])
@@ -231,23 +230,27 @@ def test_broken_predictions(folder: Path, data: Path, questions: Questions, comp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["nowhere"], "nowhere: not found, expected the folder of a run"),
         ([], "expected one of: RUN, --predictions, --endpoint"),
-        (["run", "--predictions", "perfect.jsonl"], "expected one of: RUN"),
+        (["DATA", "--predictions", "perfect.jsonl"], "expected one of: RUN"),
         (["--predictions", "perfect.jsonl"], "--data: found none"),
         (["--endpoint", "http://localhost", "--model", "m"], "--data: found none"),
-        (["--endpoint", "http://localhost", "--data", "d"], "--model: found none"),
-        (["run", "--model", "m"], "--model: found it with RUN"),
-        (["--predictions", "perfect.jsonl", "--data", "d", "--device", "cpu"], "--device: found it without RUN"),
-        (["--predictions", "perfect.jsonl", "--data", "d", "--limit", "3"], "--limit: found it without --endpoint"),
-        (["--predictions", "perfect.jsonl", "--data", "d", "--max-tokens", "3"], "--max-tokens: found it without"),
-        (["run", "--extra-body", "{}"], "--extra-body: found it without --endpoint"),
+        (["--endpoint", "http://localhost", "--data", "DATA"], "--model: found none"),
+        (["DATA", "--model", "m"], "--model: found it with RUN"),
+        (["--predictions", "perfect.jsonl", "--data", "DATA", "--device", "cpu"], "--device: found it without RUN"),
+        (["--predictions", "perfect.jsonl", "--data", "DATA", "--limit", "3"], "--limit: found it without --endpoint"),
+        (["--predictions", "perfect.jsonl", "--data", "DATA", "--max-tokens", "3"], "--max-tokens: found it without"),
+        (["DATA", "--extra-body", "{}"], "--extra-body: found it without --endpoint"),
         (
-            ["--endpoint", "http://h", "--model", "m", "--data", "d", "--extra-body", "[1]"],
+            ["--endpoint", "http://h", "--model", "m", "--data", "DATA", "--extra-body", "[1]"],
             "expected a JSON object such",
         ),
-        (["--endpoint", "http://h", "--model", "m", "--data", "d", "--extra-body", "{"], "found '{', expected a JSON"),
-        (["run", "--timeout", "3"], "--timeout: found it without --endpoint"),
-        (["run", "--max-failures", "3"], "--max-failures: found it without --endpoint"),
+        (
+            ["--endpoint", "http://h", "--model", "m", "--data", "DATA", "--extra-body", "{"],
+            "found '{', expected a JSON",
+        ),
+        (["DATA", "--timeout", "3"], "--timeout: found it without --endpoint"),
+        (["DATA", "--max-failures", "3"], "--max-failures: found it without --endpoint"),
         (
             ["--predictions", "perfect.jsonl", "--data", "nowhere"],
             "nowhere: not found, expected the folder of a dataset",
@@ -299,7 +302,6 @@ def test_a_run(trained: Path, folder: Path, data: Path, capsys: pytest.CaptureFi
     assert {path.name for path in trained.iterdir()} == {
         "config.yaml", "predictions-test.jsonl", "results-test.json",
         "types-test.png", "relations-test.png", "confusion-test.png",
-        "types-and-relations-test.png",
     }  # fmt: skip
     of_run = read_results(trained / "results-test.json")
     assert (

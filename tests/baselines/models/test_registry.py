@@ -170,7 +170,11 @@ def test_a_part_that_changes_shifts_no_other_weights() -> None:
     ("name", "options", "message"),
     [
         ("nope", {}, "model: found 'nope', expected one of: naaqa-2d, "),
-        ("naaqa-2d", {"grus": 3}, "naaqa-2d: option: found 'grus', expected one of: embedding, "),
+        (
+            "naaqa-2d",
+            {"grus": 3},
+            "naaqa-2d: option: found 'grus' (did you mean gru_units?), expected one of: embedding, ",
+        ),
         ("naaqa-2d", {"gru_units": "3"}, "naaqa-2d: gru_units: found '3', expected a whole number from 1"),
         ("naaqa-2d", {"gru_units": True}, "naaqa-2d: gru_units: found True, expected a whole number from 1"),
         ("naaqa-2d", {"blocks": 0}, "naaqa-2d: blocks: found 0, expected a whole number from 1"),

@@ -163,7 +163,7 @@ def test_a_partial_copy_is_refused_unless_asked_for(good, tmp_path, form):
 
 
 def test_names_and_folders_that_are_not_there(tmp_path, good):
-    with pytest.raises(InputError, match="found urbansound, expected one of: fsdkaggle2018, tut2018, tau2019"):
+    with pytest.raises(InputError, match="found 'urbansound', expected one of: fsdkaggle2018, tut2018, tau2019"):
         corpus_events("urbansound", tmp_path)
     with pytest.raises(InputError, match="nowhere: not found, expected a folder with FSDKaggle2018"):
         corpus_events("fsdkaggle2018", tmp_path / "nowhere")

@@ -328,7 +328,7 @@ families:
         (
             "[instrument]}",
             "[instrumnt]}",
-            "families: note: parts: found 'instrumnt' in 'instrumnt', expected one of: any,",
+            "families: note: parts: instrumnt: found 'instrumnt' (did you mean instrument?), expected one of: any,",
         ),
         ("[instrument]}", "[note]}", "families: note: parts: found 'note', expected nouns to list one of ['note']"),
         ("[instrument]}", "many}", "families: note: parts: T: found 'many', expected one of the lists: few"),
@@ -338,7 +338,11 @@ families:
             "families: note: parts: T: found 'near', expected one of the phrases: related",
         ),
         ("T: [instrument]", "T U: [instrument]", "families: note: parts: T U: found 'instrument', expected 2 options"),
-        ("query_note(", "query_nota(", "families: note: program: found 'query_nota', expected a part, the, or one of"),
+        (
+            "query_note(",
+            "query_nota(",
+            "families: note: program: found 'query_nota' (did you mean query_note?), expected a part, the, or one of",
+        ),
         (
             "scene())))",
             "scene()))",
@@ -360,7 +364,7 @@ families:
         ("{T}?", "{T.few}?", "expected one of the forms: many, one"),
         ("the {T}?", "sound?", "families: note: note.instrument: text: <instrument1> is not in"),
         ("parts:", "different: [[T, U]]\n    parts:", "families: note: different: found 'U', expected a part that is"),
-        ("text:", "texts:", "families.0.text: found nothing, expected: this field"),
+        ("text:", "texts:", "families.0.texts: found"),
         (ONE, ONE + ONE, "families: note: id: found note.instrument twice, expected once"),
         ("adjectives: [loudness]", "adjectives: [volume]", "nouns: found 'volume', expected one of: instrument, note"),
         ('{one: "{adjectives} sound", ', "{", "nouns: of []: forms: found no 'one', expected it"),
@@ -369,7 +373,11 @@ families:
             "function: tallest",
             "modifiers: longest: function: found 'tallest', expected one of: count",
         ),
-        ('"longest {one}"', '"longest {ones}"', "modifiers: longest: forms: found 'ones', expected one of: many, one"),
+        (
+            '"longest {one}"',
+            '"longest {ones}"',
+            "modifiers: longest: forms: found 'ones' (did you mean one?), expected one of: many, one",
+        ),
         ("program: T(relate", "program: T(relate(", "phrases: related: program: found 'T(relate("),
     ],
 )

@@ -111,19 +111,24 @@ def test_a_key_has_the_note_of_its_frequency() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "message"),
     [
-        ("held_s", "held", 1, "held_s"),
-        ("program", "programme", 4, "instruments.flute.program"),
+        ("held_s", "held", 2, "held: found 1.5, expected: no such field; did you mean held_s?"),
+        (
+            "program",
+            "programme",
+            5,
+            "instruments.flute.programme: found 73, expected: no such field; did you mean program?",
+        ),
         ("73", "128", 5, "instruments.flute.program: found 128"),
         ("73", "'73'", 5, "instruments.flute.program"),
-        ("[60, 61]", "[61, 60]", 6, "instruments.flute.keys: found list, expected: [low, high] with low <= high"),
+        ("[60, 61]", "[61, 60]", 6, "instruments.flute.keys: found [61, 60], expected: [low, high] with low <= high"),
         ("[60, 61]", "[60, 128]", 6, "instruments.flute.keys.1: found 128"),
         ("[60, 61]", "[60]", 6, "instruments.flute.keys"),
         ("[60, 100]", "[]", 1, "velocities"),
-        ("[60, 100]", "[60, 60]", 1, "velocities: found list, expected: distinct velocities"),
+        ("[60, 100]", "[60, 60]", 1, "velocities: found [60, 60], expected: distinct velocities"),
         ("[60, 100]", "[0]", 1, "velocities.0: found 0"),
         ("1.5", "0", 2, "held_s: found 0"),
-        ("flute", "oboe", 4, "instruments.oboe: found instrument oboe, expected one of: bass, cello"),
-        ("[60, 61]", "[23, 24]", 6, "instruments.flute.keys: found octave 0, expected one of: 1, 2"),
+        ("flute", "oboe", 4, "instruments.oboe: instrument: found 'oboe', expected one of: bass, cello"),
+        ("[60, 61]", "[23, 24]", 6, "instruments.flute.keys: octave: found 0, expected one of: 1, 2"),
     ],
 )
 def test_a_wrong_field_names_its_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import guess
 from clear_gen.core.text import has_controls
 from clear_gen.datasets.scenes.clear_format.json_stream import JsonList
 from clear_gen.datasets.scenes.clear_format.layout import (
@@ -154,7 +155,9 @@ class _Reader:
             raise wrong(at, where, item, "an object")
         name = entry(at, f"{where}.", item, "type")
         if not isinstance(name, str) or name not in self._functions:
-            raise wrong(at, f"{where}.type", name, f"one of: {', '.join(sorted(self._functions))}")
+            raise wrong(
+                at, f"{where}.type", name, f"one of: {', '.join(sorted(self._functions))}{guess(name, self._functions)}"
+            )
         inputs = _inputs(at, f"{where}.inputs", entry(at, f"{where}.", item, "inputs"), place)
         values = item.get("value_inputs", [])
         if not isinstance(values, list):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import guess
 from clear_gen.core.records import Rendered
 from clear_gen.core.text import has_controls
 from clear_gen.datasets.scenes.clear_format.layout import EXACT_SCENE_FIELDS, EXACT_SOUND_FIELDS, OWN_KEY, relationships
@@ -123,7 +124,8 @@ def _attribute(at: str, where: str, item: dict[str, Any], name: str, rule: Attri
     unknown = value is None and isinstance(rule, MeasuredAttribute)
     if not unknown and (type(value) is not type(rule.values[0]) or value not in rule.values):
         or_null = " or null" if isinstance(rule, MeasuredAttribute) else ""
-        raise wrong(at, f"{where}.{name}", value, f"one of: {', '.join(map(str, rule.values))}{or_null}")
+        near = guess(value, rule.values)
+        raise wrong(at, f"{where}.{name}", value, f"one of: {', '.join(map(str, rule.values))}{or_null}{near}")
     return value
 
 

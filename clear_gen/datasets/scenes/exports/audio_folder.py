@@ -19,6 +19,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pyarrow as pa
@@ -60,7 +61,8 @@ def export_audio_folder(folder: Path, out: Path, progress: Progress, overwrite: 
     source = open_source(folder)
     sizes = source.settings.sizes
     if not source.settings.audio:
-        raise InputError(f"{folder}: found scenes without audio, expected audio (clear-gen render {folder} adds it)")
+        command = f"clear-gen render {quote(str(folder))}"
+        raise InputError(f"{folder}: found scenes without audio, expected audio ({command} adds it)")
     head, sections = parts_of_card(source.folder / CARD)
     typed = _needs_types(source)
     names = (TYPED_METADATA, METADATA) if typed else (METADATA, TYPED_METADATA)
@@ -224,6 +226,6 @@ def parts_of_card(path: Path) -> tuple[dict[str, Any], list[str]]:
     except (OSError, ValueError, yaml.YAMLError):
         found = None
     if not isinstance(found, dict):
-        again = f"clear-gen finish {path.parent} writes it if it is missing"
+        again = f"clear-gen finish {quote(str(path.parent))} writes it if it is missing"
         raise InputError(f"{path}: found no dataset card, expected one with a YAML head ({again})")
     return found, [f"## {section}" for section in body.split("\n## ")[1:]]

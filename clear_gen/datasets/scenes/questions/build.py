@@ -14,6 +14,7 @@ from typing import Any
 
 from clear_gen.core.errors import CheckFailed, InputError
 from clear_gen.core.files import refresh, sha256_json, write_text
+from clear_gen.core.names import not_among
 from clear_gen.core.progress import Advance, progress
 from clear_gen.core.records import SPLITS
 from clear_gen.datasets.scenes.finish import card_of
@@ -27,7 +28,6 @@ from clear_gen.datasets.scenes.questions.records import (
     write_questions,
 )
 from clear_gen.questions.generation.candidates import Rules
-from clear_gen.questions.generation.type_shares import normalised, published_shares, read_type_shares
 from clear_gen.questions.language.vocabulary import values_of
 from clear_gen.questions.templates.template import Template, as_json
 from clear_gen.scenes.domain import Domain
@@ -50,41 +50,24 @@ def checked_rules(
     strict: bool,
     holdout: tuple[tuple[str, str], ...],
     templates: Sequence[Template],
-    type_shares: str | None = None,
 ) -> Rules:
-    """The rules requested by the options. Raises InputError naming the invalid option.
-
-    Unless ``strict``, types are asked as the dataset does that the domain resembles. ``type_shares``: see
-    ``read_type_shares``; by default uniform or, unless ``strict``, those of that dataset.
-    """
-    published = None if strict else domain.published
-    shares = {}
-    if type_shares is not None:
-        shares = read_type_shares(type_shares, domain)
-    elif published:
-        shares = published_shares(domain)
+    """The rules requested by the options. Raises InputError naming the invalid option."""
     named = None if types is None else [name.strip() for name in types.split(",")]
     wanted = tuple(domain.question_types if named is None else dict.fromkeys(named))
     for name in wanted:
         if name not in domain.question_types:
-            raise InputError(f"--types: found {name!r}, expected some of: {', '.join(domain.question_types)}")
+            raise InputError(f"--types: {not_among(name, domain.question_types, 'some of')}")
     for name, value in holdout:
         if name not in domain.attributes:
-            raise InputError(f"--holdout: found {name!r}, expected an attribute: {', '.join(domain.attributes)}")
+            raise InputError(f"--holdout: {not_among(name, domain.attributes, 'an attribute')}")
         if value not in (known := values_of(name, domain)):
-            raise InputError(f"--holdout: {name}: found {value!r}, expected one of: {', '.join(known)}")
+            raise InputError(f"--holdout: {name}: {not_among(value, known)}")
     there = {template.question_type for template in templates}
     if types is None:
         wanted = tuple(name for name in wanted if name in there)
     if missing := [name for name in wanted if name not in there]:
         raise InputError(f"--types: found {missing[0]}, of which there is no template")
-    if shares:
-        if types is not None and (missing := [name for name in wanted if name not in shares]):
-            raise InputError(f"--types: found {missing[0]}, expected types that have a share: {', '.join(shares)}")
-        wanted = tuple(name for name in wanted if name in shares)
-        shares = normalised({name: shares[name] for name in wanted})
-    plain = tuple(name for name in published.without_relations if name in wanted) if published else ()
-    return Rules(seed, per_scene, wanted, strict, holdout, tuple(shares.values()), plain)
+    return Rules(seed, per_scene, wanted, strict, holdout)
 
 
 def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> QuestionJob:
@@ -99,8 +82,6 @@ def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> Q
         "types": list(rules.types),
         "rules": "strict" if rules.strict else "paper",
         "holdout": dict(rules.holdout),
-        **({"type_shares": dict(zip(rules.types, rules.type_shares, strict=True))} if rules.type_shares else {}),
-        **({"without_relations": list(rules.without_relations)} if rules.without_relations else {}),
         "templates": {"n": len(templates), "sha256": sha256_json(as_json(templates))},
     }
     return QuestionJob(folder, settings, sha256_json(scenes), rules, tuple(templates), identity)

@@ -10,6 +10,7 @@ from typing import Any
 
 from clear_gen.core.errors import InputError, first_line
 from clear_gen.core.files import read_text
+from clear_gen.core.hints import next_line
 from clear_gen.core.text import table
 from clear_gen.datasets.scenes.layout import questions_name
 from clear_gen.datasets.scenes.load import load_graph, read_questions
@@ -37,14 +38,13 @@ def summary(folder: Path) -> str:
     wanted, written, droppable = (
         sum(found[name] for found in splits.values()) for name in ("wanted", "written", "with_droppable_word")
     )
-    path = quote(str(folder))
     return "\n".join(
         [
             *table(rows),
             "",
             f"{folder}: {written:,} of {wanted:,} questions ({written / max(1, wanted):.2%}), "
             f"{droppable / max(1, written):.1%} with a word that could be left out",
-            f"next: clear-gen audit {path}",
+            next_line("clear-gen audit", folder),
         ]
     )
 

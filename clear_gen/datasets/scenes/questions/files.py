@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from clear_gen.core.config import first_wrong
 from clear_gen.core.errors import InputError
 from clear_gen.core.files import sha256_json
 from clear_gen.core.parquet import dataset_schema, metadata_of, open_parquet, parquet_writer, read_row_group
+from clear_gen.core.rejected import first_wrong
 from clear_gen.datasets.scenes.layout import questions_name
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.questions.generation.records import FIELDS, FORMAT, NEEDS_HOLDOUT
@@ -51,8 +51,6 @@ class _Made(_Stored):
     rules: Literal["strict", "paper"]
     holdout: dict[str, str]
     templates: _Templates
-    type_shares: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
-    without_relations: list[str] = Field(default_factory=list)
 
 
 class _Origin(_Stored):
@@ -83,7 +81,6 @@ class QuestionsManifest:
     """The section ``questions`` of ``clear.json``: the inputs that determine the questions, and counts by split.
 
     ``imported`` holds the source's files with their SHA-256; ``per_scene`` and ``holdout`` are None then.
-    ``type_shares``: how often each type was to be asked, as fractions; empty if equally often, or imported.
     """
 
     identity: dict[str, Any]
@@ -92,7 +89,6 @@ class QuestionsManifest:
     per_scene: int | None = None
     holdout: dict[str, str] | None = None
     imported: dict[str, str] = field(default_factory=dict)
-    type_shares: dict[str, float] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -120,21 +116,14 @@ def questions_manifest_of(section: Mapping[str, Any], settings: Settings, path: 
         taken = _checked(_Imported, identity, at)
         return QuestionsManifest(dict(identity or {}), splits, taken.scenes_sha256, imported=taken.imported.files)
     made = _checked(_Made, identity, at)
-    return QuestionsManifest(
-        dict(identity or {}),
-        splits,
-        made.scenes_sha256,
-        made.per_scene,
-        made.holdout,
-        type_shares=made.type_shares,
-    )
+    return QuestionsManifest(dict(identity or {}), splits, made.scenes_sha256, made.per_scene, made.holdout)
 
 
 def _checked(model: type[Model], value: Any, at: str) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        wrong = first_wrong(error)
+        wrong = first_wrong(error, model)
         raise InputError(f"{at}{'.' * bool(wrong.location)}{'.'.join(map(str, wrong.location))}: {wrong}") from None
 
 

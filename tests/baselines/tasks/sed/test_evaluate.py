@@ -246,7 +246,7 @@ def test_means_leave_out_what_is_not_there() -> None:
 def test_folds_and_their_mean(folds: Path, sed_folds: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "folds", "--device", "cpu"]) == DONE
     shown = capsys.readouterr().out
-    clip_rows = rows_of(shown.split("segment F1")[0])
+    clip_rows = rows_of(shown.split("\nin time")[0])
     stored = [results_in(folds / f"fold-{k}/results-mixtures-snr0-fold{k}.json") for k in (1, 2, 3)]
     for k, file in enumerate(stored, 1):
         assert clip_rows[f"fold-{k}"][:2] == [str(PER_FOLD), f"{file.scores.clip.micro_ap:.4f}"]
@@ -263,6 +263,11 @@ def test_folds_and_their_mean(folds: Path, sed_folds: Path, capsys: pytest.Captu
     horn = [file.scores.clip.by_class["horn"] for file in stored]
     assert rows["horn"][:2] == [str(sum(one.n_clips for one in horn)), f"{np.mean([one.ap for one in horn]):.4f}"]
     assert "fold-2: rate, epoch and thresholds were chosen on fold 3" in shown
+    name = "F1 of events, onset within 0.2 s, offset within 0.2 s or 50 % of the length"
+    half = [(file.scores.event or {})["0.5"].overall.f1 for file in stored]
+    assert next(line for line in shown.splitlines() if line.startswith(f"{name}  ")).split()[-4:] == [
+        f"{value:.4f}" for value in (*half, np.mean(half))
+    ]
 
 
 def test_the_same_run_gives_the_same_bytes(folds: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -304,7 +309,9 @@ def test_another_dataset(folds: Path, tmp_path: Path, complaint: Callable[..., s
     write_run(Path("loud"), other, snr="mixtures-snr0")
     config = Path("loud/config.yaml")
     config.write_text(config.read_text().replace("snr: mixtures-snr0", "snr: mixtures-snr20"))
-    assert "SNR: found 'mixtures-snr20', expected one of: mixtures-snr0" in complaint(WRONG_INPUT, "evaluate", "loud")
+    assert "SNR: found 'mixtures-snr20' (did you mean mixtures-snr0?), expected one of: mixtures-snr0" in complaint(
+        WRONG_INPUT, "evaluate", "loud"
+    )
     features = json.loads(Path("loud/features.json").read_text())
     features["mel"]["sample_rate"] = 16_000
     config.write_text(config.read_text().replace("snr: mixtures-snr20", "snr: mixtures-snr0"))
@@ -328,17 +335,20 @@ def test_another_dataset(folds: Path, tmp_path: Path, complaint: Callable[..., s
             "fold: found 'test', expected one of: fold1",
         ),
         (["--predictions", "p.jsonl", "--data", "DATA", "--split", "fold1", "--snr", "3"], "SNR: found '3'"),
-        (["--predictions", "p.jsonl", "--data", "DATA", "--split", "fold1"], "p.jsonl: not found"),
+        (["--predictions", "gone.jsonl", "--data", "DATA", "--split", "fold1"], "gone.jsonl: not found"),
+        (["--predictions", "p.jsonl", "--data", "folds"], "folds: found no finished dataset"),
         (
-            ["--predictions", "p.jsonl", "--data", "folds", "--snr", "3"],
+            ["--predictions", "p.jsonl", "--data", "SCENES", "--snr", "3"],
             "--snr: found it with acoustic question answering, expected sound event detection",
         ),
     ],
 )
 def test_wrong_usage(
-    folds: Path, sed_data: Path, complaint: Callable[..., str], arguments: list[str], message: str
+    folds: Path, sed_data: Path, unheard: Path, complaint: Callable[..., str], arguments: list[str], message: str
 ) -> None:
-    said = complaint(WRONG_INPUT, "evaluate", *(str(sed_data) if one == "DATA" else one for one in arguments))
+    Path("p.jsonl").touch()
+    places = {"DATA": str(sed_data), "SCENES": str(unheard)}
+    said = complaint(WRONG_INPUT, "evaluate", *(places.get(one, one) for one in arguments))
     assert message in said
 
 

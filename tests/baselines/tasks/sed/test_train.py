@@ -306,7 +306,7 @@ def test_all_folds_and_seeds(mixtures: Path, tmp_path: Path, capfd: pytest.Captu
         (["--model", "gap", "--folds", "all", "--fold", "1"], "--folds: found with --fold"),
         (
             ["--model", "naaqa-2d", "--fold", "1"],
-            "--model: found naaqa-2d, a model of acoustic question answering, expected one of sound event dete",
+            "--model: found naaqa-2d, a model of acoustic question answering, which learns from scenes; ",
         ),
         (["--model", "gap", "--fold", "1", "--snr", "5"], "SNR: found '5', expected one of: mixtures-snr0"),
         (["--model", "gap", "--fold", "1", "--alpha", "-1"], "--alpha: found -1.0"),
