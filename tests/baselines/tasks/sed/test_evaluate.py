@@ -58,7 +58,7 @@ def complaint(capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
     def call(code: int, *arguments: object) -> str:
         capfd.readouterr()
         assert run([str(argument) for argument in arguments]) == code
-        usage = ("Usage: ", "Try '", "fold1 ", "fold2 ", "fold3 ")  # and what has been read
+        usage = ("Usage: ", "Try '", "fold1: ", "fold2: ", "fold3: ")  # and what has been read
         [line] = [line for line in capfd.readouterr().err.splitlines() if line and not line.startswith(usage)]
         assert line.startswith(("clear-bench: ", "Error: "))
         assert line.isprintable()
