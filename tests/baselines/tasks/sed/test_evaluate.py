@@ -336,7 +336,7 @@ def test_another_dataset(folds: Path, tmp_path: Path, complaint: Callable[..., s
         ),
         (["--predictions", "p.jsonl", "--data", "DATA", "--split", "fold1", "--snr", "3"], "SNR: found '3'"),
         (["--predictions", "gone.jsonl", "--data", "DATA", "--split", "fold1"], "gone.jsonl: not found"),
-        (["--predictions", "p.jsonl", "--data", "folds"], "folds: found no finished dataset"),
+        (["--predictions", "p.jsonl", "--data", "folds"], "folds: found no dataset"),
         (
             ["--predictions", "p.jsonl", "--data", "SCENES", "--snr", "3"],
             "--snr: found it with acoustic question answering, expected sound event detection",
