@@ -169,5 +169,7 @@ def card(file: AqaResults) -> str:
         for name, row in file.more()["results"].items()
     }
     columns = list(next(iter(rows.values())))
-    cells = [[name, *(f"{row[column]:.4g}" for column in columns)] for name, row in rows.items()]
+    cells = []
+    for name, row in rows.items():  # only the first, over all, is weighted
+        cells.append([name, *(f"{row[column]:.4g}" if column in row else "" for column in columns)])
     return markdown_table(["task", *columns], cells)
