@@ -213,7 +213,7 @@ def score(job: Job, rules: str, model: str, seed: int, test: str) -> None:
 def tables(job: Job, wanted: list[tuple[str, str, int]]) -> list[str]:
     """Markdown: for each set of rules and test bank, our rows with the paper's below them."""
     lines: list[str] = []
-    head = "| model | runs | epochs | validation | test | " + " | ".join(in_words(name) for name in TYPES) + " |"
+    head = "| model | runs | epochs | validation | test, weighted | " + " | ".join(in_words(name) for name in TYPES) + " |"
     for rules, test in product(dict.fromkeys(run[0] for run in wanted), TESTS):
         n = len(read_split(job.data(rules, test), "test"))
         lines += [f"### Rules: {rules}; {test} test bank, {n:,} questions", "", head, f"|---|{'---:|' * 15}"]
@@ -231,8 +231,8 @@ def our_row(job: Job, runs: list[tuple[str, str, int]], results: list[AqaResults
     best = [min(rows, key=lambda row: row["validation_loss"])["validation_accuracy"] for rows in histories if rows]
     epochs = "/".join(str(len(rows)) for rows in histories)
     by_type = [[one.scores.by_type[name].accuracy for one in results if name in one.scores.by_type] for name in TYPES]
-    overall = [one.scores.overall.accuracy for one in results]
-    cells = [str(len(runs)), epochs, *(spread(values) for values in [best, overall, *by_type])]
+    weighted = [one.scores.weighted.accuracy for one in results if one.scores.weighted]
+    cells = [str(len(runs)), epochs, *(spread(values) for values in [best, weighted, *by_type])]
     return f"| {runs[0][1]} | {' | '.join(cells)} |"
 
 

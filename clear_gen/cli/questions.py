@@ -39,12 +39,18 @@ def _combination(
 @click.option("--domain", "domain_folder", help="Folder of the domain's templates.  [default: the packaged ones]")
 @click.option("--types", help="Question types, separated by commas.  [default: all of the domain's]")
 @click.option(
+    "--type-shares",
+    metavar="uniform|clear2|FILE",
+    help="How often each type is asked: equally often, as in CLEAR2, or as a YAML file of `type: share` lines says.  "
+    "[default: uniform; with --rules paper that of the dataset that the domain resembles]",
+)
+@click.option(
     "--rules",
     type=Choice(["strict", "paper"]),
     default="strict",
     show_default=True,
     help="strict: every relation matters, answers are balanced within all that the text tells; "
-    "paper: well-posed, balanced per type.",
+    "paper: well-posed, balanced per type, types as often as the paper's data have them.",
 )
 @click.option(
     "--holdout",
@@ -65,6 +71,7 @@ def questions(
     templates: tuple[Path, ...],
     domain_folder: str | None,
     types: str | None,
+    type_shares: str | None,
     rules: str,
     holdout: tuple[tuple[str, str], ...],
     workers: int | None,
@@ -93,7 +100,7 @@ def questions(
 
     domain = finished_settings(folder).domain
     read = read_templates(domain, templates, domain_folder)
-    wanted = asking.checked_rules(domain, seed, per_scene, types, rules == "strict", holdout, read)
+    wanted = asking.checked_rules(domain, seed, per_scene, types, rules == "strict", holdout, read, type_shares)
     shard = Shard(*shard_of_array(shard_index, num_shards))
     if overwrite and select_only:
         raise click.UsageError("--overwrite: found with --select, which needs the candidates that are there")

@@ -134,10 +134,19 @@ class Relation(Strict):
 
 
 class Published(Strict):
-    """Minimum, mean and maximum of the quantities of a published dataset that this domain is to resemble."""
+    """A published dataset that this domain is to resemble.
+
+    ``ranges``: minimum, mean and maximum of its quantities. ``type_shares``: how often it asks each question type, in
+    per cent. ``without_relations``: types that it never asks with a relation. ``words_per_question``: their mean.
+    ``vocabulary``: different words of all questions.
+    """
 
     name: str
     ranges: dict[str, tuple[float, float, float]]
+    type_shares: dict[str, Annotated[float, Field(gt=0, le=100)]] = Field(default_factory=dict)
+    without_relations: list[str] = Field(default_factory=list)
+    words_per_question: float | None = Field(default=None, gt=0)
+    vocabulary: int | None = Field(default=None, gt=0)
 
 
 class Domain(Strict):
@@ -163,6 +172,15 @@ class Domain(Strict):
             for place, value in enumerate(rule.values):
                 if isinstance(value, int) and not -MAX_INT32 - 1 <= value <= MAX_INT32:
                     raise misplaced("a number of at most 32 bits", value, "attributes", name, "values", place)
+        return self
+
+    @model_validator(mode="after")
+    def _published_types_exist(self) -> Self:
+        published = self.published
+        for name in [*published.type_shares, *published.without_relations] if published else ():
+            if name not in self.question_types:
+                expected = f"one of question_types: {', '.join(self.question_types)}"
+                raise misplaced(expected, name, "published")
         return self
 
     @model_validator(mode="after")

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from baselines.core.intervals import Interval, bootstrap_mean, mcnemar
+from baselines.core.intervals import Interval, bootstrap_mean, bootstrap_weighted, mcnemar
 from baselines.core.predictions import read_predictions
 from baselines.core.results import RESULTS, read_results
 from baselines.core.unfinished import scored_after
 from baselines.tasks.aqa.evaluate import BOOTSTRAP_SEED, normalised
-from baselines.tasks.aqa.metrics import correct_answers
+from baselines.tasks.aqa.metrics import correct_answers, published_weights
 from baselines.tasks.aqa.questions import Questions, read_split
 from baselines.tasks.aqa.results import AqaResults, percent
 from clear_gen.core.errors import InputError
@@ -42,12 +42,16 @@ class Entry:
 class Comparison:
     """A model against the first one, on the same questions; ``difference`` is its accuracy minus the first one's.
 
-    ``only_first``, ``only_this``: questions that only one of the two answers correctly. ``p_value``: McNemar's, mid-p.
+    ``weighted``, ``weighted_difference``: the same with the types weighted as in the published dataset that the domain
+    resembles; None if there is none. ``only_first``, ``only_this``: questions that only one of the two answers
+    correctly. ``p_value``: McNemar's, mid-p.
     """
 
     model: str
     accuracy: float
     difference: Interval
+    weighted: float | None
+    weighted_difference: Interval | None
     only_first: int
     only_this: int
     p_value: float
@@ -57,11 +61,14 @@ class Comparison:
 class Compared:
     """The first model's name and accuracy on ``n`` questions, and all others against it.
 
-    ``notes``: lines about models whose training was interrupted.
+    ``like``: the published dataset as which ``weighted`` accuracies are weighted. ``notes``: lines about models whose
+    training was interrupted.
     """
 
     model: str
     accuracy: float
+    weighted: float | None
+    like: str | None
     n: int
     questions_sha256: str
     others: list[Comparison]
@@ -121,7 +128,11 @@ def compare(entries: Sequence[Entry], folder: Path | None, split: str) -> Compar
     notes = [
         scored_after(shown(name), one.unfinished) for name, one in zip(every, entries, strict=True) if one.unfinished
     ]
-    return Compared(first, float(correct[0].mean()), len(questions), whole.sha256, others, notes)
+    weighted = _weighted(correct[0], questions)
+    accuracies = float(correct[0].mean()), weighted.value if weighted else None
+    published = questions.domain.published
+    like = published.name if published and weighted else None
+    return Compared(first, *accuracies, like, len(questions), whole.sha256, others, notes)
 
 
 def _distinct_names(entries: Sequence[Entry]) -> list[str]:
@@ -141,21 +152,48 @@ def _correct(one: Entry, whole: Questions) -> np.ndarray:
 def _against(first: np.ndarray, correct: np.ndarray, questions: Questions, model: str) -> Comparison:
     difference = correct.astype(np.int64) - first
     found = bootstrap_mean(difference, questions.scene, np.random.default_rng(BOOTSTRAP_SEED))
+    weighted = _weighted(correct, questions)
     only_first, only_this = int((difference < 0).sum()), int((difference > 0).sum())
-    return Comparison(model, float(correct.mean()), found, only_first, only_this, mcnemar(only_first, only_this))
+    return Comparison(
+        model=model,
+        accuracy=float(correct.mean()),
+        difference=found,
+        weighted=weighted.value if weighted else None,
+        weighted_difference=_weighted(difference, questions),
+        only_first=only_first,
+        only_this=only_this,
+        p_value=mcnemar(only_first, only_this),
+    )
+
+
+def _weighted(values: np.ndarray, questions: Questions) -> Interval | None:
+    """The mean of a value per question, the types weighted as published; None if the domain has no shares."""
+    chosen, group, weights = published_weights(questions)
+    if not len(weights):
+        return None
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    return bootstrap_weighted(values[chosen], questions.scene[chosen], group, weights, rng)
 
 
 def lines(found: Compared) -> list[str]:
     """The comparison as aligned lines."""
-    rows = [["", "right %", "difference", "95 % interval", "only first", "only this", "McNemar p"]]
-    rows.append([shown(found.model), percent(found.accuracy), *[""] * 5])
+    like = [f"as {shown(found.like)} %", "difference", "95 % interval"] if found.like else []
+    rows = [["", "right %", "difference", "95 % interval", *like, "only first", "only this", "McNemar p"]]
+    first = [percent(found.weighted), "", ""] if like else []
+    rows.append([shown(found.model), percent(found.accuracy), "", "", *first, "", "", ""])
     for one in found.others:
-        between = f"{100 * one.difference.low:+.1f} to {100 * one.difference.high:+.1f}"
-        name, difference = shown(one.model), f"{100 * one.difference.value:+.1f}"
+        weighted = [percent(one.weighted), *_points(one.weighted_difference)] if like else []
         counts = [
             f"{one.only_first:,}",
             f"{one.only_this:,}",
             f"{one.p_value:.4f}" if one.p_value >= 1e-4 else "<0.0001",
         ]
-        rows.append([name, percent(one.accuracy), difference, between, *counts])
+        rows.append([shown(one.model), percent(one.accuracy), *_points(one.difference), *weighted, *counts])
     return [line.rstrip() for line in [*table(rows), *[""] * bool(found.notes), *found.notes]]
+
+
+def _points(difference: Interval | None) -> list[str]:
+    """A difference and its interval, in points."""
+    if difference is None:
+        return ["", ""]
+    return [f"{100 * difference.value:+.1f}", f"{100 * difference.low:+.1f} to {100 * difference.high:+.1f}"]

@@ -21,9 +21,10 @@ import numpy as np
 from pydantic import Field
 
 from baselines.core.fields import Count, Share
-from baselines.core.intervals import bootstrap_share, wilson
+from baselines.core.intervals import bootstrap_share, bootstrap_weighted_share, wilson
 from baselines.tasks.aqa.questions import Questions
 from clear_gen.core.errors import InputError
+from clear_gen.questions.generation.type_shares import published_shares
 from clear_gen.questions.language.vocabulary import answers, answers_of_type
 
 MAX_BINS = 10
@@ -54,19 +55,39 @@ class Confusion:
 
 
 @dataclass(frozen=True)
+class Weighted:
+    """Accuracy over all questions, the types weighted with their shares in the published dataset ``like``.
+
+    ``missing``: types of that dataset of which there is no question; the others' weights take their place. ``error``:
+    the bootstrap's standard error.
+    """
+
+    like: str
+    accuracy: Share
+    low: Share
+    high: Share
+    error: Share
+    missing: list[str]
+
+
+@dataclass(frozen=True)
 class Results:
     """The scores of one model on one split.
 
-    ``overall`` has the bootstrap's interval, ``error`` is its standard error. ``by_length``: by dry seconds, "5-6" from
-    5 s to less than 6 s. ``by_answer``: by type, then by correct answer. Groups without questions are left out.
+    ``overall`` has the bootstrap's interval, ``error`` is its standard error. ``weighted``: None if the domain
+    resembles no published dataset. ``by_length``: by dry seconds, "5-6" from 5 s to less than 6 s. ``by_answer``: by
+    type, then by correct answer. ``by_type_and_relations``: by type, then by number of relations. Groups without
+    questions are left out.
     """
 
     overall: Score
     error: Share
+    weighted: Weighted | None
     by_type: dict[str, Score]
     by_relations: dict[str, Score]
     by_length: dict[str, Score]
     by_answer: dict[str, dict[str, Score]]
+    by_type_and_relations: dict[str, dict[str, Score]]
     confusion: dict[str, Confusion]
 
 
@@ -99,18 +120,48 @@ def evaluate(questions: Questions, predictions: Sequence[str | None], rng: np.ra
     names = [name for name in questions.domain.question_types if name in {*types}]
     names += sorted({*types} - {*names})
     relations = questions.n_relations.astype(str).astype(object)
+    of_type = {name: types == name for name in names}
+    levels = sorted({*relations}, key=int)
     lengths, bins = length_bins(questions.scene_s)
     predicted = np.array(predictions, object)
     confusion = {name: confusion_matrix(questions, predicted, name) for name in names}
     return Results(
         overall=_score(marks, found.value, found.low, found.high),
         error=found.error,
+        weighted=weighted_accuracy(questions, marks.correct, rng),
         by_type=_scores(marks, types, names),
-        by_relations=_scores(marks, relations, sorted({*relations}, key=int)),
+        by_relations=_scores(marks, relations, levels),
         by_length=_scores(marks, lengths, bins),
         by_answer={name: _by_answer(marks, questions, name, confusion[name].answers) for name in names},
+        by_type_and_relations={
+            name: _scores(marks.of(chosen), relations[chosen], levels) for name, chosen in of_type.items()
+        },
         confusion=confusion,
     )
+
+
+def weighted_accuracy(questions: Questions, correct: np.ndarray, rng: np.random.Generator) -> Weighted | None:
+    """The accuracy with the types weighted as in the published dataset that the domain resembles.
+
+    None if there is none, or no question of its types. Shape: ``correct`` bool [Q].
+    """
+    published = questions.domain.published
+    chosen, group, weights = published_weights(questions)
+    if published is None or not len(weights):
+        return None
+    found = bootstrap_weighted_share(correct[chosen], questions.scene[chosen], group, weights, rng)
+    missing = [name for name in published.type_shares if name not in {*questions.question_type}]
+    return Weighted(published.name, found.value, found.low, found.high, found.error, missing)
+
+
+def published_weights(questions: Questions) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The questions of published types, bool [Q]; the type of each of them, int64 [N]; the types' shares, float [G]."""
+    shares = published_shares(questions.domain)
+    names = [name for name in shares if name in {*questions.question_type}]
+    chosen = np.isin(questions.question_type, names)
+    place = {name: number for number, name in enumerate(names)}
+    group = np.array([place[name] for name in questions.question_type[chosen]], np.int64)
+    return chosen, group, np.array([shares[name] for name in names])
 
 
 def correct_answers(questions: Questions, predictions: Sequence[str | None]) -> np.ndarray:

@@ -62,7 +62,10 @@ TABLE_3: dict[str, Published] = {
 
 
 def share_of_type(published: Published | None, question_type: str | None) -> float | None:
-    """Published accuracy as a fraction 0..1, of all types if ``question_type`` is None; None if not reported."""
+    """Published accuracy as a fraction 0..1, of all types if ``question_type`` is None; None if not reported.
+
+    That of all types is a mean under the published shares of the types: only a mean under the same may stand beside it.
+    """
     if published is None:
         return None
     percent = published.accuracy if question_type is None else published.by_type.get(question_type)

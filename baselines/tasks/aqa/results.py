@@ -15,12 +15,13 @@ from pydantic import model_validator
 from baselines.core.fields import Count
 from baselines.core.publish import markdown_table
 from baselines.core.results import Hashes, ResultsConfig, ResultsFile
-from baselines.tasks.aqa.metrics import Results, Score
+from baselines.tasks.aqa.metrics import Results, Score, Weighted
 from baselines.tasks.aqa.published import TABLE_3, share_of_type
 from clear_gen.core.text import shown, table
 
 SCORING_VERSION = 2  # incremented when the same predictions would get another score
 OVERALL = "all"
+WEIGHTED = "all, weighted as {}"
 
 
 class AqaConfig(ResultsConfig):
@@ -70,10 +71,15 @@ class AqaResults(ResultsFile):
         rows = {whole: (self.scores.overall, self.scores.error)}
         for name, score in self.scores.by_type.items():
             rows[f"{whole}_{name}"] = score, sqrt(score.accuracy * (1 - score.accuracy) / score.n)
+        found = {name: _harness(name, score, error) for name, (score, error) in rows.items()}
+        if (weighted := self.scores.weighted) is not None:
+            columns = {"acc": weighted.accuracy, "acc_stderr": weighted.error}
+            columns |= {"acc_low": weighted.low, "acc_high": weighted.high}
+            found[whole] |= {f"{name}_weighted,none": value for name, value in columns.items()}
         samples = {name: {"original": score.n, "effective": score.n} for name, (score, _) in rows.items()}
         samples[whole]["original"] = self.n_original
         return {
-            "results": {name: _harness(name, score, error) for name, (score, error) in rows.items()},
+            "results": found,
             "group_subtasks": {whole: [name for name in rows if name != whole]},
             "versions": dict.fromkeys(rows, SCORING_VERSION),
             "n-samples": samples,
@@ -97,17 +103,22 @@ def _harness(name: str, score: Score, error: float) -> dict[str, Any]:
 
 def markdown_head(question_types: Sequence[str]) -> str:
     """The head of a Markdown table of results."""
-    return f"| model | overall | {' | '.join(question_types)} |\n|---|---:|{'---:|' * len(question_types)}"
+    heads = ["model", "all", "all, weighted", *question_types]
+    return f"| {' | '.join(heads)} |\n|---|{'---:|' * (len(heads) - 1)}"
 
 
 def markdown_row(file: AqaResults, question_types: Sequence[str]) -> str:
-    """A row of a Markdown table in per cent: over all, ± half the width of its interval, and per type."""
+    """A row of a Markdown table in per cent: over all, ± half the width of its interval, so weighted, and per type."""
     overall = file.scores.overall
-    half = (overall.high - overall.low) / 2
+    whole = [_with_half_width(one) if one else "" for one in (overall, file.scores.weighted)]
     scores = [file.scores.by_type.get(name) for name in question_types]
     cells = [percent(score.accuracy) if score else "" for score in scores]
     name = shown(file.config.model).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
-    return f"| {name} | {percent(overall.accuracy)} ±{percent(half)} | {' | '.join(cells)} |"
+    return f"| {name} | {' | '.join(whole)} | {' | '.join(cells)} |"
+
+
+def _with_half_width(score: Score | Weighted) -> str:
+    return f"{percent(score.accuracy)} ±{percent((score.high - score.low) / 2)}"
 
 
 def terminal_table(file: AqaResults) -> list[str]:
@@ -125,8 +136,12 @@ def terminal_table(file: AqaResults) -> list[str]:
     ]
     rows: list[list[str]] = []
     for name, score in {**scores.by_type, OVERALL: scores.overall}.items():
-        paper = share_of_type(published, None if name == OVERALL else name)
+        paper = share_of_type(published, name) if name != OVERALL else None
         rows.append([*_cells(in_words(name), score), *[percent(paper)] * (published is not None)])
+    if (weighted := scores.weighted) is not None:
+        paper = paper_overall(file)
+        cells = [weighted_name(weighted), "", percent(weighted.accuracy), interval(weighted), "", ""]
+        rows.append([*cells, *[percent(paper)] * (published is not None)])
     lines = table([head, *rows])
     groups = {"relations": scores.by_relations, "dry scene, s": scores.by_length}
     for title, group in groups.items():
@@ -147,7 +162,22 @@ def by_cause(file: AqaResults) -> str:
     return ", ".join(f"{n:,} {shown(in_words(cause))}" for cause, n in file.unparseable.items())
 
 
-def interval(score: Score) -> str:
+def weighted_name(weighted: Weighted) -> str:
+    """The head of its row, which says if types are missing."""
+    name = WEIGHTED.format(shown(weighted.like))
+    n = len(weighted.missing)
+    return f"{name}, without {n} type{'s' * (n > 1)}" if n else name
+
+
+def paper_overall(file: AqaResults) -> float | None:
+    """The paper's accuracy over all types, to stand beside the weighted one; None if types are missing."""
+    weighted = file.scores.weighted
+    if weighted is None or weighted.missing:
+        return None
+    return share_of_type(TABLE_3.get(file.config.model), None)
+
+
+def interval(score: Score | Weighted) -> str:
     """Format an interval in per cent."""
     return f"{percent(score.low)}-{percent(score.high)}"
 

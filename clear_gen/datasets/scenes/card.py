@@ -13,7 +13,7 @@ from clear_gen.datasets.scenes.layout import BANK, QUESTIONS, SCENES
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.questions.card import command, counts_line, questions_text
 from clear_gen.datasets.scenes.questions.files import QuestionsManifest, questions_manifest_of
-from clear_gen.datasets.scenes.statistics import Statistics, statistics_lines
+from clear_gen.datasets.scenes.statistics import Statistics, Words, statistics_lines
 from clear_gen.scenes.domain import packaged_domain
 from clear_gen.sounds.attributes import measured
 from clear_gen.sounds.bank import Bank
@@ -31,10 +31,11 @@ def card(
     banks: dict[str, Bank],
     found: Statistics,
     questions: dict[str, Any] | None = None,
+    words: Words | None = None,
 ) -> str:
     """The text of ``README.md``: YAML for the Hub, then statistics, questions, sources, making, limitations and use.
 
-    ``questions`` is the section of ``clear.json``; InputError if it is malformed.
+    ``questions`` is the section of ``clear.json``, InputError if it is malformed; ``words``: of the questions.
     """
     asked = None if questions is None else questions_manifest_of(questions, settings, Path(IDENTITY))
     sources = _sources(settings, banks, found)
@@ -44,7 +45,7 @@ def card(
     parts = [
         f"---\n{front}---",
         _head(identity, settings, found, asked),
-        *([questions_text(asked, settings)] if asked else []),
+        *([questions_text(asked, settings, words)] if asked and words else []),
         "## Sources and licences\n\n" + "\n".join(_source_lines(sources)),
         f"## How it was made\n\n{made}\n\nEnvironment: {versions}.",
         "## Use\n\n" + _use(settings, banks, asked),

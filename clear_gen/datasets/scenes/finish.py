@@ -10,7 +10,7 @@ from clear_gen.datasets.scenes.banks import bank_path, read_banks
 from clear_gen.datasets.scenes.card import card
 from clear_gen.datasets.scenes.layout import QUESTIONS, bank_name, questions_name, scene_files
 from clear_gen.datasets.scenes.manifest import Settings, settings_of
-from clear_gen.datasets.scenes.statistics import statistics
+from clear_gen.datasets.scenes.statistics import question_words, statistics
 from clear_gen.store.layout import IDENTITY
 from clear_gen.store.manifest import kept_sections
 
@@ -34,4 +34,6 @@ def card_of(folder: Path, manifest: dict[str, Any]) -> str:
     settings = settings_of(identity, folder / IDENTITY)
     found = statistics(folder, scene_files(settings.sizes))
     banks = read_banks(folder, settings)
-    return card(identity, settings, manifest["environment"], banks, found, manifest.get(QUESTIONS))
+    asked = manifest.get(QUESTIONS)
+    words = None if asked is None else question_words(folder, asked["splits"])
+    return card(identity, settings, manifest["environment"], banks, found, asked, words)

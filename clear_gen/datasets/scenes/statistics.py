@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from clear_gen.core.parquet import open_parquet
 from clear_gen.core.progress import counted
 from clear_gen.core.text import table
+from clear_gen.datasets.scenes.layout import questions_name
+from clear_gen.questions.audit.ngrams import words_of
 from clear_gen.scenes.domain import Domain
 from clear_gen.store.layout import DataFile
 
@@ -59,6 +61,35 @@ def statistics(folder: Path, files: Sequence[DataFile]) -> Statistics:
     lengths, counts = np.unique(n_of_scene, return_counts=True)
     per_length = dict(zip(lengths.tolist(), counts.tolist(), strict=True))
     return Statistics(ranges, dict(splits), per_length, n_samples / rate / 3600, int(n_of_scene.sum()))
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of all questions: their mean number in a question, and how many are different."""
+
+    mean: float
+    vocabulary: int
+
+
+def question_words(folder: Path, splits: Iterable[str]) -> Words:
+    """Count the words of the questions of some splits, of which there is at least one question."""
+    n_questions = n_words = 0
+    found: set[str] = set()
+    for split in splits:
+        for text in open_parquet(folder / questions_name(split)).read(["question"])["question"].to_pylist():
+            words = words_of(text)
+            n_questions, n_words = n_questions + 1, n_words + len(words)
+            found.update(words)
+    return Words(n_words / max(1, n_questions), len(found))
+
+
+def words_line(domain: Domain, words: Words) -> str:
+    """Words per question and vocabulary, beside those of the published dataset if the domain has them."""
+    line = f"{words.mean:.1f} words in a question on average, {words.vocabulary} different words"
+    there = domain.published
+    if there and there.words_per_question and there.vocabulary:
+        line += f" ({there.name}: {there.words_per_question:g}, {there.vocabulary})"
+    return line
 
 
 def statistics_lines(domain: Domain, ranges: dict[str, tuple[float, float, float]]) -> list[str]:

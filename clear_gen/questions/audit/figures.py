@@ -6,10 +6,11 @@ The figures of one split (or of all) beside the limits that balance is held to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
 from statistics import median
+from typing import Literal
 
 import numpy as np
 
@@ -32,17 +33,17 @@ OK, OUTSIDE = "ok", "outside"
 
 @dataclass(frozen=True)
 class Band:
-    """Least and greatest share (0..1) among what is to be balanced, and the limits of both.
+    """Least and greatest among what is to be balanced, and the limits of both.
 
-    ``in_times_uniform``: all four are multiples of the uniform share instead. ``verdict`` is None with too few
-    questions.
+    ``unit``: shares (0..1), multiples of the uniform share, or differences from the shares that were asked for.
+    ``verdict`` is None with too few questions.
     """
 
     least: float
     most: float
     low: float
     high: float
-    in_times_uniform: bool
+    unit: Literal["share", "times_uniform", "difference"]
     verdict: str | None
 
 
@@ -111,9 +112,16 @@ class Figures:
 
 
 def figures_of(
-    asked: QuestionColumns, ablations: Sequence[ClauseAblation], domain: Domain, types: Sequence[str]
+    asked: QuestionColumns,
+    ablations: Sequence[ClauseAblation],
+    domain: Domain,
+    types: Sequence[str],
+    shares: Mapping[str, float] | None = None,
 ) -> Figures:
-    """The figures of at least one question; ``types`` are those that were wanted, found or not."""
+    """The figures of at least one question; ``types`` are those that were wanted, found or not.
+
+    ``shares``: how often each was wanted, as fractions; equally often if None or empty.
+    """
     names = [*types, *sorted({*asked.types} - {*types})]
     places = {name: asked.places_of(name) for name in names}
     n, enough = len(asked.types), len(asked.types) >= BANDS_FROM
@@ -122,7 +130,7 @@ def figures_of(
     return Figures(
         n=n,
         types={name: _of_type(name, places[name], asked, ablations, domain) for name in names},
-        types_band=types_band([len(of) for of in places.values()], enough),
+        types_band=types_band({name: len(of) for name, of in places.items()}, shares or {}, enough),
         use=_use(uses),
         uses=dict(uses.most_common()),
         vocabulary=len({word for words in asked.words for word in words}),
@@ -181,10 +189,11 @@ def entropy_bits(counts: Iterable[int]) -> float:
 # --- bands ------------------------------------------------------------------------------------------------------------
 
 
-def types_band(counts: Sequence[int], enough: bool) -> Band:
-    """The shares of the types: each within a point of uniform."""
-    uniform = 1 / len(counts)
-    return _band([n / sum(counts) for n in counts], uniform - TYPE_TOLERANCE, uniform + TYPE_TOLERANCE, enough)
+def types_band(counts: Mapping[str, int], shares: Mapping[str, float], enough: bool) -> Band:
+    """The shares of the types: each within a point of what it was to be, equal ones if ``shares`` is empty."""
+    total, equal = sum(counts.values()), 1 / len(counts)
+    apart = [n / total - (shares.get(name, 0.0) if shares else equal) for name, n in counts.items()]
+    return _band(apart, -TYPE_TOLERANCE, TYPE_TOLERANCE, enough, "difference")
 
 
 def equal_limits(n_answers: int) -> tuple[float, float]:
@@ -203,14 +212,20 @@ def graded_band(answers: dict[str, int], enough: bool) -> Band:
     """The shares of ranks or numbers that are not rare, in times the uniform share among them."""
     total = max(sum(answers.values()), 1)
     common = [n / total for n in answers.values() if n and n >= NATURAL_SHARE * total]
-    return _band([share * len(common) for share in common], 0.0, FLATTEST, enough, in_times_uniform=True)
+    return _band([share * len(common) for share in common], 0.0, FLATTEST, enough, "times_uniform")
 
 
-def _band(shares: Sequence[float], low: float, high: float, enough: bool, in_times_uniform: bool = False) -> Band:
-    least, most = min(shares, default=0.0), max(shares, default=0.0)
+def _band(
+    values: Sequence[float],
+    low: float,
+    high: float,
+    enough: bool,
+    unit: Literal["share", "times_uniform", "difference"] = "share",
+) -> Band:
+    least, most = min(values, default=0.0), max(values, default=0.0)
     inside = round(low, DIGITS) <= round(least, DIGITS) and round(most, DIGITS) <= round(high, DIGITS)
     verdict = (OK if inside else OUTSIDE) if enough else None
-    return Band(least, most, low, high, in_times_uniform, verdict)
+    return Band(least, most, low, high, unit, verdict)
 
 
 # --- templates, texts, clauses ----------------------------------------------------------------------------------------

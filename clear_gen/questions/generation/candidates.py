@@ -1,7 +1,7 @@
 """Pass 1: candidate questions of some scenes, each well-posed, worth asking, and drawn from its scene's own stream.
 
-A scene has ``per_scene`` slots and a few spare ones, each of one question type in turn; a slot gets several candidates,
-of which pass 2 selects one.
+A scene has ``per_scene`` slots and a few spare ones, each of one question type, as often as the types' shares say; a
+slot gets several candidates, of which pass 2 selects one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from clear_gen.core.records import SPLITS
 from clear_gen.core.streams import STAGE_QUESTIONS, stream
 from clear_gen.questions.generation.answerable_without_audio import answerable_without_audio
 from clear_gen.questions.generation.balance_keys import N_KEYS, balance_keys
+from clear_gen.questions.generation.type_shares import type_cycle
 from clear_gen.questions.generation.value_sampler import BankLabels, ValueSampler, n_draws
 from clear_gen.questions.language.execute_batch import (
     EVERYTHING,
@@ -49,13 +50,17 @@ NO_RELATION, RELATION_BLIND_WRONG, RELATION_BLIND_CORRECT = -1, 0, 1
 @dataclass(frozen=True)
 class Rules:
     """What questions are made by. ``strict``: every relation must matter (principle 5); else only well-posed, as in the
-    paper. ``holdout``: attribute -> value, a combination that training questions do not need."""
+    paper. ``holdout``: attribute -> value, a combination that training questions do not need. ``type_shares``: how
+    often each type is asked, as fractions; equally often if empty. ``without_relations``: types that are asked only
+    without a relation."""
 
     seed: int
     per_scene: int
     types: tuple[str, ...]
     strict: bool = True
     holdout: tuple[tuple[str, str], ...] = ()
+    type_shares: tuple[float, ...] = ()
+    without_relations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,10 +87,21 @@ class QuestionPlan:
         """Most parameters that a template has, at least one."""
         return max(1, *(len(template.parameters) for template in self.templates))
 
+    @cached_property
+    def type_cycle(self) -> np.ndarray:
+        """The types of successive slots, see ``type_shares.type_cycle``: int64 [n]."""
+        return type_cycle(self.rules.type_shares or [1.0] * len(self.rules.types))
+
 
 def question_plan(domain: Domain, rules: Rules, templates: Sequence[Template], bank: BankLabels) -> QuestionPlan:
     """The plan for questions of the rules' types."""
-    asked = [template for template in templates if template.question_type in rules.types]
+    plain = rules.without_relations
+    asked = [
+        template
+        for template in templates
+        if template.question_type in rules.types
+        and not (template.question_type in plain and n_relations(template.program))
+    ]
     return QuestionPlan(domain, rules, asked, bank)
 
 
@@ -138,7 +154,8 @@ class _CandidateDraw:
         uniform = _uniform(plan, split, numbers, FREE_DRAWS + ROUNDS * (1 + TRIES * self._n_values))
         self.slots = np.indices(uniform.shape[:3]).reshape(3, -1)  # scene, slot, candidate
         self._uniform = uniform.reshape(-1, uniform.shape[-1])
-        self._types = (numbers[self.slots[0]] * plan.rules.per_scene + self.slots[1]) % len(plan.rules.types)
+        place = numbers[self.slots[0]] * plan.rules.per_scene + self.slots[1]
+        self._types = plan.type_cycle[place % len(plan.type_cycle)]
         self._template = np.full(len(self._types), ANY)
         self._parts: list[dict[str, np.ndarray]] = []
 

@@ -49,7 +49,7 @@ def questions_of_scene(
     found = candidates(plan, batch, graph.split, numbers)
     if not found.num_rows:
         return []
-    pool = pool_of(found, plan.templates, domain, rules.types)
+    pool = pool_of(found, plan.templates, domain, rules)
     places = select(pool, rules.per_scene, rules.strict)
     chosen = Chosen(
         scene=pool.scene[places],

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clear_gen.questions.generation.balance_keys import N_KEYS, NONE, RANKS, RELATIONS, SIGNATURE, SKELETON, TYPE
-from clear_gen.questions.generation.candidates import NO_RELATION, RELATION_BLIND_CORRECT, SPARE_SLOTS
+from clear_gen.questions.generation.candidates import NO_RELATION, RELATION_BLIND_CORRECT, SPARE_SLOTS, Rules
 from clear_gen.questions.language.program_skeleton import ANY
 from clear_gen.questions.language.vocabulary import ABSOLUTE, RELATIVE, answers_of_type, is_count
 from clear_gen.questions.templates.template import Template
@@ -63,9 +63,11 @@ class Pool:
     is_graded: np.ndarray
 
 
-def pool_of(table: pa.Table, templates: Sequence[Template], domain: Domain, types: Sequence[str]) -> Pool:
+def pool_of(table: pa.Table, templates: Sequence[Template], domain: Domain, rules: Rules) -> Pool:
     """The candidates of all scenes of a split, without duplicate questions per scene."""
-    if table.num_rows and pc.max(table["slot"]).as_py() >= len(types):  # slots of one type can hold the same
+    types = rules.types
+    if rules.type_shares or (table.num_rows and pc.max(table["slot"]).as_py() >= len(types)):
+        # slots of one type can hold the same question
         table = _each_once(table)
     lists = {name: table[name].combine_chunks() for name in ("values", "balance_keys")}
     flat = {

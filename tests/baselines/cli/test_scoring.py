@@ -113,7 +113,8 @@ def test_perfect_predictions(
     assert "results: perfect-results/results-test.json" in shown
     out = folder / "perfect-results"
     assert {path.name for path in out.iterdir()} == {
-        "results-test.json", "types-test.png", "relations-test.png", "confusion-test.png"
+        "results-test.json", "types-test.png", "relations-test.png", "confusion-test.png",
+        "types-and-relations-test.png"
     }  # fmt: skip
     file = read_results(out / "results-test.json")
     assert all(score.accuracy == 1 for score in [file.scores.overall, *file.scores.by_type.values()])
@@ -302,6 +303,7 @@ def test_a_run(trained: Path, folder: Path, data: Path, capsys: pytest.CaptureFi
     assert {path.name for path in trained.iterdir()} == {
         "config.yaml", "predictions-test.jsonl", "results-test.json",
         "types-test.png", "relations-test.png", "confusion-test.png",
+        "types-and-relations-test.png",
     }  # fmt: skip
     of_run = read_results(trained / "results-test.json")
     assert (

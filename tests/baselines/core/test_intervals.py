@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from baselines.core.intervals import bootstrap_mean, bootstrap_share, mcnemar, wilson
+from baselines.core.intervals import (
+    bootstrap_mean,
+    bootstrap_share,
+    bootstrap_weighted,
+    bootstrap_weighted_share,
+    mcnemar,
+    wilson,
+)
 
 
 @given(st.integers(1, 5000), st.data())
@@ -72,6 +79,52 @@ def test_bootstrap_draws_scenes_with_their_questions(kind: type) -> None:
     assert found.value == pytest.approx(values.mean())
     assert (found.low, found.high) == pytest.approx((np.quantile(means, 0.025), np.quantile(means, 0.975)), abs=1e-12)
     assert found.error == pytest.approx(means.std(ddof=1))
+
+
+def slow_weighted(
+    values: np.ndarray, scene: np.ndarray, group: np.ndarray, weights: np.ndarray, rng: np.random.Generator
+) -> float:
+    """One resample as a list of questions; the groups' means weighted."""
+    names = np.unique(scene)
+    drawn = np.concatenate([np.flatnonzero(scene == name) for name in rng.choice(names, len(names))])
+    there = [number for number in range(len(weights)) if (group[drawn] == number).any()]
+    means = [values[drawn][group[drawn] == number].mean() for number in there]
+    return float(np.average(means, weights=weights[there]))
+
+
+def test_weighted_bootstrap_draws_scenes_and_weights_groups() -> None:
+    rng = np.random.default_rng(3)
+    scene = rng.integers(0, 40, 300)
+    group = rng.choice(3, 300, p=[0.8, 0.18, 0.02])
+    values = rng.random(300) < np.array([0.9, 0.5, 0.2])[group] * (0.4 + 0.6 * (scene % 2))
+    weights = np.array([0.2, 0.3, 0.5])
+    found = bootstrap_weighted(values, scene, group, weights, np.random.default_rng(0), 20_000)
+    resampled = np.array([slow_weighted(values, scene, group, weights, rng) for _ in range(4000)])
+    means = [values[group == number].mean() for number in range(3)]
+    assert found.value == pytest.approx(np.average(means, weights=weights))
+    assert found.error == pytest.approx(resampled.std(), rel=0.06)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(resampled, [0.025, 0.975])), abs=0.02)
+
+
+def test_one_group_is_the_plain_bootstrap() -> None:
+    rng = np.random.default_rng(4)
+    scene, values = rng.integers(0, 30, 200), rng.random(200)
+    one = bootstrap_weighted(values, scene, np.zeros(200, np.int64), np.ones(1), np.random.default_rng(0), 20_000)
+    plain = bootstrap_mean(values, scene, np.random.default_rng(0), 20_000)
+    assert one.value == pytest.approx(plain.value)
+    assert (one.error, one.low, one.high) == pytest.approx((plain.error, plain.low, plain.high), rel=0.02)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_weighted_interval_has_a_width_where_no_resample_differs(right: bool) -> None:
+    group = np.repeat([0, 1], [90, 10])
+    found = bootstrap_weighted_share(
+        np.full(100, right), np.arange(100), group, np.array([0.1, 0.9]), np.random.default_rng(0)
+    )
+    few = 1 / (0.1**2 / 90 + 0.9**2 / 10)  # about as sure as of the ten that count most
+    assert 10 < few < 13
+    assert (found.low, found.high) == pytest.approx(wilson(few if right else 0, few))
+    assert found.high - found.low > 0.2
 
 
 def test_bootstrap_in_blocks_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,6 +175,8 @@ def follow(folder: Path) -> Path:
     """Do what the card says, in the folder of the dataset; returns the dataset that comes out."""
     text = card_of(folder)
     (folder / "again.yaml").write_text(block(text, "yaml"))
+    if shares := re.search(r"`shares.yaml` in the commands below: `(.*?)`", text):
+        (folder / "shares.yaml").write_text(shares[1])
     for line in block(text, "").splitlines():
         arguments = shlex.split(line)
         assert arguments[0] == "clear-gen"
@@ -324,9 +326,9 @@ def test_the_front_matter_of_questions_names_files_that_are_there(asked: Path) -
 
 def test_the_table_of_questions_counts_them(asked: Path) -> None:
     lines = card_of(asked).split("## Questions")[1].split("```")[1].splitlines()[1:]
-    head, *rows = [line.split() for line in lines]
-    assert head == ["type", "train", "validation", "test"]
-    for place, split in enumerate(head[1:], 1):
+    head, *rows = [line.split() for line in lines[: lines.index("")]]
+    assert head == ["type", "train", "validation", "test", "%", "CLEAR2", "%"]
+    for place, split in enumerate(head[1:4], 1):
         types = pq.read_table(asked / f"questions/{split}-00000-of-00001.parquet")["question_type"].to_pylist()
         for row in rows:
             assert int(row[place]) == (len(types) if row[0] == "all" else types.count(row[0]))
@@ -334,8 +336,10 @@ def test_the_table_of_questions_counts_them(asked: Path) -> None:
 
 def test_the_recipe_of_the_card_makes_the_same_questions(tmp_path: Path) -> None:
     folder = make_scenes(tmp_path, "--n", "60", "--no-audio")
+    shares = tmp_path / "shares.yaml"
+    shares.write_text("note: 1\nexist: 3\ncount: 3.5\n")
     options = ["--per-scene", "3", "--seed", "9", "--rules", "paper", "--types", "note,exist,count"]
-    options += ["--holdout", "instrument=violin,note=C#"]
+    options += ["--holdout", "instrument=violin,note=C#", "--type-shares", str(shares)]
     assert run(["questions", str(folder), "--workers", "1", *options]) == DONE
     expected, text = hashes(folder), card_of(folder)
     assert "The paper's rules" in text

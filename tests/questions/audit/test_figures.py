@@ -244,9 +244,20 @@ def test_band_of_ranks_leaves_out_the_rare_ones() -> None:
     assert found.verdict == "outside"
 
 
-@pytest.mark.parametrize(("counts", "verdict"), [([50, 50], "ok"), ([51, 49], "ok"), ([52, 48], "outside")])
-def test_band_of_types(counts: list[int], verdict: str) -> None:
-    assert figures.types_band(counts, enough=True).verdict == verdict
+@pytest.mark.parametrize(
+    ("notes", "shares", "verdict"),
+    [
+        (50, {}, "ok"),
+        (51, {}, "ok"),
+        (52, {}, "outside"),
+        (50, {"note": 0.8, "exist": 0.2}, "outside"),
+        (79, {"note": 0.8, "exist": 0.2}, "ok"),
+        (99, {"note": 1.0}, "ok"),
+        (98, {"note": 1.0}, "outside"),
+    ],
+)
+def test_band_of_types(notes: int, shares: dict[str, float], verdict: str) -> None:
+    assert figures.types_band({"note": notes, "exist": 100 - notes}, shares, enough=True).verdict == verdict
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=8))
@@ -297,14 +308,14 @@ def test_figures() -> None:
     assert found.clauses == figures.Clauses(6, 5, 1, removable=1, removable_of=2, reversible=1, reversible_of=2)
     assert found.types["count"].clauses == figures.Clauses(2, 1, 0, 1, 2, 0, 1)
     assert found.types_band.verdict is None
-    assert {name for name, one in found.types.items() if one.band.in_times_uniform} == {"count"}
+    assert {name for name, one in found.types.items() if one.band.unit == "times_uniform"} == {"count"}
 
 
 def test_what_is_graded() -> None:
     graded = {"count", "count_instruments", "absolute_position", "relative_position"}
     assert {name for name in CLEAR2.question_types if figures.is_graded(name)} == graded
     row = ("What rank?", "third", "absolute_position", "t")
-    assert figures.figures_of(asked(row), [FINE], CLEAR2, [row[2]]).types[row[2]].band.in_times_uniform
+    assert figures.figures_of(asked(row), [FINE], CLEAR2, [row[2]]).types[row[2]].band.unit == "times_uniform"
 
 
 def test_verdicts_begin_at_5000_questions() -> None:

@@ -489,7 +489,7 @@ def check_templates_without_parameters() -> int:
         for _, _, program, answer, facts in found:
             assert execute_on(program, facts) == answer
             n += 1
-        pool = pool_of(found.table, templates, CLEAR2, ("count",))
+        pool = pool_of(found.table, templates, CLEAR2, Rules(3, PER_SCENE, ("count",)))
         chosen = select(pool, PER_SCENE, strict=True)
         asked = [(pool.scene[row], pool.template[row], *pool.values[row]) for row in chosen]
         assert len(set(asked)) == len(asked)  # never the same question twice of a scene

@@ -27,6 +27,7 @@ NAMES = {
     RELATION_BLIND: "relation-blind",
 }
 TRAINED = (CONSTANT_TYPE, CONSTANT_TEMPLATE, NGRAMS, BANK_LOOKUP)
+TYPE_HEADS = ("answers", "entropy, bits", "% of uniform", "templates", "most used", "median")
 FEW_WORD = "few"
 FEW = f"{FEW_WORD}: under {BANDS_FROM:,} questions, no verdict"
 Rows = list[list[str]]
@@ -41,7 +42,7 @@ def lines(audit: Audit) -> list[str]:
     """The audit as text, table by table."""
     tables = [
         (f"balance: least to greatest share of an answer ({FEW})", balance_rows(audit)),
-        ("types, all splits together", type_rows(audit.figures[ALL])),
+        ("types, all splits together", type_rows(audit)),
         ("texts and programs", text_rows(audit)),
         ("clauses, all splits together", clause_rows(audit.figures[ALL])),
         *(
@@ -86,15 +87,19 @@ def percent(share: float) -> str:
 
 def band_values(band: Band) -> str:
     """What was found."""
-    if band.in_times_uniform:
+    if band.unit == "times_uniform":
         return f"{band.most:.2f} x uniform"
+    if band.unit == "difference":
+        return f"{100 * band.least:+.1f} to {100 * band.most:+.1f} points"
     return f"{percent(band.least)} to {percent(band.most)} %"
 
 
 def band_limits(band: Band) -> str:
     """What it is held to."""
-    if band.in_times_uniform:
+    if band.unit == "times_uniform":
         return f"at most {band.high:g} x uniform"
+    if band.unit == "difference":
+        return f"{100 * band.low:+g} to {100 * band.high:+g} points"
     return f"{percent(band.low)} to {percent(band.high)} %"
 
 
@@ -108,37 +113,45 @@ def balance_rows(audit: Audit) -> Rows:
     rows = [["", "limits", *(cell for split in audit.figures for cell in (split, ""))]]
     figures = audit.figures.values()
     first = audit.figures[ALL]
-    bands = [("types", first.types_band, [of.types_band for of in figures])]
+    bands = [("types, from what was asked", first.types_band, [of.types_band for of in figures])]
     bands += [(in_words(name), of.band, [one.types[name].band for one in figures]) for name, of in first.types.items()]
     for name, band, found in bands:
         rows.append([name, band_limits(band), *(cell for one in found for cell in (band_values(one), verdict(one)))])
     return rows
 
 
-def type_rows(figures: Figures) -> Rows:
-    """Number, share, entropy and use of templates of every type."""
-    rows = [["", "questions", "%", "answers", "entropy, bits", "% of uniform", "templates", "most used", "median"]]
+def type_rows(audit: Audit) -> Rows:
+    """Number, share (and that of the published dataset), entropy and use of templates of every type."""
+    figures, published = audit.figures[ALL], audit.published
+    there = [f"{published.name} %"] if published else []
+    rows = [["", "questions", "%", *there, *TYPE_HEADS]]
     for name, of in figures.types.items():
         relative = percent(of.entropy_bits / of.entropy_of_uniform) if of.entropy_of_uniform else ""
-        use = (f"{of.use.templates:,}", f"{of.use.most:,}", f"{of.use.median:g}")
-        rows.append([in_words(name), f"{of.n:,}", percent(of.share), str(len(of.answers)), f"{of.entropy_bits:.2f}"])
-        rows[-1] += [relative, *use]
+        share = [f"{published.type_shares.get(name, 0):g}"] if published else []
+        rows.append([in_words(name), f"{of.n:,}", percent(of.share), *share])
+        rows[-1] += [str(len(of.answers)), f"{of.entropy_bits:.2f}", relative]
+        rows[-1] += [f"{of.use.templates:,}", f"{of.use.most:,}", f"{of.use.median:g}"]
     use = (f"{figures.use.templates:,}", f"{figures.use.most:,}", f"{figures.use.median:g}")
-    return [*rows, [ALL, f"{figures.n:,}", "100.0", "", "", "", *use]]
+    return [*rows, [ALL, f"{figures.n:,}", "100.0", *["100"] * len(there), "", "", "", *use]]
 
 
 def text_rows(audit: Audit) -> Rows:
-    """The statistics of the published Table 2, split by split."""
-    figures = audit.figures.values()
+    """The statistics of the published Table 2, split by split, and the published ones that are known."""
+    figures, published = audit.figures.values(), audit.published
+    vocabulary = [f"{published.vocabulary}" if published and published.vocabulary else ""]
+    words = [f"{published.words_per_question:g}" if published and published.words_per_question else ""]
     quantities = [
-        ("different words", [f"{of.vocabulary:,}" for of in figures]),
-        ("words of a question", [spread(of.words) for of in figures]),
+        ("different words", [*(f"{of.vocabulary:,}" for of in figures), *vocabulary]),
+        ("words of a question", [*(spread(of.words) for of in figures), *words]),
         ("different words of a question", [spread(of.different_words) for of in figures]),
         ("nodes of a program", [spread(of.nodes) for of in figures]),
         ("templates used", [f"{of.use.templates:,}" for of in figures]),
         ("uses of a template, most / median", [f"{of.use.most:,} / {of.use.median:g}" for of in figures]),
     ]
-    return [["min / mean / max", *audit.figures], *([name, *cells] for name, cells in quantities)]
+    there = [f"{published.name}, mean"] if published else []
+    width = 1 + len(figures) + len(there)
+    rows = [[name, *cells, ""][:width] for name, cells in quantities]
+    return [["min / mean / max", *audit.figures, *there], *rows]
 
 
 def spread(of: Spread) -> str:

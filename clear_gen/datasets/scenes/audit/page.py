@@ -70,7 +70,7 @@ def page(audit: Audit) -> str:
         cards=[_card(name, of) for name, of in figures.types.items() if of.n],
         few=console.FEW,
         balance_rows=console.balance_rows(audit),
-        type_rows=console.type_rows(figures),
+        type_rows=console.type_rows(audit),
         marks={style: console.NAMES[name] for name, style in STYLES.items()},
         above_floor=(MOST_ABOVE_FLOOR, MOST_ABOVE_FLOOR_OF_TYPE),
         baselines=[_baselines(audit, split) for split in reversed(console.trained_splits(audit))],

@@ -44,21 +44,22 @@ from clear_gen.questions.audit.thresholds import RELATION_BLIND, Threshold, thre
 from clear_gen.questions.language.program import Program
 from clear_gen.questions.language.scene_facts import Facts, facts_of
 from clear_gen.questions.language.vocabulary import values_of
-from clear_gen.scenes.domain import Domain
+from clear_gen.scenes.domain import Domain, Published
 from clear_gen.scenes.graph import graph_of_row, scene_schema
 from clear_gen.store.chunks import check_file
 from clear_gen.store.layout import IDENTITY, DataFile
 from clear_gen.store.manifest import GENERATOR, environment, read_provenance
 from clear_gen.store.workers import Call, Died, Pool, run_calls
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Audit:
     """All that was found. ``figures``: split (and ALL) -> figures; ``baselines``: name -> split -> scores;
     ``readers``: question type -> what was chosen for its model of the text; ``judged``: the split that the trained
-    baselines are judged on. ``templates``: how many there were to choose from, None if nobody said."""
+    baselines are judged on. ``templates``: how many there were to choose from, None if nobody said. ``published``: the
+    dataset that the domain resembles, None if it resembles none or its questions are not known."""
 
     folder: str
     generator: str
@@ -66,6 +67,7 @@ class Audit:
     scenes: dict[str, Any]
     questions: dict[str, Any]
     templates: int | None
+    published: Published | None
     figures: dict[str, Figures]
     baselines: dict[str, dict[str, Scores]]
     readers: dict[str, dict[str, Any]]
@@ -75,6 +77,7 @@ class Audit:
     def as_json(self) -> str:
         """The same as JSON, shares and verdicts beside the numbers that they follow from."""
         content = {"format": FORMAT, **asdict(self)}
+        content["published"] = self.published and self.published.model_dump()
         content["baselines"] = {
             name: {
                 split: {kind: _score_as_json(one) for kind, one in scores.items()} for split, scores in splits.items()
@@ -106,11 +109,12 @@ def audit(folder: Path, workers: int = 1) -> Audit:
     types = [name for name in settings.domain.question_types if name in about.identity.get("types", [name])]
     everything = (_together([asked for asked, _ in found.values()]), [*chain(*(parts for _, parts in found.values()))])
     figures = {
-        split: figures_of(asked, ablations, settings.domain, types)
+        split: figures_of(asked, ablations, settings.domain, types, about.type_shares)
         for split, (asked, ablations) in [*found.items(), (ALL, everything)]
     }
     with busy("training the text-only baselines"):
         baselines, readers = _baselines(found)
+    published = settings.domain.published
     judged = next((split for split in ("test", "validation") if split in found and readers), None)
     return Audit(
         folder=folder.resolve().name,
@@ -119,6 +123,7 @@ def audit(folder: Path, workers: int = 1) -> Audit:
         scenes={name: identity.get(name) for name in ("scenes", "seed", "levels", "imported")},
         questions=about.identity,
         templates=about.identity.get("templates", {}).get("n"),
+        published=published if published and published.type_shares else None,
         figures=figures,
         baselines=baselines,
         readers=readers,

@@ -28,6 +28,7 @@ from clear_gen.datasets.scenes.questions.records import (
     write_questions,
 )
 from clear_gen.questions.generation.candidates import Rules
+from clear_gen.questions.generation.type_shares import normalised, published_shares, read_type_shares
 from clear_gen.questions.language.vocabulary import values_of
 from clear_gen.questions.templates.template import Template, as_json
 from clear_gen.scenes.domain import Domain
@@ -50,8 +51,19 @@ def checked_rules(
     strict: bool,
     holdout: tuple[tuple[str, str], ...],
     templates: Sequence[Template],
+    type_shares: str | None = None,
 ) -> Rules:
-    """The rules requested by the options. Raises InputError naming the invalid option."""
+    """The rules requested by the options. Raises InputError naming the invalid option.
+
+    Unless ``strict``, types are asked as the dataset does that the domain resembles. ``type_shares``: see
+    ``read_type_shares``; by default uniform or, unless ``strict``, those of that dataset.
+    """
+    published = None if strict else domain.published
+    shares = {}
+    if type_shares is not None:
+        shares = read_type_shares(type_shares, domain)
+    elif published:
+        shares = published_shares(domain)
     named = None if types is None else [name.strip() for name in types.split(",")]
     wanted = tuple(domain.question_types if named is None else dict.fromkeys(named))
     for name in wanted:
@@ -67,7 +79,13 @@ def checked_rules(
         wanted = tuple(name for name in wanted if name in there)
     if missing := [name for name in wanted if name not in there]:
         raise InputError(f"--types: found {missing[0]}, of which there is no template")
-    return Rules(seed, per_scene, wanted, strict, holdout)
+    if shares:
+        if types is not None and (missing := [name for name in wanted if name not in shares]):
+            raise InputError(f"--types: found {missing[0]}, expected types that have a share: {', '.join(shares)}")
+        wanted = tuple(name for name in wanted if name in shares)
+        shares = normalised({name: shares[name] for name in wanted})
+    plain = tuple(name for name in published.without_relations if name in wanted) if published else ()
+    return Rules(seed, per_scene, wanted, strict, holdout, tuple(shares.values()), plain)
 
 
 def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> QuestionJob:
@@ -82,6 +100,8 @@ def question_job(folder: Path, rules: Rules, templates: Sequence[Template]) -> Q
         "types": list(rules.types),
         "rules": "strict" if rules.strict else "paper",
         "holdout": dict(rules.holdout),
+        **({"type_shares": dict(zip(rules.types, rules.type_shares, strict=True))} if rules.type_shares else {}),
+        **({"without_relations": list(rules.without_relations)} if rules.without_relations else {}),
         "templates": {"n": len(templates), "sha256": sha256_json(as_json(templates))},
     }
     return QuestionJob(folder, settings, sha256_json(scenes), rules, tuple(templates), identity)

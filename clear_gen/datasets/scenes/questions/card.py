@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from shlex import quote
 
 from clear_gen.core.text import table
 from clear_gen.datasets.scenes.manifest import Settings
 from clear_gen.datasets.scenes.questions.files import QuestionsManifest
+from clear_gen.datasets.scenes.statistics import Words, words_line
+from clear_gen.questions.generation.type_shares import UNIFORM, normalised, published_shares
+from clear_gen.scenes.domain import Domain
+
+SHARES_FILE = "shares.yaml"
 
 
 def counts_line(asked: QuestionsManifest) -> str:
@@ -19,16 +25,25 @@ def _types(asked: QuestionsManifest) -> list[str]:
     return sorted({name for counts in asked.splits.values() for name, n in counts.of_type.items() if n})
 
 
-def questions_text(asked: QuestionsManifest, settings: Settings) -> str:
-    """The section about the questions: how many of each type, where they come from."""
+def questions_text(asked: QuestionsManifest, settings: Settings, words: Words) -> str:
+    """The section about the questions: how many of each type, in which words, where they come from."""
     there = _types(asked)
     listed = [name for name in settings.domain.question_types if name in there]
-    names = [*listed, *(name for name in there if name not in listed)]
-    rows = [["type", *asked.splits]]
-    rows += [[name, *(f"{counts.of_type.get(name, 0):,}" for counts in asked.splits.values())] for name in names]
-    rows.append(["all", *(f"{counts.written:,}" for counts in asked.splits.values())])
-    counted = "\n".join(table(rows))
+    rows = type_rows(asked, settings.domain, [*listed, *(name for name in there if name not in listed)])
+    counted = "\n".join([*table(rows), "", words_line(settings.domain, words)])
     return f"## Questions\n\n```text\n{counted}\n```\n\n{_origin(asked, settings)}"
+
+
+def type_rows(asked: QuestionsManifest, domain: Domain, types: Sequence[str]) -> list[list[str]]:
+    """Questions of every type by split, and shares in per cent, beside the published ones if the domain has them."""
+    published, shares = domain.published, published_shares(domain)
+    rows = [["type", *asked.splits, "%", *([f"{published.name} %"] if published and shares else [])]]
+    for name in types:
+        counts = [of.of_type.get(name, 0) for of in asked.splits.values()]
+        there = [f"{100 * shares.get(name, 0):.1f}"] if shares else []
+        rows.append([name, *(f"{n:,}" for n in counts), f"{100 * sum(counts) / max(1, asked.total):.1f}", *there])
+    total = ["100.0"] * (2 if shares else 1)
+    return [*rows, ["all", *(f"{counts.written:,}" for counts in asked.splits.values()), *total]]
 
 
 def _origin(asked: QuestionsManifest, settings: Settings) -> str:
@@ -53,6 +68,9 @@ def _origin(asked: QuestionsManifest, settings: Settings) -> str:
         f"The {templates['n']:,} templates have the SHA-256\n`{templates['sha256']}`; where they are not the packaged\n"
         "ones, `clear-gen questions --templates FILE` names them."
     )
+    if _asked_shares(asked, settings) == SHARES_FILE:
+        shares = ", ".join(f"{name}: {share!r}" for name, share in asked.type_shares.items())
+        lines.append(f"Shares of the types, `{SHARES_FILE}` in the commands below: `{{{shares}}}`.")
     if settings.imported:
         lines.append(f"To make the same questions again: `{command(asked, settings, '.')} --overwrite`.")
     return "\n".join(lines)
@@ -72,6 +90,18 @@ def command(asked: QuestionsManifest, settings: Settings, folder: str) -> str:
         options.append(f"--types {quote(','.join(identity['types']))}")
     if identity["rules"] != "strict":
         options.append(f"--rules {identity['rules']}")
+    if (shares := _asked_shares(asked, settings)) is not None:
+        options.append(f"--type-shares {shares}")
     if asked.holdout:
         options.append(f"--holdout {quote(','.join(f'{name}={value}' for name, value in asked.holdout.items()))}")
     return f"clear-gen questions {folder} {' '.join(options)}"
+
+
+def _asked_shares(asked: QuestionsManifest, settings: Settings) -> str | None:
+    """What ``--type-shares`` has to say, None where the rules say it."""
+    shares, types = published_shares(settings.domain), asked.identity["types"]
+    published = normalised({name: shares[name] for name in types if name in shares})
+    usual = published if asked.identity["rules"] == "paper" else {}
+    if asked.type_shares == usual:
+        return None
+    return SHARES_FILE if asked.type_shares else UNIFORM

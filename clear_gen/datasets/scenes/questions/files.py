@@ -51,6 +51,8 @@ class _Made(_Stored):
     rules: Literal["strict", "paper"]
     holdout: dict[str, str]
     templates: _Templates
+    type_shares: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
+    without_relations: list[str] = Field(default_factory=list)
 
 
 class _Origin(_Stored):
@@ -81,6 +83,7 @@ class QuestionsManifest:
     """The section ``questions`` of ``clear.json``: the inputs that determine the questions, and counts by split.
 
     ``imported`` holds the source's files with their SHA-256; ``per_scene`` and ``holdout`` are None then.
+    ``type_shares``: how often each type was to be asked, as fractions; empty if equally often, or imported.
     """
 
     identity: dict[str, Any]
@@ -89,6 +92,7 @@ class QuestionsManifest:
     per_scene: int | None = None
     holdout: dict[str, str] | None = None
     imported: dict[str, str] = field(default_factory=dict)
+    type_shares: dict[str, float] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -116,7 +120,14 @@ def questions_manifest_of(section: Mapping[str, Any], settings: Settings, path: 
         taken = _checked(_Imported, identity, at)
         return QuestionsManifest(dict(identity or {}), splits, taken.scenes_sha256, imported=taken.imported.files)
     made = _checked(_Made, identity, at)
-    return QuestionsManifest(dict(identity or {}), splits, made.scenes_sha256, made.per_scene, made.holdout)
+    return QuestionsManifest(
+        dict(identity or {}),
+        splits,
+        made.scenes_sha256,
+        made.per_scene,
+        made.holdout,
+        type_shares=made.type_shares,
+    )
 
 
 def _checked(model: type[Model], value: Any, at: str) -> Model:

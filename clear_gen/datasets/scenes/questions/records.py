@@ -166,7 +166,7 @@ class Written:
 def write_questions(state: QuestionState, split: str) -> Written:
     """Pass 2 for one split."""
     job, plan = state.job, state.plan(BANK_OF_SPLIT[split])
-    pool = pool_of(_all_candidates(job, split), plan.templates, job.settings.domain, job.rules.types)
+    pool = pool_of(_all_candidates(job, split), plan.templates, job.settings.domain, job.rules)
     places = select(pool, job.rules.per_scene, job.rules.strict)
     n_droppable = int(np.count_nonzero(pool.droppable[places]))
     chosen = Chosen(

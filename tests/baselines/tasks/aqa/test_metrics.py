@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -100,11 +101,41 @@ def test_scores_are_counts(one: tuple[Questions, list[str | None]]) -> None:
         assert told(score) == pytest.approx(
             expected([(*row[1:3], row[0]) for row in rows if row[3] == int(number)]), abs=1e-12
         )
+    for name, of_type in found.by_type_and_relations.items():
+        levels = Counter(row[3] for row in rows if row[0] == name)
+        assert {number: score.n for number, score in of_type.items()} == {str(n): k for n, k in levels.items()}
+        right = sum(row[1] == row[2] for row in rows if row[0] == name)
+        assert sum(score.right for score in of_type.values()) == right
     for name, score in found.by_length.items():
         low, high = map(int, name.split("-"))
         inside = [(*pair[1:3], pair[0]) for pair, s in zip(rows, questions.scene_s, strict=True) if low <= s < high]
         assert told(score) == pytest.approx(expected(inside), abs=1e-12)
     assert sum(score.n for score in found.by_length.values()) == len(rows)
+
+
+@examples(40)
+@given(asked())
+def test_weighted_accuracy_counts_types_as_published(one: tuple[Questions, list[str | None]]) -> None:
+    questions, said = one
+    found = evaluate(questions, said, np.random.default_rng(0)).weighted
+    assert found is not None
+    assert CLEAR2.published is not None
+    of: dict[str, list[bool]] = {}
+    for name, answer, predicted in zip(questions.question_type, questions.answer, said, strict=True):
+        of.setdefault(name, []).append(answer == predicted)
+    percent = CLEAR2.published.type_shares
+    total = sum(percent[name] for name in of)
+    expected = sum(percent[name] / total * sum(right) / len(right) for name, right in of.items())
+    assert found.accuracy == pytest.approx(expected)
+    assert found.low <= found.accuracy + 1e-12
+    assert found.accuracy <= found.high + 1e-12
+    assert found.high - found.low > 0
+    assert (found.like, set(found.missing)) == ("CLEAR2", set(CLEAR2.question_types) - set(of))
+
+
+def test_nothing_is_weighted_where_nothing_was_published() -> None:
+    alone = replace(questions_of(["note", "exist"], ["A", "yes"]), domain=CLEAR2.model_copy(update={"published": None}))
+    assert evaluate(alone, ["A", "no"], np.random.default_rng(0)).weighted is None
 
 
 def test_overall_has_the_interval_of_the_bootstrap_by_scene() -> None:

@@ -24,6 +24,7 @@ from baselines.tasks.aqa.results import AqaConfig, AqaHashes, AqaResults, markdo
 from baselines.tasks.registry import TASKS
 from baselines.tasks.reporting import page, write_report
 from clear_gen.core.errors import InputError
+from clear_gen.questions.generation.type_shares import published_shares
 from clear_gen.questions.language.vocabulary import answers_of_type
 from clear_gen.scenes.domain import packaged_domain
 from tests.baselines.tasks.aqa.test_metrics import questions_of
@@ -31,6 +32,7 @@ from tests.baselines.tasks.aqa.test_metrics import questions_of
 HOSTILE = "\">'</script></title><img src=x onerror=alert(1)>&lt;$title|`$x^2$"
 MODEL = "naaqa-parallel-optimized"
 CLEAR2 = packaged_domain("clear2")
+SHARES = published_shares(CLEAR2)
 CURVES = "train_loss", "validation_loss", "train_accuracy", "validation_accuracy"
 
 
@@ -148,17 +150,17 @@ def test_what_is_no_results_file(tmp_path: Path, text: str) -> None:
 def test_markdown(file: AqaResults) -> None:
     head, rule, *_ = markdown_head(["note", "exist"]).splitlines()
     scores = file.scores
-    half = 50 * (scores.overall.high - scores.overall.low)
+    assert scores.weighted is not None
+    whole = [f"{100 * one.accuracy:.1f} ±{50 * (one.high - one.low):.1f}" for one in (scores.overall, scores.weighted)]
     share = {name: f"{100 * scores.by_type[name].accuracy:.1f}" for name in ("note", "exist")}
-    assert head == "| model | overall | note | exist |"
-    assert rule == "|---|---:|---:|---:|"
-    overall = f"{100 * scores.overall.accuracy:.1f} ±{half:.1f}"
+    assert head == "| model | all | all, weighted | note | exist |"
+    assert rule == "|---|---:|---:|---:|---:|"
     assert markdown_row(file, ["note", "exist", "other"]) == (
-        f"| {MODEL} | {overall} | {share['note']} | {share['exist']} |  |"
+        f"| {MODEL} | {whole[0]} | {whole[1]} | {share['note']} | {share['exist']} |  |"
     )
     hostile = made("a|b\\|<i>\x1b[2J\n")
     cells = re.split(r"(?<!\\)(?:\\\\)*\|", markdown_row(hostile, ["note"]))
-    assert len(cells) == 5
+    assert len(cells) == 6
     assert markdown_row(hostile, ["note"]).isprintable()
     assert "<" not in markdown_row(hostile, ["note"])
 
@@ -170,10 +172,13 @@ def test_terminal_table(file: AqaResults) -> None:
     for name in [*CLEAR2.question_types, None]:
         score = scores.overall if name is None else scores.by_type[name]
         cells = [f"{score.n}", f"{100 * score.accuracy:.1f}", f"{100 * score.low:.1f}-{100 * score.high:.1f}"]
-        paper = share_of_type(TABLE_3[MODEL], name)
-        assert paper is not None
+        paper = f"{TABLE_3[MODEL].by_type[name]}" if name else None
         shown = name.replace("_", " ") if name else "all"
-        assert rows[shown] == [*cells, str(score.unparseable), str(score.wrong_type), f"{100 * paper:.1f}"]
+        assert rows[shown] == [*cells, str(score.unparseable), str(score.wrong_type), *([paper] if paper else [])]
+    weighted = scores.weighted
+    assert weighted is not None
+    cells = [f"{100 * weighted.accuracy:.1f}", f"{100 * weighted.low:.1f}-{100 * weighted.high:.1f}"]
+    assert rows["all, weighted as CLEAR2"] == [*cells, "79.5"]
     assert f"unparseable: 1 refusal, {scores.overall.unparseable - 1} not recognised" in text
     assert {*scores.by_relations, *scores.by_length} <= {*rows}
     assert "paper" not in "\n".join(lines({"test": made("mine")}))
@@ -183,8 +188,9 @@ def test_terminal_table(file: AqaResults) -> None:
 def test_table_3() -> None:
     for name, row in TABLE_3.items():
         assert set(row.by_type) <= set(TYPES) == set(CLEAR2.question_types), name
-        if len(row.by_type) == len(TYPES):  # types are equally frequent in CLEAR2, so the overall is near their mean
-            assert row.accuracy == pytest.approx(np.mean(list(row.by_type.values())), abs=8)
+        if len(row.by_type) == len(TYPES):  # the printed overall is their mean under the published shares
+            mean = sum(SHARES[kind] * accuracy for kind, accuracy in row.by_type.items())
+            assert row.accuracy == pytest.approx(mean, abs=0.35)
     assert share_of_type(TABLE_3[MODEL], "count_instruments") == pytest.approx(0.504)
     assert share_of_type(TABLE_3[MODEL], None) == pytest.approx(0.795)
     assert share_of_type(TABLE_3["random"], "note") is None
@@ -196,7 +202,8 @@ def test_table_3() -> None:
 
 def test_files_are_written_and_the_same_again(tmp_path: Path, file: AqaResults) -> None:
     paths = save(file, tmp_path / "a", "test")
-    names = ["results-test.json", "types-test.png", "relations-test.png", "confusion-test.png"]
+    kinds = ("types", "relations", "confusion", "types-and-relations")
+    names = ["results-test.json", *(f"{kind}-test.png" for kind in kinds)]
     assert [path.name for path in paths] == names
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(names)
     for path, again in zip(paths, save(made(), tmp_path / "b", "test"), strict=True):
@@ -205,7 +212,7 @@ def test_files_are_written_and_the_same_again(tmp_path: Path, file: AqaResults) 
 
 
 def test_plots_of_a_hostile_name_and_of_one_question(tmp_path: Path) -> None:
-    assert len(save(made(HOSTILE + "$\\frac$", n=1), tmp_path, "test")) == 4
+    assert len(save(made(HOSTILE + "$\\frac$", n=1), tmp_path, "test")) == 5
 
 
 def test_row_shares() -> None:
@@ -268,7 +275,7 @@ def test_page_holds_everything_and_fetches_nothing(tmp_path: Path, file: AqaResu
 def test_tables_have_heads_and_equal_rows(tmp_path: Path, file: AqaResults) -> None:
     text = page([read_run(run_folder(tmp_path / "run", file))])
     tables = re.findall(r"<table>(.*?)</table>", text, re.DOTALL)
-    assert len(tables) == 3 + 11
+    assert len(tables) == 4 + 11
     for table in tables:
         head, *rows = re.findall(r"<tr.*?</tr>", table, re.DOTALL)
         n = head.count('<th scope="col"')

@@ -149,6 +149,36 @@ def test_types_and_rules(run: Runner, scenes: Scenes, clear2: Domain, tmp_path: 
         assert found == row["answer"]
 
 
+def test_the_paper_rules_ask_as_the_paper_did(run: Runner, scenes: Scenes, clear2: Domain, tmp_path: Path) -> None:
+    folder = scenes(tmp_path / "data", "--n", "400", "--splits", "0.5,0,0.5")
+    done = ask(run, folder, "--rules", "paper")
+    assert done.code == 0
+    rows = [row for name in asked(folder) for row in pq.read_table(folder / name).to_pylist()]
+    assert clear2.published is not None
+    shares = clear2.published.type_shares
+    assert max(shares, key=shares.__getitem__) == "absolute_position"
+    for name, percent in shares.items():
+        assert 100 * sum(row["question_type"] == name for row in rows) / len(rows) == pytest.approx(percent, abs=1)
+    related = {row["question_type"] for row in rows if "relate" in {node["function"] for node in row["program"]}}
+    assert related == set(shares) - {"relative_position", "count_compare"}
+    words = [len(row["question"].rstrip("?.").split()) for row in rows]
+    card = (folder / "README.md").read_text()
+    assert f"{sum(words) / len(words):.1f} words in a question on average" in card
+    assert "(CLEAR2: 17, 91)" in card
+    assert "CLEAR2 %" in card
+
+
+def test_shares_from_a_file_and_types_among_them(run: Runner, scenes: Scenes, tmp_path: Path) -> None:
+    folder, path = scenes(tmp_path / "data", *FEW), tmp_path / "shares.yaml"
+    path.write_text("note: 1\nexist: 3\ncount: 4\n")
+    assert ask(run, folder, "--type-shares", str(path), "--types", "note,exist").code == 0
+    of_type = [found["of_type"] for found in section(folder)["splits"].values()]
+    counts = {name: sum(of.get(name, 0) for of in of_type) for name in ("note", "exist", "count")}
+    assert counts == pytest.approx({"note": 40, "exist": 120, "count": 0}, abs=2)  # a few scenes lack a second question
+    one_line(ask(run, folder, "--type-shares", str(path)), 2, "holds other questions")
+    one_line(ask(run, folder, "--type-shares", str(path), "--types", "loudness"), 2, "expected types that have a share")
+
+
 HELD_OUT = {"instrument": "violin", "note": "D"}  # this bank has no violin that plays a C#
 
 
