@@ -213,7 +213,8 @@ def score(job: Job, rules: str, model: str, seed: int, test: str) -> None:
 def tables(job: Job, wanted: list[tuple[str, str, int]]) -> list[str]:
     """Markdown: for each set of rules and test bank, our rows with the paper's below them."""
     lines: list[str] = []
-    head = "| model | runs | epochs | validation | test, weighted | " + " | ".join(in_words(name) for name in TYPES) + " |"
+    heads = ["model", "runs", "epochs", "validation", "test, weighted", *map(in_words, TYPES)]
+    head = f"| {' | '.join(heads)} |"
     for rules, test in product(dict.fromkeys(run[0] for run in wanted), TESTS):
         n = len(read_split(job.data(rules, test), "test"))
         lines += [f"### Rules: {rules}; {test} test bank, {n:,} questions", "", head, f"|---|{'---:|' * 15}"]
