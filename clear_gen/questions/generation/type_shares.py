@@ -13,6 +13,7 @@ import numpy as np
 
 from clear_gen.core.config import parse_yaml, plain
 from clear_gen.core.errors import InputError
+from clear_gen.core.names import not_among
 from clear_gen.scenes.domain import Domain, packaged_domain
 
 UNIFORM = "uniform"
@@ -51,7 +52,7 @@ def read_type_shares(asked: str, domain: Domain) -> dict[str, float]:
         raise InputError(f"{where}: found no shares, expected {UNIFORM}, clear2 or a YAML file of types and shares")
     for name, share in stored.items():
         if name not in domain.question_types:
-            raise InputError(f"{where}: found {name!r:.60}, expected one of: {', '.join(domain.question_types)}")
+            raise InputError(f"{where}: {not_among(name, domain.question_types)}")
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < inf:
             raise InputError(f"{where}: {name}: found {share!r:.60}, expected a number from 0 on")
     if not any(stored.values()):

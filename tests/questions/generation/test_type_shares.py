@@ -72,7 +72,7 @@ def test_a_file_and_its_types(clear2: Domain, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("notes: 1\n", "found 'notes', expected one of: note, instrument,"),
+        ("notes: 1\n", "found 'notes' (did you mean note?), expected one of: note, instrument,"),
         ("note: many\n", "note: found 'many', expected a number from 0 on"),
         ("note: true\n", "note: found True, expected a number"),
         ("note: -1\n", "note: found -1, expected a number"),
