@@ -27,7 +27,7 @@ def guess(found: object, names: Iterable[object]) -> str:
     >>> guess("tset", ["train", "test"]), guess("fold1", ["train", "test"])
     (' (did you mean test?)', '')
     """
-    name = nearest(found, names)
+    name = nearest(found, names) if isinstance(found, str) else None
     return "" if name in (None, str(found)) else f" (did you mean {name}?)"
 
 

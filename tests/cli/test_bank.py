@@ -436,13 +436,16 @@ def test_a_player_on_both_sides_is_found_by_verify_and_refused_by_scenes(cli, tm
         ("soundfont", ["--table", "x"]),
     ],
 )
-def test_an_option_of_another_format_is_refused(cli, folder, tmp_path, format_, option):
-    result = cli("bank", "import", format_, folder, "--out", tmp_path / "x", *option)
+def test_an_option_of_another_format_is_refused(cli, folder, tmp_path, monkeypatch, format_, option):
+    monkeypatch.chdir(tmp_path)
+    Path("x").touch()
+    result = cli("bank", "import", format_, folder, "--out", tmp_path / "y", *option)
     assert (result.code, result.out) == (2, "")
     assert f"{option[0]}: found with format {format_}" in result.message
 
 
 def test_a_soundfont_needs_a_licence(cli, tmp_path):
+    (tmp_path / "x.sf2").touch()
     result = cli("bank", "import", "soundfont", tmp_path / "x.sf2", "--out", tmp_path / "x")
     assert result.code == 2
     assert "expected --licence NAME" in result.message

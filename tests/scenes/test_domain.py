@@ -125,7 +125,7 @@ MISTAKES = {
     "unknown field at the top": ("relations:", "relatons: []\nrelations:", 11, "relatons"),
     "unknown field inside": ("    max: 6\n", "    max: 6\n    step: 2\n", 19, "sampling.sounds.step"),
     "unknown field of an item": ("      times_at_least: 1", "      time_at_least: 1", 22, "time_at_least"),
-    "unknown field of the room": ("    drr_db: [3, 15]", "    drr: [3, 15]", 28, "drr"),
+    "unknown field of the room": ("    drr_db: [3, 15]", "    drr: [3, 15]", 30, "drr"),
     "missing field at the top": ("name: birds\n", "\n", 3, "name"),
     "missing field inside": ("    max: 6\n", "", 16, "sampling.sounds.max"),
     "missing field of the room": ("    damping_hz: [2000, 8000]\n", "", 28, "sampling.reverb.damping_hz"),

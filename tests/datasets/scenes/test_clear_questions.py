@@ -132,7 +132,7 @@ def test_what_is_written_is_the_published_form_and_gives_no_answer_away(ours: Pa
     assert not [name for name in functions if "absolute" in name or "relative" in name or "global_" in name]
 
 
-def test_an_export_of_other_questions_is_another_one(ours: Path, tmp_path: Path) -> None:
+def test_an_export_of_questions_that_have_changed_is_made_anew(ours: Path, tmp_path: Path) -> None:
     data = shutil.copytree(ours, tmp_path / "data")
     out = tmp_path / "clear"
 
@@ -142,8 +142,11 @@ def test_an_export_of_other_questions_is_another_one(ours: Path, tmp_path: Path)
     with pytest.raises(RuntimeError, match="stopped"):
         export_clear(data, out, stop)
     assert run(["questions", str(data), "--seed", "3", "--overwrite", "--workers", "1"]) == DONE
-    with pytest.raises(InputError, match="found files in it, expected a new or an empty folder"):
-        export_clear(data, out, silent)
+    export_clear(data, out, silent)
+    for split in SIZES:
+        assert [row["question"] for row in questions_in(out, split)] == [
+            record["question"] for record in records(data, split)
+        ]
 
 
 def test_an_altered_row_is_not_exported(ours: Path, tmp_path: Path) -> None:

@@ -514,7 +514,7 @@ def test_what_is_no_line_of_predictions(
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda stored: stored.update(task="aqa"), "task: found 'aqa'"),
+        (lambda stored: stored.update(task="aqa"), "task: found results of 'aqa', expected sed"),
         (
             lambda stored: stored.pop("task"),
             "task: found none, as clear-bench 0.1 wrote results; run clear-bench evaluate",
