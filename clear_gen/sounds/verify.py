@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
+from platformdirs import user_cache_path
+
+from clear_gen.core.files import write_text
 from clear_gen.core.progress import counted
+from clear_gen.sounds import leak
 from clear_gen.sounds.analysis import cents_from, pitch_class, pitch_hz
 from clear_gen.sounds.attributes import Attribute, GivenAttribute, given, label, measured
 from clear_gen.sounds.bank import MEASURES, Bank, ElementarySound, resampled_bank
@@ -80,12 +88,32 @@ def leaked_sounds(train: Bank, test: Bank) -> list[str]:
     """The test sounds that are recordings of the training bank, by id.
 
     Of banks of ``MOST_COMPARED`` sounds and more only those whose samples are equal: the others would take minutes.
+    What was found is kept in the user's cache folder, for the next dataset from the same banks.
     """
     known = {sound.pcm_sha256 for sound in train.sounds}
     found = {sound.sound_id for sound in test.sounds if sound.pcm_sha256 in known}
     if len(train.sounds) + len(test.sounds) < MOST_COMPARED:
-        found |= {test.sounds[index].sound_id for index in _leaks(train, test)}
+        found |= set(_compared(train, test))
     return sorted(found)
+
+
+def _compared(train: Bank, test: Bank) -> list[str]:
+    """The ids of the test sounds that the comparison of samples finds; from the cache if these banks were compared."""
+    path = user_cache_path("clear-gen", appauthor=False) / f"leaks-{_comparison(train, test)}.json"
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, list) and {*found} <= test.by_id.keys():
+            return found
+    found = [test.sounds[index].sound_id for index in sorted(_leaks(train, test))]
+    with suppress(OSError):
+        write_text(path, json.dumps(found))
+    return found
+
+
+def _comparison(train: Bank, test: Bank) -> str:
+    """What the result of a comparison depends on: both banks, and the code that compares."""
+    code = sha256(Path(leak.__file__).read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    return sha256(f"{train.sha256} {test.sha256} {code}".encode()).hexdigest()[:32]
 
 
 def _leaks(train: Bank, test: Bank) -> dict[int, tuple[float, int]]:

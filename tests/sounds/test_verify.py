@@ -12,7 +12,7 @@ from clear_gen.cli import run
 from clear_gen.core.pcm import sha256_pcm, to_pcm16
 from clear_gen.sounds.attributes import measured
 from clear_gen.sounds.bank import MEASURES, Bank, build_bank, resampled_bank
-from clear_gen.sounds.verify import CHECKS, Finding, verify
+from clear_gen.sounds.verify import CHECKS, Finding, leaked_sounds, verify
 from tests.counts import thinned
 from tests.sounds import ATTRIBUTES, RATE, note_recording, note_samples, real_banks, scale
 
@@ -246,3 +246,20 @@ def test_nothing_is_wrong_with_the_default_banks(capsys):
     assert findings == []
     assert counts == {"decodes": 0, **dict.fromkeys(CHECKS, 0)}
     assert err == ""
+
+
+def test_banks_that_were_compared_are_not_compared_again(train, clean_test, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    stolen = replace(clean_test.sounds[0], pcm=np.concatenate([np.zeros(37, np.int16), train.sounds[5].pcm]))
+    test = replace(clean_test, sounds=(stolen, *clean_test.sounds[1:]))
+    found = leaked_sounds(train, test)
+    assert found == [stolen.sound_id]
+    (kept,) = (tmp_path / "clear-gen").glob("leaks-*.json")
+    with monkeypatch.context() as patch:
+        patch.setattr("clear_gen.sounds.verify.find_leaks", lambda *_: pytest.fail("compared again"))
+        assert leaked_sounds(train, test) == found
+    for damaged in ("", "[3]", '["nobody"]', "{}"):
+        kept.write_text(damaged)
+        assert leaked_sounds(train, test) == found
+    assert leaked_sounds(train, clean_test) == []
+    assert len(list((tmp_path / "clear-gen").iterdir())) == 2
