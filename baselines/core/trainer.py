@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
@@ -77,6 +78,10 @@ class Learner(Protocol):
 
     def begin_epoch(self, epoch: int) -> None:
         """Prepare the training items of an epoch, where they change between epochs."""
+        ...
+
+    def order(self, rng: np.random.Generator) -> np.ndarray:
+        """The training items of an epoch in random order: int64 [n_items]. Neighbours come into the same step."""
         ...
 
     def loss(self, module: nn.Module, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -210,9 +215,9 @@ class Trainer:
     def _train_epoch(self) -> None:
         state, processes, n_items = self.state, self.processes, self.n_steps * self.batch
         self.learner.begin_epoch(state.epoch)
-        order = stream(self.config.seed, STAGE_ORDER, state.epoch).permutation(self.learner.n_items)
-        order = order[:n_items].reshape(self.n_steps, self.batch)
-        rows = torch.tensor(order[:, processes.rank :: processes.n].copy(), device=self.device)
+        order = self.learner.order(stream(self.config.seed, STAGE_ORDER, state.epoch))[:n_items]
+        parts = order.reshape(self.n_steps, processes.n, self.batch // processes.n)
+        rows = torch.tensor(parts[:, processes.rank], device=self.device)
         sums = torch.tensor(state.sums or 0.0, dtype=torch.float64, device=self.device)
         began = saved = noted = time.monotonic()
         self.replica.train()

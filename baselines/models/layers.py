@@ -103,6 +103,14 @@ def film(x: Tensor, coefficients: Tensor) -> Tensor:
     return (1 + gamma) * x + beta
 
 
+def of_scenes(x: Tensor, scene: Tensor | None) -> Tensor:
+    """What each question hears: rows of x [S, ...] by ``scene``, int64 [B] -> [B, ...]; x itself if None.
+
+    Several questions of a scene share all that is computed before.
+    """
+    return x if scene is None else x.index_select(0, scene)
+
+
 # --- questions --------------------------------------------------------------------------------------------------------
 
 
@@ -144,7 +152,7 @@ class QuestionEncoder(nn.Module):
 class WithFrozenTrunk(Protocol):
     """A model whose first part, the trunk, is not trained: its maps are the same in every epoch.
 
-    ``model(spectrogram, tokens, lengths)`` equals ``model.head(model.trunk_maps(spectrogram), tokens, lengths)``.
+    ``model(spectrogram, *rest)`` equals ``model.head(model.trunk_maps(spectrogram), *rest)``.
     """
 
     @property

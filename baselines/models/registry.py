@@ -1,7 +1,8 @@
 """Every model by name: its task, its paper's settings, and the number of parameters that the paper prints.
 
-A model of acoustic question answering is called as ``model(spectrogram, tokens, lengths) -> logits``: spectrogram float
-[B, 1, F, T], normalised; tokens int64 [B, L], padded with 0; lengths int64 [B], real tokens; logits float [B, answers].
+A model of acoustic question answering is called as ``model(spectrogram, tokens, lengths, scene=None) -> logits``:
+spectrogram float [S, 1, F, T], normalised; tokens int64 [B, L], padded with 0; lengths int64 [B], real tokens;
+scene int64 [B], the row of ``spectrogram`` that each question is about, its own if None; logits float [B, answers].
 One of sound event detection as ``model(log_mel) -> SedOutput``: log_mel float [B, T, F], each band normalised.
 """
 

@@ -25,7 +25,7 @@ class TextOnly(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor, scene: Tensor | None = None) -> Tensor:
         """Compute the output; shapes are given by the class."""
         ones = spectrogram.new_ones(len(tokens), 1, PATCH, PATCH)
         return self.model(ones, tokens, lengths)
@@ -41,7 +41,7 @@ class AudioOnly(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor, scene: Tensor | None = None) -> Tensor:
         """Compute the output; shapes are given by the class."""
         unknown = torch.full((len(tokens), RUN_LENGTH), UNKNOWN, dtype=tokens.dtype, device=tokens.device)
-        return self.model(spectrogram, unknown, torch.full_like(lengths, RUN_LENGTH))
+        return self.model(spectrogram, unknown, torch.full_like(lengths, RUN_LENGTH), scene)

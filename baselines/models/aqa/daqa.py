@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from baselines.models.layers import at_last_token, film, max_pool, n_maps, with_maps, word_embedding
+from baselines.models.layers import at_last_token, film, max_pool, n_maps, of_scenes, with_maps, word_embedding
 
 MAX_BASE_FILTERS = 512
 FIRST_KERNEL, FIRST_STRIDE = (12, 3), (9, 1)  # (T, F), frames of 10 ms
@@ -74,7 +74,7 @@ class Block(nn.Module):
 
 
 class Daqa(nn.Module):
-    """Shape: spectrogram [B, 1, F, T], tokens [B, L], lengths [B] -> logits [B, answers]."""
+    """Shape: spectrogram [S, 1, F, T], tokens [B, L], lengths [B], scene [B] -> logits [B, answers]."""
 
     def __init__(self, config: Config, n_words: int, n_answers: int) -> None:
         super().__init__()
@@ -98,13 +98,16 @@ class Daqa(nn.Module):
             nn.Linear(config.classifier_filters, config.hidden), nn.ReLU(), nn.Linear(config.hidden, n_answers)
         )
 
-    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor, scene: Tensor | None = None) -> Tensor:
         """Compute the output; shapes are given by the class."""
         states, _ = self.question(self.embedding(tokens))  # [B, L, lstm_units]
         question = self._split(self.coefficients(at_last_token(states, lengths)))
         missing = max(FIRST_KERNEL[0] - 2 - spectrogram.shape[3], 0)  # the first convolution adds 2 frames itself
         x = self.base(functional.pad(spectrogram.transpose(2, 3), (0, 0, 0, missing)))  # [B, C, T, F]
-        audio = self._split(self.audio_coefficients(self._audio_state(x))) if self.config.malimo else None
+        audio = None
+        if self.config.malimo:
+            audio = self._split(of_scenes(self.audio_coefficients(self._audio_state(x)), scene))
+        x = of_scenes(x, scene)
         for j, block in enumerate(self.blocks):
             if audio is not None:
                 x = self.audio_blocks[j](x, audio[j])

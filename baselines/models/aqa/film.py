@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from baselines.models.layers import BATCH_NORM_EPS, Conv, Maps, QuestionEncoder, conv_norm_relu, film
+from baselines.models.layers import BATCH_NORM_EPS, Conv, Maps, QuestionEncoder, conv_norm_relu, film, of_scenes
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Classifier(nn.Module):
 
 
 class FilmNetwork(nn.Module):
-    """Shape: features [B, in_channels, F, T], tokens [B, L], lengths [B] -> logits [B, answers]."""
+    """Shape: features [S, in_channels, F, T], tokens [B, L], lengths [B], scene [B] -> logits [B, answers]."""
 
     def __init__(self, config: FilmConfig, in_channels: int, n_words: int, n_answers: int) -> None:
         super().__init__()
@@ -110,15 +110,15 @@ class FilmNetwork(nn.Module):
         self.audio_blocks = nn.ModuleList(audio_blocks)
         self.classifier = Classifier(config, n_answers)
 
-    def forward(self, features: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, features: Tensor, tokens: Tensor, lengths: Tensor, scene: Tensor | None = None) -> Tensor:
         """Compute the output; shapes are given by the class."""
         question = self.question(tokens, lengths)  # [B, G]
-        x = self.stem(features)  # [B, M, F, T]
+        x = of_scenes(self.stem(features), scene)  # [B, M, F, T]
         if not self.audio_blocks:
             for block in self.blocks:
                 x = block(x, question)
             return self.classifier(x)
-        audio = self.controller(features)  # [B, malimo_units]
+        audio = of_scenes(self.controller(features), scene)  # [B, malimo_units]
         for block, audio_block in zip(self.blocks, self.audio_blocks, strict=True):
             x = audio_block(block(x, question), audio)
         return self.classifier(x)

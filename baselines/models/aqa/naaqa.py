@@ -40,16 +40,16 @@ class Config(FilmConfig):
 
 
 class Naaqa(nn.Module):
-    """Shape: spectrogram [B, 1, F, T], tokens [B, L], lengths [B] -> logits [B, answers]."""
+    """Shape: spectrogram [S, 1, F, T], tokens [B, L], lengths [B], scene [B] -> logits [B, answers]."""
 
     def __init__(self, config: Config, n_words: int, n_answers: int) -> None:
         super().__init__()
         self.extractor = _extractor(config)
         self.film = FilmNetwork(config, self.extractor.out_channels, n_words, n_answers)
 
-    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor, scene: Tensor | None = None) -> Tensor:
         """Compute the output; shapes are given by the class."""
-        return self.film(self.extractor(spectrogram), tokens, lengths)
+        return self.film(self.extractor(spectrogram), tokens, lengths, scene)
 
 
 def _extractor(config: Config) -> Plain | Interleaved | Parallel:

@@ -15,7 +15,7 @@ class Random(nn.Module):
         self.n_answers = n_answers
         self.generator = torch.Generator()
 
-    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor, scene: Tensor | None = None) -> Tensor:
         """Compute the output; shapes are given by the class."""
         return torch.rand(len(tokens), self.n_answers, generator=self.generator).to(tokens.device)
 
@@ -38,7 +38,7 @@ class MostCommon(nn.Module):
         counts = torch.bincount(answer_ids, minlength=len(self.counts))
         self.counts.copy_(counts)
 
-    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor, scene: Tensor | None = None) -> Tensor:
         """Compute the output; shapes are given by the class."""
         return self.counts.expand(len(tokens), -1)
 

@@ -14,7 +14,7 @@ from baselines.models.aqa.resnet import OUT_CHANNELS, ResNet101
 
 
 class VisualFilm(nn.Module):
-    """Shape: spectrogram [B, 1, F, T], tokens [B, L], lengths [B] -> logits [B, answers]."""
+    """Shape: spectrogram [S, 1, F, T], tokens [B, L], lengths [B], scene [B] -> logits [B, answers]."""
 
     def __init__(self, config: FilmConfig, n_words: int, n_answers: int) -> None:
         super().__init__()
@@ -26,9 +26,9 @@ class VisualFilm(nn.Module):
         """What answers from the trunk's maps."""
         return self.film
 
-    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, spectrogram: Tensor, tokens: Tensor, lengths: Tensor, scene: Tensor | None = None) -> Tensor:
         """Compute the output; shapes are given by the class."""
-        return self.film(self.trunk_maps(spectrogram), tokens, lengths)
+        return self.film(self.trunk_maps(spectrogram), tokens, lengths, scene)
 
     def trunk_maps(self, spectrogram: Tensor) -> Tensor:
         """The trunk's features, the same for every question: [B, 1, F, T] -> [B, 1024, F / 16, T / 16]."""

@@ -129,6 +129,15 @@ class AqaLearner:
             self.model, split_of(self.data.train.questions, fresh, self.data.tokenizer)
         )
 
+    def order(self, rng: np.random.Generator) -> np.ndarray:
+        """Scenes in random order, each with all its questions, whose step then hears it once.
+
+        The reference draws questions one by one.
+        """
+        scene = self.data.train.questions.scene
+        place = rng.permutation(int(scene.max()) + 1)
+        return np.argsort(place[scene], kind="stable")
+
     def loss(self, module: nn.Module, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Cross-entropy of the answers; the sums are of losses and of correct answers."""
         split = self._epoch_split

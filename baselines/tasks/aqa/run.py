@@ -62,11 +62,13 @@ class Split:
     scenes: torch.Tensor
     maps: torch.Tensor | None = None
 
-    def inputs(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Spectrograms float32 [B, 1, 64, T] or the trunk's maps, tokens and lengths of the questions int64 [B]."""
-        scenes = self.scenes[index]
+    def inputs(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """A model's inputs for the questions int64 [B]: their S scenes' spectrograms float32 [S, 1, 64, T] or the
+        trunk's maps; tokens; lengths; for each question the place of its scene among the S."""
+        scenes, scene = torch.unique(self.scenes[index], return_inverse=True)
         heard = self.features.standardised(scenes) if self.maps is None else self.maps[scenes].float()
-        return heard, self.tokens[index], self.lengths[index]
+        lengths = self.lengths[index]
+        return heard, self.tokens[index][:, : int(lengths.max())], lengths, scene
 
 
 def split_of(questions: Questions, features: Features, tokenizer: Tokenizer) -> Split:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy, mse_loss
@@ -74,6 +75,10 @@ class SedLearner:
 
     def begin_epoch(self, epoch: int) -> None:
         """Nothing to prepare: the clips are the same in every epoch."""
+
+    def order(self, rng: np.random.Generator) -> np.ndarray:
+        """The clips in random order."""
+        return rng.permutation(self.n_items)
 
     def loss(self, module: nn.Module, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """See ``loss_of``; the sum is that of the mean losses."""

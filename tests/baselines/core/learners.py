@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -57,6 +58,9 @@ class LineLearner:
 
     def begin_epoch(self, epoch: int) -> None:
         self.epoch = epoch
+
+    def order(self, rng: np.random.Generator) -> np.ndarray:
+        return rng.permutation(self.n_items)
 
     def loss(self, module: nn.Module, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         loss = self.scale * (module(self.x[index])[:, 0] - self.y[index]).square().mean()
