@@ -136,6 +136,36 @@ def test_padding_of_questions_changes_nothing(name: str) -> None:
     assert not torch.allclose(model(spectrogram, tokens, lengths - 1), expected)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        PARALLEL,
+        f"{PARALLEL}-malimo",
+        "visual-film-resnet101",
+        "daqa-film-smallest",
+        "daqa-malimo-smallest",
+        "text-only",
+        "audio-only",
+        "most-common",
+    ],
+)
+def test_questions_share_the_features_of_their_scene(name: str) -> None:
+    trivial = name == "most-common"
+    model = (build(name, {"n_words": 11, "n_answers": 5}, stream(3)) if trivial else small(name)).eval()
+    spectrogram, tokens, lengths = batch(64, 80)
+    scene = torch.tensor([1, 0, 1, 1])
+    heard = []
+    first = next((module for module in model.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is not None:
+        first.register_forward_pre_hook(lambda _, inputs: heard.append(len(inputs[0])))
+    with torch.no_grad():
+        found = model(spectrogram[:2], tokens, lengths, scene)
+        expected = model(spectrogram[scene], tokens, lengths)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    if first is not None:
+        assert heard == ([4, 4] if name == "text-only" else [2, 4])
+
+
 def test_malimo_asks_question_then_audio() -> None:
     """Block by block, with the slow sum of what ``FilmNetwork`` is said to do."""
     film = small("naaqa-parallel-malimo").eval().film

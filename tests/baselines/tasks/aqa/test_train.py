@@ -203,6 +203,18 @@ def test_fresh_rooms_change_training_and_not_the_scenes(unheard: Path, tmp_path:
 FILM = ["gru_units", "embedding", "filters", "blocks", "classifier_filters", "hidden"]
 
 
+def test_the_questions_of_a_scene_come_one_after_the_other(unheard: Path, data: Data) -> None:
+    learner = AqaLearner(config_of(unheard), data, CPU)
+    orders = [learner.order(np.random.default_rng(seed)) for seed in (0, 0, 1)]
+    assert np.array_equal(orders[0], orders[1])
+    assert not np.array_equal(orders[0], orders[2])
+    for order in orders:
+        assert np.array_equal(np.sort(order), np.arange(learner.n_items))
+        scenes = data.train.questions.scene[order]
+        n_runs = 1 + np.count_nonzero(np.diff(scenes))
+        assert n_runs == len(np.unique(scenes)) < learner.n_items
+
+
 def test_a_frozen_trunk_hears_every_scene_once(unheard: Path, data: Data) -> None:
     options = {name: NARROW[name] for name in FILM}
     model = new_model(config_of(unheard, model="visual-film-resnet101", options=options), data.tokenizer).eval()
