@@ -62,7 +62,7 @@ class Features:
 def training_features(
     scenes: Scenes, mel: MelSettings, fit: Fit, device: torch.device, advance: Callable[[int], object]
 ) -> Features:
-    """Features of the training scenes, whose longest sets T and whose frames set mean and standard deviation."""
+    """Features of the training scenes, of which the longest sets T; see ``_moments`` for mean and deviation."""
     n_frames = int(mel.n_frames(scenes.n_samples).max())
     settings = FeatureSettings(mel=mel, n_frames=n_frames, fit=fit, mean=0.0, std=1.0)
     made = features_of(scenes, settings, device, advance)
@@ -112,9 +112,14 @@ def _resized(made: torch.Tensor, n_samples: torch.Tensor, settings: FeatureSetti
 
 
 def _moments(features: Features) -> tuple[float, float]:
-    """Mean and standard deviation over the frames of all scenes, padding left out."""
-    scale = 1.0 if features.settings.mel.log else POWER_SCALE
-    n = int(features.n_frames.sum()) * features.power.shape[1]
+    """Mean and standard deviation over all scenes, of spectrograms padded with zeros, as the reference code has them.
+
+    It pads to the longest scene of a batch of 128, here to the longest of all, which differs little. Padding is not
+    counted in log power, of which zero is no silence.
+    """
+    is_log = features.settings.mel.log
+    scale = 1.0 if is_log else POWER_SCALE
+    n = int(features.n_frames.sum()) * features.power.shape[1] if is_log else features.power.numel()
     first = second = 0.0
     for part in features.power.split(256):  # what is padding is zero
         values = part.double() / scale
