@@ -53,8 +53,8 @@ BROUGHT = {  # before the command that begins so: what a reader has
 }
 ALSO = (  # what the text says of files that it shows
     "clear-gen questions clear2 --templates how-loud.json --types loudness --overwrite",
-    "clear-gen mix --events FSDKaggle2018 --backgrounds TAU2019 --config rules.yaml --n 72 --dry-run",
-    "clear-gen scenes --config short.yaml --dry-run",
+    "clear-gen mix --events FSDKaggle2018 --backgrounds TAU2019 --config rules.yaml --n 72 --out ruled --dry-run",
+    "clear-gen scenes --config short.yaml --out short --dry-run",
 )
 UNTIL_SERVED = """
 import signal, subprocess, sys

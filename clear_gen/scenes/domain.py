@@ -175,15 +175,6 @@ class Domain(Strict):
         return self
 
     @model_validator(mode="after")
-    def _published_types_exist(self) -> Self:
-        published = self.published
-        for name in [*published.type_shares, *published.without_relations] if published else ():
-            if name not in self.question_types:
-                expected = f"one of question_types: {', '.join(self.question_types)}"
-                raise misplaced(expected, name, "published")
-        return self
-
-    @model_validator(mode="after")
     def _rules_name_attributes(self) -> Self:
         names = f"an attribute of this domain: {', '.join(self.attributes)}"
         for place, constraint in enumerate(self.sampling.constraints):

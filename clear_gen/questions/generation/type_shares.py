@@ -22,8 +22,12 @@ CYCLE = 1000  # slots until the types repeat, where they are not asked equally o
 
 
 def published_shares(domain: Domain) -> dict[str, float]:
-    """The shares of the published dataset that a domain resembles, summing to 1; empty if it has none."""
-    return normalised(domain.published.type_shares if domain.published else {})
+    """The shares of the published dataset that a domain resembles, of the domain's types, summing to 1.
+
+    Empty if it has none.
+    """
+    shares = domain.published.type_shares if domain.published else {}
+    return normalised({name: share for name, share in shares.items() if name in domain.question_types})
 
 
 def normalised(shares: Mapping[str, float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
-from clear_gen.questions.generation.type_shares import CYCLE, normalised, read_type_shares, type_cycle
+from clear_gen.questions.generation.type_shares import CYCLE, normalised, published_shares, read_type_shares, type_cycle
 from clear_gen.scenes.domain import Domain
 
 WEIGHTS = st.lists(st.integers(1, 1000), min_size=1, max_size=12)
@@ -57,6 +57,11 @@ def test_the_published_shares_give_the_printed_overall_accuracy(clear2: Domain) 
     }
     shares = read_type_shares("clear2", clear2)
     assert sum(shares[name] * share for name, share in by_type.items()) == pytest.approx(78.5, abs=0.15)
+
+
+def test_a_domain_with_fewer_types_has_their_shares(clear2: Domain) -> None:
+    fewer = clear2.model_copy(update={"question_types": ["note", "exist"]})
+    assert published_shares(fewer) == pytest.approx({"note": 8.8 / 14.6, "exist": 5.8 / 14.6})
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
