@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clear_gen.core.errors import InputError
@@ -20,7 +20,7 @@ from clear_gen.core.streams import stream
 from clear_gen.sounds.analysis import loudness_lufs, pitch_hz
 from clear_gen.sounds.bank import Bank, read_bank, write_bank
 from clear_gen.sounds.importers.clear import import_clear
-from clear_gen.sounds.importers.common import ImportOptions
+from clear_gen.sounds.importers.common import TRIM_DB, ImportOptions
 from clear_gen.sounds.importers.folder import import_folder
 from clear_gen.sounds.importers.import_bank import import_bank
 from clear_gen.sounds.recording import Recording
@@ -394,6 +394,7 @@ def test_a_sound_that_is_mostly_silence_is_too_short(tmp_path):
 
 
 @examples(15)
+@example(duration_s=0.921875, low=0.625, width=0.4375, seed=88)  # four samples are cut off
 @given(duration_s=st.floats(0.75, 2.5), low=st.floats(0.3, 0.7), width=st.floats(0, 0.5), seed=st.integers(0, 99))
 def test_lengths_lie_in_the_range_and_only_what_is_cut_fades(tmp_path_factory, duration_s, low, width, seed):
     samples = long_note(seed, duration_s)
@@ -404,7 +405,8 @@ def test_lengths_lie_in_the_range_and_only_what_is_cut_fades(tmp_path_factory, d
     n_whole = n_samples // 2  # a fade-out leaves the first half alone
     offset = next(k for k in range(0, 200) if np.array_equal(samples[k : k + n_whole], recording.samples[:n_whole]))
     original = samples[offset : offset + n_samples]
-    if offset + n_samples > len(samples) - 200:
+    end = 1 + np.flatnonzero(np.abs(samples) > np.abs(samples).max() * 10 ** (TRIM_DB / 20))[-1]
+    if offset + n_samples == end:
         assert np.array_equal(recording.samples, original)  # the whole sound: not faded
     else:
         faded = np.sqrt(np.mean(recording.samples[-RATE // 200 :] ** 2))
